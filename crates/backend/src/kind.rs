@@ -1,0 +1,81 @@
+//! Names and facts of devices.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A device as a config or `--device` names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceName {
+    /// A GPU where one answers, else `flex`.
+    #[default]
+    Auto,
+    /// A GPU over Vulkan, Metal or DirectX 12, through WebGPU shaders; a software adapter where nothing else answers.
+    Wgpu,
+    /// The CPU.
+    Flex,
+    /// The CPU through ndarray (cargo feature `ndarray`).
+    Ndarray,
+    /// A GPU over Vulkan, through SPIR-V (cargo feature `vulkan`).
+    Vulkan,
+    /// An NVIDIA GPU through CUDA (cargo feature `cuda`).
+    Cuda,
+}
+
+impl DeviceName {
+    /// All names, in the order of the documentation.
+    pub const ALL: [Self; 6] = [Self::Auto, Self::Wgpu, Self::Flex, Self::Ndarray, Self::Vulkan, Self::Cuda];
+
+    /// The name in configs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Wgpu => "wgpu",
+            Self::Flex => "flex",
+            Self::Ndarray => "ndarray",
+            Self::Vulkan => "vulkan",
+            Self::Cuda => "cuda",
+        }
+    }
+
+    /// Whether this build can open it.
+    pub fn is_compiled_in(self) -> bool {
+        match self {
+            Self::Auto | Self::Flex => true,
+            Self::Wgpu => cfg!(feature = "wgpu"),
+            Self::Ndarray => cfg!(feature = "ndarray"),
+            Self::Vulkan => cfg!(feature = "vulkan"),
+            Self::Cuda => cfg!(feature = "cuda"),
+        }
+    }
+}
+
+impl std::str::FromStr for DeviceName {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|d| d.name() == name).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|d| d.name()).collect();
+            format!("unknown device `{name}`; the devices are {}", names.join(", "))
+        })
+    }
+}
+
+/// What is known of a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeviceFacts {
+    /// `flex`, `wgpu`, …
+    pub kind: String,
+    /// The processor or adapter.
+    pub name: String,
+    /// Its driver.
+    pub driver: String,
+    /// Whether it is a CPU that stands in for a GPU.
+    pub software: bool,
+    /// The largest buffer that a kernel can bind, in bytes; none for the CPU.
+    pub max_binding_bytes: Option<u64>,
+    /// The largest buffer, in bytes; none for the CPU.
+    pub max_buffer_bytes: Option<u64>,
+    /// Why this device stands in for the one asked for.
+    pub fallback: Option<String>,
+}

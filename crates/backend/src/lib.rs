@@ -1,0 +1,14 @@
+//! Which device computes, and what is known of it.
+//!
+//! The backend is a run-time value: `--device flex|wgpu|…`. There is no silent fallback: where `auto` finds
+//! no GPU it takes the CPU and says why, and a software adapter (llvmpipe) is used only when it is named.
+
+mod device;
+mod error;
+mod kind;
+#[cfg(any(feature = "wgpu", feature = "vulkan"))]
+mod wgpu;
+
+pub use device::{Opened, list, open};
+pub use error::BackendError;
+pub use kind::{DeviceFacts, DeviceName};

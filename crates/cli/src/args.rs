@@ -1,0 +1,262 @@
+//! What a user types.
+
+use std::path::PathBuf;
+
+use burnrec_backend::DeviceName;
+use burnrec_data::FormatKind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Train recommender models: one TOML file, one run, one folder.
+#[derive(Debug, Parser)]
+#[command(name = "burnrec", version, about, max_term_width = 100)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// How the log on standard error looks.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log: LogFormat,
+}
+
+/// How the log looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train the model of an experiment file.
+    Train(TrainArgs),
+    /// Measure a trained model on a side of its data, or on other rows.
+    Evaluate(EvaluateArgs),
+    /// Score rows: probabilities beside the columns of the input, in its order.
+    Predict(PredictArgs),
+    /// Explain what an experiment file would run, and run nothing.
+    Check(CheckArgs),
+    /// List the devices that answer.
+    Devices(JsonArgs),
+    /// List the models, each with its paper.
+    Models(JsonArgs),
+    /// Print the JSON schema of experiment files, for editors.
+    Schema,
+    /// Measure training steps against the machine's ceilings.
+    Bench(BenchArgs),
+    /// Public data sets, files, generated logs.
+    #[command(subcommand)]
+    Data(DataCommand),
+}
+
+/// Settings that stand in for those of the file.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Overrides {
+    /// Override a key of the file: `--set train.learning_rate=0.01`. May be given often.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// The device: auto, wgpu, flex, ndarray, vulkan or cuda.
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<DeviceName>,
+    /// CPU threads.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// The folder of public data sets and generated logs.
+    #[arg(long, value_name = "FOLDER", default_value = "datasets", env = "BURNREC_DATA")]
+    pub data_dir: PathBuf,
+}
+
+/// `burnrec train`
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// The experiment file.
+    pub config: PathBuf,
+    /// The run folder; `runs/NAME/ID` by default.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Continue the run at --out, or the latest of this name.
+    #[arg(long)]
+    pub resume: bool,
+    /// Overrides.
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// `burnrec evaluate`
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// The run folder.
+    pub run: PathBuf,
+    /// The side of the run's own split: train, valid or test.
+    #[arg(long, default_value = "test", value_parser = ["train", "valid", "test"])]
+    pub split: String,
+    /// Rows of another file, all of them, in the place of a side of the split.
+    #[arg(long, value_name = "PATH", conflicts_with = "split")]
+    pub input: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// The device.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Where a command computes.
+#[derive(Clone, Debug, Args)]
+pub struct Place {
+    /// The device: auto, wgpu, flex, ndarray, vulkan or cuda; the run's own by default.
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<DeviceName>,
+    /// CPU threads.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// The folder of public data sets.
+    #[arg(long, value_name = "FOLDER", default_value = "datasets", env = "BURNREC_DATA")]
+    pub data_dir: PathBuf,
+}
+
+/// `burnrec predict`
+#[derive(Debug, Args)]
+pub struct PredictArgs {
+    /// The run folder.
+    pub run: PathBuf,
+    /// The rows: CSV, TSV, JSONL or Parquet, told by the extension.
+    #[arg(long, value_name = "FILE")]
+    pub input: PathBuf,
+    /// Where the rows go with a column `prediction`: .csv, .tsv, .jsonl or .parquet.
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Columns of the input to keep, by default all.
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub columns: Option<Vec<String>>,
+    /// The device.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// `burnrec check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Experiment files.
+    #[arg(required = true)]
+    pub configs: Vec<PathBuf>,
+    /// Overrides.
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// Commands that list things.
+#[derive(Debug, Args)]
+pub struct JsonArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `burnrec data …`
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// List the public data sets.
+    List(DataListArgs),
+    /// Fetch a public data set.
+    Fetch(FetchArgs),
+    /// Look at the columns of a file.
+    Inspect(InspectArgs),
+    /// Generate a click log with a known best AUC, as Parquet.
+    Generate(GenerateArgs),
+}
+
+/// `burnrec data list`
+#[derive(Debug, Args)]
+pub struct DataListArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// The folder of public data sets.
+    #[arg(long, value_name = "FOLDER", default_value = "datasets", env = "BURNREC_DATA")]
+    pub data_dir: PathBuf,
+}
+
+/// `burnrec data fetch`
+#[derive(Debug, Args)]
+pub struct FetchArgs {
+    /// Its name.
+    pub name: String,
+    /// The folder of public data sets.
+    #[arg(long, value_name = "FOLDER", default_value = "datasets", env = "BURNREC_DATA")]
+    pub data_dir: PathBuf,
+}
+
+/// `burnrec data inspect`
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// A file, or a folder of Parquet files.
+    pub path: PathBuf,
+    /// Its format; told by the extension by default.
+    #[arg(long, value_parser = parse_format)]
+    pub format: Option<FormatKind>,
+    /// The delimiter of a text file.
+    #[arg(long)]
+    pub delimiter: Option<char>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `burnrec data generate`
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    /// A TOML file with the generator's keys, or `criteo` for the default log.
+    pub spec: String,
+    /// Where the Parquet file goes.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Rows; overrides the file.
+    #[arg(long)]
+    pub rows: Option<u64>,
+    /// Seed; overrides the file.
+    #[arg(long)]
+    pub seed: Option<u64>,
+}
+
+/// `burnrec bench`
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// mlp, wide_deep, deep_crossing, fm, lr, or all.
+    #[arg(long, default_value = "wide_deep", value_parser = ["mlp", "wide_deep", "deep_crossing", "fm", "lr", "all"])]
+    pub workload: String,
+    /// Rows of the table, several with commas: 1e5,1e6.
+    #[arg(long, default_value = "1e6", value_delimiter = ',')]
+    pub rows: Vec<f64>,
+    /// Rows of a batch.
+    #[arg(long, default_value_t = 4096)]
+    pub batch: usize,
+    /// Steps to time, after 5 that warm up.
+    #[arg(long, default_value_t = 40)]
+    pub steps: usize,
+    /// The device.
+    #[arg(long, value_name = "NAME", default_value = "flex")]
+    pub device: DeviceName,
+    /// CPU threads.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Compare training from Parquet on disk with training from memory, on this many generated rows.
+    #[arg(long, value_name = "ROWS")]
+    pub from_disk: Option<u64>,
+    /// Write the figures as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+fn parse_format(name: &str) -> Result<FormatKind, String> {
+    match name {
+        "csv" => Ok(FormatKind::Csv),
+        "tsv" => Ok(FormatKind::Tsv),
+        "parquet" => Ok(FormatKind::Parquet),
+        "jsonl" => Ok(FormatKind::Jsonl),
+        "libsvm" => Ok(FormatKind::Libsvm),
+        _ => Err("the formats are csv, tsv, parquet, jsonl, libsvm".into()),
+    }
+}

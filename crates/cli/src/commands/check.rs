@@ -1,0 +1,66 @@
+//! `burnrec check`
+
+use burnrec_data::{catalog, split::Dataset};
+use burnrec_features::{CategoricalSource, Schema};
+
+use super::train::checked;
+use crate::args::CheckArgs;
+use crate::error::CliError;
+use crate::out;
+
+/// Explains experiment files. Data that is there is opened and its columns are compared; nothing is fetched.
+pub fn run(args: &CheckArgs) -> Result<(), CliError> {
+    for config in &args.configs {
+        let file = checked(config, &args.overrides)?;
+        let e = &file.experiment;
+        let schema = Schema::new(&e.features)?;
+        out::line(&format!("{}: model {}, seed {}, device {}", config.display(), e.model.name(), e.run.seed, e.backend.device.name()))?;
+        out::line(&format!("  data    {}", data(args, &file)?))?;
+        out::line(&format!("  split   {}", serde_json::to_string(&e.data.split).unwrap_or_default()))?;
+        out::line(&format!("  label   {} ({})", schema.label.column, if schema.label.is_binary() { "0 or 1" } else { "a number" }))?;
+        let kind = |c: &CategoricalSource| match c {
+            CategoricalSource::One { .. } => "",
+            CategoricalSource::Many { .. } => " (multi)",
+            CategoricalSource::Bucket { .. } => " (bucket)",
+            CategoricalSource::Cross { .. } => " (cross)",
+        };
+        let fields: Vec<String> = schema.categorical.iter().map(|c| format!("{}{}", c.name, kind(&c.source))).collect();
+        let numeric: Vec<&str> = schema.numeric.iter().map(|n| n.name.as_str()).collect();
+        out::line(&format!("  ids     {}", fields.join(", ")))?;
+        out::line(&format!("  numbers {}", if numeric.is_empty() { "none".into() } else { numeric.join(", ") }))?;
+        for lookup in e.model.slots(&schema).0 {
+            let optimizer = lookup.optimizer.as_ref().unwrap_or(&e.train.sparse);
+            out::line(&format!("  lookup  {}: {} fields x {}, {:?}", lookup.name, lookup.features.len(), lookup.dim, optimizer.kind))?;
+        }
+        out::line(&format!(
+            "  train   {} epochs at most, batch {}, {:?} at {}, best by {}",
+            e.train.epochs,
+            e.train.batch_size,
+            e.train.optimizer.kind,
+            e.train.learning_rate,
+            e.train.monitor_name(schema.label.is_binary())?.name(),
+        ))?;
+    }
+    Ok(())
+}
+
+fn data(args: &CheckArgs, file: &crate::config_file::ConfigFile) -> Result<String, CliError> {
+    let (config, root) = (&file.experiment.data, &args.overrides.data_dir);
+    let located = |e: CliError| file.locate(e);
+    if config.source == "synthetic" {
+        let synthetic = config.synthetic.clone().unwrap_or_default();
+        let path = root.join("synthetic").join(synthetic.file_name());
+        return Ok(format!("{} generated rows, kept at {}", synthetic.rows, path.display()));
+    }
+    if let Some(manifest) = catalog::find(root, &config.source)?
+        && !manifest.is_present(root)
+    {
+        return Ok(format!("{}: not here yet; train fetches it", manifest.title));
+    }
+    let (path, resolved) = catalog::resolve(root, config, &|_| {}).map_err(|e| located(e.into()))?;
+    let source = burnrec_data::open(&path, &resolved).map_err(|e| located(e.into()))?;
+    let dataset = Dataset::whole(source);
+    let schema = Schema::new(&file.experiment.features)?;
+    schema.check_columns(&**dataset.source(burnrec_data::Side::Train), true).map_err(|e| located(e.into()))?;
+    Ok(path.display().to_string())
+}

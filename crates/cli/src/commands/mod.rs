@@ -1,0 +1,14 @@
+//! One file a command.
+
+pub mod bench;
+mod bench_ceiling;
+mod bench_disk;
+pub mod check;
+pub mod data;
+pub mod devices;
+pub mod evaluate;
+pub mod models;
+mod output;
+pub mod predict;
+pub mod schema;
+pub mod train;

@@ -1,0 +1,52 @@
+//! `burnrec predict`
+
+use burnrec_data::Side;
+use burnrec_train::score;
+
+use super::evaluate::{open, other_rows};
+use super::output::Writer;
+use crate::args::PredictArgs;
+use crate::error::CliError;
+use crate::setup;
+
+/// Scores rows and writes them beside their columns; the output is whole or not there.
+pub fn run(args: &PredictArgs) -> Result<(), CliError> {
+    let same = |a: &std::path::Path, b: &std::path::Path| a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b));
+    if same(&args.input, &args.output) {
+        return Err(CliError::Usage("--output is --input: a file that is read is never written; name another file".into()));
+    }
+    let folder = args.output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
+    let kind = super::output::kind(&args.output)?;
+    if !folder.is_dir() {
+        let path = args.output.display().to_string();
+        return Err(CliError::Output { path, reason: format!("{} is not a folder", folder.display()), option: "--output" });
+    }
+    setup::probe_folder(folder, "--output")?;
+    let mut saved = open(&args.run, &args.place)?;
+    let dataset = other_rows(&args.input, &saved.experiment, &args.place.data_dir)?;
+    let source = dataset.source(Side::Train).clone();
+    let encoder = saved.encoder.clone();
+    let mut columns = encoder.schema().columns(false);
+    // Groups serve metrics alone: a file to be scored need not have them.
+    columns.retain(|c| Some(c) != encoder.schema().group.as_ref() || source.column(c).is_ok());
+    for column in &columns {
+        source.column(column)?;
+    }
+    let scores = score(&mut saved, source.stream(&columns)?, &source)?;
+    let own = burnrec_data::open_path(&args.input, None, &Default::default());
+    let names = || own.map(|s| s.columns().iter().map(|c| c.name.clone()).collect::<Vec<_>>());
+    let keep = match &args.columns {
+        Some(columns) => columns.clone(),
+        None => names().unwrap_or_else(|_| source.columns().iter().map(|c| c.name.clone()).collect()),
+    };
+    let mut writer = Writer::new(kind, folder, &args.output)?;
+    let mut at = 0;
+    for batch in source.stream(&keep)? {
+        let batch = batch?;
+        writer.write(&batch, &scores[at..at + batch.num_rows()])?;
+        at += batch.num_rows();
+    }
+    writer.finish()?;
+    tracing::info!("{at} rows written to {}", args.output.display());
+    Ok(())
+}

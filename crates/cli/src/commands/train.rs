@@ -1,0 +1,73 @@
+//! `burnrec train`
+
+use burnrec_data::{catalog, split::Dataset};
+use burnrec_train::{Experiment, Job};
+
+use crate::args::{Overrides, TrainArgs};
+use crate::config_file::{self, ConfigFile};
+use crate::error::CliError;
+use crate::progress::Progress;
+use crate::{out, setup};
+
+/// Reads a config and lets the command line have the last word.
+pub fn checked(config: &std::path::Path, overrides: &Overrides) -> Result<ConfigFile, CliError> {
+    let mut file = config_file::load(config, &overrides.set)?;
+    if let Some(device) = overrides.device {
+        file.experiment.backend.device = device;
+    }
+    if overrides.threads.is_some() {
+        file.experiment.backend.threads = overrides.threads;
+    }
+    if file.experiment.run.name == "run" {
+        file.experiment.run.name = config.file_stem().and_then(|s| s.to_str()).unwrap_or("run").to_string();
+    }
+    check(&file.experiment).map_err(|e| file.locate(e))?;
+    Ok(file)
+}
+
+/// Every check that needs no data.
+pub fn check(experiment: &Experiment) -> Result<(), CliError> {
+    let schema = burnrec_features::Schema::new(&experiment.features)?;
+    let binary = schema.label.is_binary();
+    experiment.model.check(&schema).map_err(burnrec_train::TrainError::from)?;
+    for (key, optimizer) in experiment.model.optimizers() {
+        let key = format!("model.{}.{key}", experiment.model.name());
+        optimizer.check(&key).map_err(burnrec_train::TrainError::from)?;
+    }
+    experiment.train.check(binary, schema.group.is_some())?;
+    if let Some(synthetic) = &experiment.data.synthetic {
+        synthetic.check()?;
+    }
+    Ok(())
+}
+
+/// Trains.
+pub fn run(args: &TrainArgs) -> Result<(), CliError> {
+    let file = checked(&args.config, &args.overrides)?;
+    let experiment = file.experiment.clone();
+    setup::threads(experiment.backend.threads)?;
+    let folder = setup::run_folder(&experiment, args.out.as_deref(), args.resume)?;
+    if !args.resume && burnrec_train::RunFolder::is_started(&folder) {
+        return Err(burnrec_train::TrainError::FolderExists { path: folder }.into());
+    }
+    setup::probe_folder(&folder, "--out")?;
+    let opened = setup::device(experiment.backend.device)?;
+    let announce = |line: &str| tracing::info!("{line}");
+    let located = |e: CliError| file.locate(e);
+    let (path, data) = catalog::resolve(&args.overrides.data_dir, &experiment.data, &announce).map_err(|e| located(e.into()))?;
+    let dataset = Dataset::open(&path, &data).map_err(|e| located(e.into()))?;
+    let job = Job { experiment, dataset, opened, out: folder.clone(), resume: args.resume, stop: setup::stop_on_signals() };
+    let summary = burnrec_train::train(job, &mut Progress::new(Progress::is_json())).map_err(|e| located(e.into()))?;
+    for (side, metrics) in &summary.metrics {
+        let show = |(name, value): (&String, &serde_json::Value)| match value.as_f64() {
+            Some(x) => format!("{name} {x:.4}"),
+            None => format!("{name} undefined"),
+        };
+        let values: Vec<String> = metrics.as_object().into_iter().flatten().map(show).collect();
+        out::line(&format!("{side:<5}  {}", values.join("  ")))?;
+    }
+    out::line(&format!(
+        "{}: {} rows/s on {}, {} epochs, best {}\nrun folder {}",
+        summary.status, summary.throughput.rows_per_second as u64, summary.device.kind, summary.epochs, summary.best_epoch, folder.display()
+    ))
+}

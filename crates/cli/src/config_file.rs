@@ -1,0 +1,128 @@
+//! The experiment file: read, overridden, checked; every error with its line and column.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use burnrec_train::Experiment;
+use toml_edit::{DocumentMut, Item, Table, Value};
+
+use crate::error::CliError;
+
+/// An experiment file that cannot be used.
+#[derive(Debug)]
+pub struct ConfigError {
+    path: PathBuf,
+    /// Line, column (from 1), the line's text and the width of what is wrong in it.
+    place: Option<(usize, usize, String, usize)>,
+    message: String,
+}
+
+impl std::error::Error for ConfigError {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((line, column, text, width)) = &self.place else {
+            return write!(f, "{}: {}", self.path.display(), self.message);
+        };
+        let margin = " ".repeat(line.to_string().len());
+        writeln!(f, "{}:{line}:{column}: {}", self.path.display(), self.message)?;
+        writeln!(f, "{margin} |\n{line} | {text}")?;
+        write!(f, "{margin} | {}{}", " ".repeat(column - 1), "^".repeat(*width))
+    }
+}
+
+/// An experiment as its file and the command line say it.
+pub struct ConfigFile {
+    path: PathBuf,
+    text: String,
+    /// The experiment.
+    pub experiment: Experiment,
+}
+
+/// Reads a file and applies `KEY=VALUE` overrides.
+///
+/// # Errors
+/// Unreadable files, TOML errors, unknown keys, wrong types; overrides that make any of these.
+pub fn load(path: &Path, overrides: &[String]) -> Result<ConfigFile, CliError> {
+    let plain = |message: String| ConfigError { path: path.to_path_buf(), place: None, message };
+    if path.is_dir() {
+        return Err(plain("is a folder, but an experiment file (.toml) is needed".into()).into());
+    }
+    let bytes = std::fs::read(path).map_err(|e| plain(format!("cannot be read: {e}; check the path")))?;
+    let text = String::from_utf8(bytes).map_err(|_| plain("is not valid UTF-8; experiment files are UTF-8 text".into()))?;
+    if text.trim().is_empty() {
+        return Err(plain("is empty; start from a file under configs/".into()).into());
+    }
+    if overrides.is_empty() {
+        let experiment = parse(path, &text)?;
+        return Ok(ConfigFile { path: path.to_path_buf(), text, experiment });
+    }
+    let mut document: DocumentMut = text.parse().map_err(|e: toml_edit::TomlError| at(path, &text, e.span(), e.message().trim()))?;
+    for given in overrides {
+        set(&mut document, given)?;
+    }
+    let changed = document.to_string();
+    let experiment = toml::from_str(&changed).map_err(|e| {
+        // Where the file alone is at fault, say so at its own line.
+        parse(path, &text).err().map_or_else(|| CliError::Usage(format!("--set {}: {}", overrides.join(" --set "), e.message())), CliError::from)
+    })?;
+    Ok(ConfigFile { path: path.to_path_buf(), text: changed, experiment })
+}
+
+fn parse(path: &Path, text: &str) -> Result<Experiment, ConfigError> {
+    toml::from_str(text).map_err(|e| at(path, text, e.span(), e.message().trim()))
+}
+
+fn at(path: &Path, text: &str, span: Option<Range<usize>>, message: &str) -> ConfigError {
+    let place = span.map(|span| {
+        let start = span.start.min(text.len());
+        let first = text[..start].rfind('\n').map_or(0, |i| i + 1);
+        let line = text[first..].lines().next().unwrap_or("").to_string();
+        let column = text[first..start].chars().count() + 1;
+        let end = span.end.min(first + line.len()).max(start);
+        let width = text[start..end].chars().count().max(1);
+        (text[..start].matches('\n').count() + 1, column, line, width)
+    });
+    ConfigError { path: path.to_path_buf(), place, message: message.to_string() }
+}
+
+/// Applies one override to the document.
+fn set(document: &mut DocumentMut, given: &str) -> Result<(), CliError> {
+    let usage = |problem: &str| CliError::Usage(format!("--set {given}: {problem}"));
+    let (key, value) = given.split_once('=').ok_or_else(|| usage("needs the form KEY=VALUE, for example train.epochs=5"))?;
+    let value: Value = value.trim().parse().unwrap_or_else(|_| Value::from(value.trim()));
+    let mut parts: Vec<&str> = key.trim().split('.').collect();
+    let last = parts.pop().filter(|p| !p.is_empty()).ok_or_else(|| usage("has no key"))?;
+    let mut item: &mut Item = document.as_item_mut();
+    for part in parts {
+        let table = item.as_table_like_mut().ok_or_else(|| usage("goes below a key that is not a table"))?;
+        item = table.entry(part).or_insert_with(|| {
+            let mut table = Table::new();
+            table.set_implicit(true);
+            Item::Table(table)
+        });
+    }
+    let table = item.as_table_like_mut().ok_or_else(|| usage("goes below a key that is not a table"))?;
+    table.insert(last, Item::Value(value));
+    Ok(())
+}
+
+impl ConfigFile {
+    /// Turns an error about a key into one about its line, where the file has the key or a table above it.
+    pub fn locate(&self, error: CliError) -> CliError {
+        let Some(key) = error.key() else { return error };
+        let Ok(document) = toml_edit::Document::parse(self.text.as_str()) else { return error };
+        let mut item: &dyn toml_edit::TableLike = document.as_table();
+        let mut span = None;
+        for part in key.split('.') {
+            let Some((key, value)) = item.get_key_value(part) else { break };
+            span = key.span().or_else(|| value.span()).or(span);
+            match value.as_table_like() {
+                Some(table) => item = table,
+                None => break,
+            }
+        }
+        at(&self.path, &self.text, span, &error.to_string()).into()
+    }
+}

@@ -1,0 +1,84 @@
+//! What ends the program, and with which code: 1 failed while running, 2 usage or configuration, 3 device.
+
+use burnrec_backend::BackendError;
+use burnrec_data::DataError;
+use burnrec_features::FeatureError;
+use burnrec_train::TrainError;
+
+use crate::config_file::ConfigError;
+
+/// An error that ends the program.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The experiment file.
+    #[error("{0}")]
+    Config(Box<ConfigError>),
+    /// A device.
+    #[error(transparent)]
+    Device(#[from] BackendError),
+    /// Training, or what it reads.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// Data.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Arguments that cannot go together.
+    #[error("{0}")]
+    Usage(String),
+    /// The folder or file to write to.
+    #[error("{path}: cannot be written ({reason}); give another place with {option}")]
+    Output {
+        /// The path.
+        path: String,
+        /// The cause.
+        reason: String,
+        /// The option that names it.
+        option: &'static str,
+    },
+    /// Standard output was closed by its reader.
+    #[error("standard output was closed")]
+    ClosedPipe,
+}
+
+impl From<FeatureError> for CliError {
+    fn from(error: FeatureError) -> Self {
+        Self::Train(error.into())
+    }
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(Box::new(error))
+    }
+}
+
+impl CliError {
+    /// The exit code.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Device(_) => 3,
+            Self::Train(e) if e.is_environment() => 1,
+            Self::Data(e) if e.is_environment() => 1,
+            _ => 2,
+        }
+    }
+
+    /// The whole key of the setting that is wrong, if it is one.
+    pub fn key(&self) -> Option<String> {
+        use burnrec_embedding::EmbeddingError;
+        use burnrec_models::ModelError;
+        match self {
+            Self::Data(DataError::Setting { key, .. })
+            | Self::Train(TrainError::Data(DataError::Setting { key, .. }) | TrainError::Feature(FeatureError::Data(DataError::Setting { key, .. }))) => {
+                Some(format!("data.{key}"))
+            }
+            Self::Train(
+                TrainError::Setting { key, .. }
+                | TrainError::Feature(FeatureError::Setting { key, .. })
+                | TrainError::Embedding(EmbeddingError::Setting { key, .. }),
+            ) => Some(key.clone()),
+            Self::Train(TrainError::Model(ModelError::Setting { model, key, .. })) => Some(format!("model.{model}.{key}")),
+            _ => None,
+        }
+    }
+}

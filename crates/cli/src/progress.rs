@@ -1,0 +1,119 @@
+//! What a training job shows while it runs: a bar on a terminal, lines elsewhere.
+
+use std::io::IsTerminal;
+use std::time::Instant;
+
+use burnrec_train::metrics::Metrics;
+use burnrec_train::{Event, Observer};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::args::LogFormat;
+
+/// Seconds between lines where there is no terminal.
+const LINE_EVERY: f64 = 10.0;
+
+/// Shows a training job.
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    epoch: (usize, usize),
+    steps: Option<u64>,
+    at: u64,
+    rows: u64,
+    since: Instant,
+    last_line: Instant,
+    loss: Option<f64>,
+    metrics: String,
+}
+
+impl Progress {
+    /// A bar where standard error is a terminal and the log is text.
+    pub fn new(json: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal() && !json;
+        let now = Instant::now();
+        Self {
+            bar: terminal.then(ProgressBar::no_length),
+            epoch: (0, 0),
+            steps: None,
+            at: 0,
+            rows: 0,
+            since: now,
+            last_line: now,
+            loss: None,
+            metrics: String::new(),
+        }
+    }
+
+    /// Whether the log of the process is JSON.
+    pub fn is_json() -> bool {
+        std::env::args().any(|a| a == "--log=json") || std::env::args().collect::<Vec<_>>().windows(2).any(|w| w[0] == "--log" && w[1] == "json")
+    }
+
+    fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => tracing::info!("{text}"),
+        }
+    }
+
+    fn start_epoch(&mut self, steps: Option<u64>, done: u64) {
+        (self.steps, self.at, self.rows, self.since, self.last_line) = (steps, done, 0, Instant::now(), Instant::now());
+        if let Some(bar) = &self.bar {
+            let style = "epoch {prefix} [{bar:24}] {pos}/{len} steps, {eta} left, {msg}";
+            bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+            bar.set_prefix(format!("{}/{}", self.epoch.0, self.epoch.1));
+            bar.reset();
+            if let Some(steps) = steps {
+                bar.set_length(steps);
+            }
+            bar.set_position(done);
+        }
+    }
+
+    fn step(&mut self, rows: usize, loss: Option<f64>) {
+        self.at += 1;
+        self.rows += rows as u64;
+        self.loss = loss.or(self.loss);
+        let speed = self.rows as f64 / self.since.elapsed().as_secs_f64().max(1e-9);
+        let loss = self.loss.map_or_else(String::new, |l| format!(", loss {l:.4}"));
+        if let Some(bar) = &self.bar {
+            bar.set_position(self.at);
+            bar.set_message(format!("{speed:.0} rows/s{loss}{}", self.metrics));
+        } else if self.last_line.elapsed().as_secs_f64() > LINE_EVERY {
+            self.last_line = Instant::now();
+            let of = self.steps.map_or_else(String::new, |s| format!("/{s}"));
+            self.line(&format!("epoch {}/{} step {}{of}, {speed:.0} rows/s{loss}", self.epoch.0, self.epoch.1, self.at));
+        }
+    }
+}
+
+/// `auc 0.7801  logloss 0.5671`
+pub fn in_a_line(metrics: &Metrics) -> String {
+    let show = |(name, value): &(String, Result<f64, String>)| match value {
+        Ok(value) => format!("{name} {value:.4}"),
+        Err(reason) => format!("{name} undefined ({reason})"),
+    };
+    metrics.0.iter().map(show).collect::<Vec<_>>().join("  ")
+}
+
+impl Observer for Progress {
+    fn event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Phase(name) => self.line(name),
+            Event::Epoch { epoch, epochs, steps, done } => {
+                self.epoch = (*epoch, *epochs);
+                self.start_epoch(*steps, *done);
+            }
+            Event::Step { loss, rows, .. } => self.step(*rows, *loss),
+            Event::Metrics { epoch, split, metrics, best } => {
+                let mark = if *best && *split == "valid" { "  (best)" } else { "" };
+                self.line(&format!("epoch {epoch}  {split}  {}{mark}", in_a_line(metrics)));
+                self.metrics = metrics.get("auc").map_or_else(String::new, |auc| format!(", {split} auc {auc:.4}"));
+                if *split == "test" && let Some(bar) = &self.bar {
+                    bar.finish_and_clear();
+                }
+            }
+            Event::Checkpoint { step } => tracing::debug!("checkpoint at step {step}"),
+            Event::Note(text) => self.line(text),
+        }
+    }
+}

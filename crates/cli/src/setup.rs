@@ -1,0 +1,113 @@
+//! Logging, threads, signals, devices, run folders.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use burnrec_backend::{BackendError, DeviceName, Opened};
+use burnrec_train::{Experiment, RunFolder, Stop};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use tracing_subscriber::EnvFilter;
+
+use crate::args::LogFormat;
+use crate::error::CliError;
+
+/// Logs to standard error; `RUST_LOG` filters, by default `info` of burnrec alone.
+pub fn logging(format: LogFormat) {
+    let ours = "warn,burnrec=info,burnrec_backend=info,burnrec_data=info,burnrec_train=info,cubecl_wgpu=error,wgpu_hal=error,wgpu_core=error";
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(ours));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    match format {
+        LogFormat::Json => builder.json().init(),
+        LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).without_time().init(),
+    }
+}
+
+/// Bounds the threads that compute.
+pub fn threads(count: Option<usize>) -> Result<(), CliError> {
+    let Some(count) = count else { return Ok(()) };
+    if !(1..=4096).contains(&count) {
+        return Err(CliError::Usage(format!("--threads {count}: must lie in 1..=4096")));
+    }
+    let built = rayon::ThreadPoolBuilder::new().num_threads(count).build_global();
+    built.map_err(|e| CliError::Usage(format!("--threads {count}: {e}")))
+}
+
+/// A request to stop that Ctrl-C and SIGTERM make; a second one ends the process at once.
+pub fn stop_on_signals() -> Stop {
+    let stop = Stop::default();
+    for signal in [SIGINT, SIGTERM] {
+        let registered = signal_hook::flag::register_conditional_shutdown(signal, 130, stop.0.clone())
+            .and_then(|_| signal_hook::flag::register(signal, stop.0.clone()));
+        if let Err(error) = registered {
+            tracing::warn!("signal {signal} will not make a checkpoint: {error}");
+        }
+    }
+    stop
+}
+
+/// Opens a device and says which it is.
+pub fn device(name: DeviceName) -> Result<Opened, BackendError> {
+    let opened = burnrec_backend::open(name)?;
+    let facts = &opened.facts;
+    let software = if facts.software { ", a software adapter" } else { "" };
+    tracing::info!("device {}: {}{software}", facts.kind, facts.name);
+    Ok(opened)
+}
+
+/// Checks that a folder can be made and has room, and leaves nothing behind.
+pub fn probe_folder(folder: &Path, option: &'static str) -> Result<(), CliError> {
+    let failed = |e: std::io::Error| CliError::Output { path: folder.display().to_string(), reason: e.to_string(), option };
+    let exists = folder.ancestors().find(|p| p.exists() && !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !exists.is_dir() {
+        return Err(failed(std::io::Error::other(format!("{} is not a folder", exists.display()))));
+    }
+    let mut probe = tempfile::Builder::new().prefix(".tmp-probe-").tempfile_in(exists).map_err(failed)?;
+    probe.write_all(&[0; 1 << 18]).and_then(|()| probe.as_file().sync_all()).map_err(failed)
+}
+
+/// The run folder: the one given, a new one, or the latest to resume.
+pub fn run_folder(experiment: &Experiment, out: Option<&Path>, resume: bool) -> Result<PathBuf, CliError> {
+    if let Some(out) = out {
+        return Ok(out.to_path_buf());
+    }
+    let name = &experiment.run.name;
+    if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
+        return Err(CliError::Usage(format!("run.name = \"{name}\": must be a plain folder name")));
+    }
+    let runs = Path::new("runs").join(name);
+    if resume {
+        let mut found: Vec<PathBuf> = std::fs::read_dir(&runs).into_iter().flatten().flatten().map(|e| e.path()).collect();
+        found.retain(|p| RunFolder::is_started(p));
+        found.sort();
+        return found.pop().ok_or_else(|| CliError::Usage(format!("--resume: there is no run under {}; name its folder with --out", runs.display())));
+    }
+    let id = format!("{}-s{}", timestamp(), experiment.run.seed);
+    let free = (0..1000).map(|n| if n == 0 { id.clone() } else { format!("{id}-{n}") }).map(|id| runs.join(id)).find(|p| !p.exists());
+    free.ok_or_else(|| CliError::Usage(format!("{} is full of runs of this second", runs.display())))
+}
+
+/// `20261121-225800`, UTC.
+fn timestamp() -> String {
+    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    let (days, time) = ((seconds / 86_400) as i64, seconds % 86_400);
+    // Civil date from days since 1970 (Howard Hinnant's algorithm).
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let day_of_era = z.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}{month:02}{day:02}-{:02}{:02}{:02}", time / 3600, time / 60 % 60, time % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn timestamps_have_the_form() {
+        let stamp = super::timestamp();
+        assert!(stamp.len() == 15 && stamp.starts_with("20"), "{stamp}");
+    }
+}

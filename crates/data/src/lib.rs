@@ -1,0 +1,32 @@
+//! Where rows come from: files, public data sets and generators, as streams of Arrow record batches.
+//!
+//! Every stream has bounded memory and carries a hidden column, [`POSITION`], that says in which
+//! file and on which line (or row) a record stood; it survives joins, sorts and filters, so that an
+//! error found later can still name the place. Nothing here knows about tensors or models.
+
+pub mod catalog;
+mod catalog_movielens;
+mod config;
+mod error;
+mod fetch;
+pub mod inspect;
+mod join;
+mod source;
+mod sort;
+pub mod split;
+pub mod synthetic;
+mod text;
+
+mod format_csv;
+mod format_jsonl;
+mod format_libsvm;
+mod format_parquet;
+mod zipf;
+
+pub use config::{DataConfig, FormatKind, JoinConfig, Side, SplitConfig, TextConfig};
+pub use error::DataError;
+pub use fetch::Announce;
+pub use source::{
+    CHUNK_ROWS, Column, Location, POSITION, RowStream, Source, Typed, open, open_path, positions,
+};
+pub use zipf::Zipf;

@@ -1,0 +1,198 @@
+//! Key → row. Three policies behind one interface: a fitted vocabulary, the modulo trick, and a growing
+//! table without collisions.
+//!
+//! Fields that are used by the same lookups form a *space*: one numbering of rows, shared by the tables
+//! of those lookups. In a space row 0 is padding, then comes one row a key table for unseen ids, then the
+//! ids.
+
+use std::hash::BuildHasherDefault;
+use std::sync::Arc;
+
+use burnrec_features::{Batch, Categorical, IndexPolicy, Schema, Vocabulary};
+use hashbrown::HashMap;
+
+use crate::error::EmbeddingError;
+use crate::slots::Slots;
+use crate::space::SpaceBatch;
+
+/// Passes a key, which is a hash already, through.
+#[derive(Default, Clone)]
+pub(crate) struct KeyHasher(u64);
+
+impl std::hash::Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|b| self.0 = self.0.rotate_left(8) ^ u64::from(*b));
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+}
+
+pub(crate) type KeyMap<V> = HashMap<u64, V, BuildHasherDefault<KeyHasher>>;
+
+/// How the keys of one key table get rows.
+#[derive(Clone, Debug)]
+pub enum FeatureRows {
+    /// Key → row; other keys share the unseen row.
+    Vocabulary(KeyMap<u32>),
+    /// `first + key mod buckets`.
+    Modulo {
+        /// First row.
+        first: u32,
+        /// Rows.
+        buckets: u32,
+    },
+    /// Rows are given out while training; see [`Growing`].
+    Growing,
+}
+
+/// The rows of a growing space, and the keys that wait for admission.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Growing {
+    pub(crate) rows: KeyMap<u32>,
+    pub(crate) waiting: KeyMap<u32>,
+}
+
+/// A numbering of rows for some fields.
+#[derive(Clone, Debug)]
+pub(crate) struct Space {
+    /// Categorical inputs, by their place in the schema.
+    pub(crate) features: Vec<usize>,
+    /// The key table of each feature.
+    pub(crate) table_of: Vec<usize>,
+    /// Each key table's name and rows.
+    pub(crate) tables: Vec<(String, FeatureRows)>,
+    /// Sightings that admit a key, for each key table (growing).
+    pub(crate) min_count: Vec<u32>,
+    /// Rows numbered so far.
+    pub(crate) rows: u32,
+    /// Training rows that hold each row's id (vocabulary), else empty.
+    pub(crate) frequency: Vec<u32>,
+    /// Whether some feature has several ids a row.
+    pub(crate) pooled: bool,
+    /// Whether keys get rows while training.
+    pub(crate) grows: bool,
+}
+
+/// The spaces of a model: pure key → row for fixed policies, usable from the loader's thread.
+#[derive(Clone, Debug)]
+pub struct Indexer {
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) spaces: Arc<Vec<Space>>,
+}
+
+impl Space {
+    fn new(schema: &Schema, features: Vec<usize>, vocabularies: &[Vocabulary]) -> Result<Self, EmbeddingError> {
+        let field = |f: usize| -> &Categorical { &schema.categorical[f] };
+        let mut names: Vec<String> = features.iter().map(|&f| field(f).table.clone()).collect();
+        names.sort();
+        names.dedup();
+        let table_of: Vec<usize> = features.iter().map(|&f| names.iter().position(|n| *n == field(f).table).unwrap_or(0)).collect();
+        let grows = features.iter().any(|&f| field(f).index == IndexPolicy::Growing);
+        let mut rows = 1 + names.len() as u64;
+        let mut frequency = vec![0; names.len() + 1];
+        let mut tables = Vec::new();
+        let mut min_count = Vec::new();
+        for (number, name) in names.into_iter().enumerate() {
+            let members = || features.iter().zip(&table_of).filter(|(_, t)| **t == number).map(|(f, _)| *f);
+            let first = members().next().unwrap_or(0);
+            min_count.push(members().map(|f| field(f).min_count).max().unwrap_or(1));
+            let of_table = match field(first).index {
+                IndexPolicy::Growing => FeatureRows::Growing,
+                IndexPolicy::Modulo => {
+                    let buckets = members().map(|f| field(f).buckets).max().unwrap_or(1);
+                    let first = rows as u32;
+                    rows += u64::from(buckets);
+                    FeatureRows::Modulo { first, buckets }
+                }
+                IndexPolicy::Vocabulary => {
+                    let keys = merged(members().map(|f| vocabularies.get(f).map_or(&[][..], Vec::as_slice)));
+                    let map = keys.iter().enumerate().map(|(i, (key, _))| (*key, (rows + i as u64) as u32)).collect();
+                    rows += keys.len() as u64;
+                    frequency.resize(rows as usize, 0);
+                    let start = frequency.len() - keys.len();
+                    frequency[start..].iter_mut().zip(&keys).for_each(|(f, (_, n))| *f = *n);
+                    FeatureRows::Vocabulary(map)
+                }
+            };
+            tables.push((name, of_table));
+        }
+        if rows > u64::from(u32::MAX) {
+            return Err(EmbeddingError::TooManyRows { rows });
+        }
+        let all_fitted = tables.iter().all(|(_, t)| matches!(t, FeatureRows::Vocabulary(_)));
+        let pooled = features.iter().any(|&f| field(f).pooling.is_some());
+        let frequency = if all_fitted { frequency } else { Vec::new() };
+        Ok(Self { features, table_of, tables, min_count, rows: rows as u32, frequency, pooled, grows })
+    }
+
+    /// The row of a key of the feature at `slot`, for fixed policies.
+    pub(crate) fn row(&self, slot: usize, key: u64) -> u32 {
+        if key == 0 {
+            return 0;
+        }
+        let table = self.table_of[slot];
+        match &self.tables[table].1 {
+            FeatureRows::Vocabulary(map) => map.get(&key).copied().unwrap_or(1 + table as u32),
+            FeatureRows::Modulo { first, buckets } => first + (key % u64::from(*buckets)) as u32,
+            FeatureRows::Growing => 0,
+        }
+    }
+}
+
+/// One vocabulary from several, counts added up, most frequent first.
+fn merged<'a>(parts: impl Iterator<Item = &'a [(u64, u32)]>) -> Vocabulary {
+    let mut counts: KeyMap<u32> = KeyMap::default();
+    let mut only: Option<&[(u64, u32)]> = None;
+    for (number, part) in parts.enumerate() {
+        only = if number == 0 { Some(part) } else { None };
+        part.iter().for_each(|(key, n)| *counts.entry(*key).or_insert(0) += n);
+    }
+    if let Some(part) = only {
+        return part.to_vec();
+    }
+    let mut all: Vocabulary = counts.into_iter().collect();
+    all.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    all
+}
+
+impl Indexer {
+    /// Divides the fields of a model into spaces.
+    ///
+    /// # Errors
+    /// More rows than can be numbered.
+    pub fn new(schema: Arc<Schema>, slots: &Slots, vocabularies: &[Vocabulary]) -> Result<Self, EmbeddingError> {
+        let mut groups: Vec<((Vec<bool>, bool, bool), Vec<usize>)> = Vec::new();
+        for place in 0..schema.categorical.len() {
+            let users: Vec<bool> = slots.0.iter().map(|l| l.features.contains(&place)).collect();
+            if users.iter().all(|u| !u) {
+                continue;
+            }
+            let field = &schema.categorical[place];
+            let signature = (users, field.pooling.is_some(), field.index == IndexPolicy::Growing);
+            match groups.iter_mut().find(|(s, _)| *s == signature) {
+                Some((_, features)) => features.push(place),
+                None => groups.push((signature, vec![place])),
+            }
+        }
+        let spaces = groups.into_iter().map(|(_, features)| Space::new(&schema, features, vocabularies));
+        let spaces = spaces.collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { schema, spaces: Arc::new(spaces) })
+    }
+
+    /// Rows of every space whose rows are fixed; growing spaces come out empty, see [`crate::Tables::complete`].
+    pub fn prepare(&self, batch: &Batch) -> Vec<SpaceBatch> {
+        self.spaces
+            .iter()
+            .map(|space| match space.grows {
+                true => SpaceBatch::default(),
+                false => SpaceBatch::new(&self.schema, space, batch, &|slot, key| space.row(slot, key)),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,25 @@
+//! Embedding tables outside the autodiff graph.
+//!
+//! A batch's keys become rows ([`Indexer`]), the rows are gathered into one leaf a lookup
+//! (`[B, slots, dim]`), the model runs, and the leaf's gradient comes back: summed per row, one optimiser
+//! step per touched row, in place ([`Tables::apply`]). A step costs what the batch holds, whatever the
+//! table's size. Row 0 is padding: zero, never updated.
+
+mod checkpoint;
+mod error;
+mod index;
+mod init;
+mod optimizer;
+mod shard;
+mod slots;
+mod space;
+mod table;
+mod tables;
+
+pub use error::EmbeddingError;
+pub use index::{FeatureRows, Indexer};
+pub use init::Init;
+pub use optimizer::{SparseOptimizer, SparseRule};
+pub use slots::{Lookup, Slots};
+pub use space::SpaceBatch;
+pub use tables::{Gathered, TableFacts, Tables};

@@ -1,0 +1,366 @@
+//! Sparse optimisers: one step on one touched row, its gradients summed over the batch before.
+//!
+//! SGD · Adagrad (Duchi et al. 2011) · row-wise Adagrad (one accumulator a row) · lazy Adam (moments of
+//! untouched rows rest; t is the global step) · FTRL-Proximal (McMahan et al., KDD 2013, Algorithm 1) ·
+//! FOBOS (Duchi & Singer 2009) with per-coordinate rates and the shrinkage of skipped steps applied when a
+//! row is next touched · RDA (Xiao 2010), centred at the row's first value.
+//!
+//! The loss is a mean over the batch. FTRL, FOBOS and RDA are online methods: they get the gradient of the
+//! sum, so that their strengths mean the same at every batch size.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::EmbeddingError;
+
+/// The settings of a sparse optimiser.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SparseOptimizer {
+    /// The update rule.
+    #[serde(default = "adam")]
+    pub kind: SparseRule,
+    /// Learning rate η; FTRL's α; RDA's 1/γ.
+    #[serde(default = "default_rate")]
+    pub learning_rate: f32,
+    /// Adam's decay of the first moment.
+    #[serde(default = "beta_1")]
+    pub beta_1: f32,
+    /// Adam's decay of the second moment.
+    #[serde(default = "beta_2")]
+    pub beta_2: f32,
+    /// Added to the root in Adagrad and Adam.
+    #[serde(default = "epsilon")]
+    pub epsilon: f32,
+    /// FTRL's and FOBOS's β: the rate of a coordinate is η / (β + √Σg²).
+    #[serde(default = "ftrl_beta")]
+    pub beta: f32,
+    /// Adagrad: where accumulators start.
+    #[serde(default)]
+    pub initial_accumulator: f32,
+    /// L1 strength: exact in FTRL, FOBOS and RDA, a subgradient elsewhere.
+    #[serde(default)]
+    pub l1: f32,
+    /// L2 strength on touched rows, once a row and batch.
+    #[serde(default)]
+    pub l2: f32,
+    /// Mini-batch-aware L2 (DIN, KDD 2018): divided by the number of training rows that hold the id.
+    #[serde(default)]
+    pub mba_l2: f32,
+}
+
+fn adam() -> SparseRule {
+    SparseRule::Adam
+}
+fn default_rate() -> f32 {
+    1e-3
+}
+fn beta_1() -> f32 {
+    0.9
+}
+fn beta_2() -> f32 {
+    0.999
+}
+fn epsilon() -> f32 {
+    1e-8
+}
+fn ftrl_beta() -> f32 {
+    1.0
+}
+
+/// An update rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SparseRule {
+    /// `w -= η g`
+    Sgd,
+    /// `G += g²; w -= η g / (√G + ε)`
+    Adagrad,
+    /// `G += mean(g²); w -= η g / (√G + ε)`, one G a row
+    RowwiseAdagrad,
+    /// Adam on touched rows
+    Adam,
+    /// FTRL-Proximal
+    Ftrl,
+    /// Forward-backward splitting
+    Fobos,
+    /// Regularised dual averaging
+    Rda,
+}
+
+impl Default for SparseOptimizer {
+    fn default() -> Self {
+        Self::new(SparseRule::Adam, default_rate())
+    }
+}
+
+/// What a step needs besides the row.
+pub(crate) struct StepContext {
+    /// Steps taken, this one included: from 1.
+    pub step: u64,
+    /// Factor of the learning rate, from its schedule.
+    pub rate: f32,
+    /// Rows of the batch.
+    pub rows: f32,
+}
+
+impl SparseOptimizer {
+    /// A rule with its usual settings.
+    pub fn new(kind: SparseRule, learning_rate: f32) -> Self {
+        Self {
+            kind,
+            learning_rate,
+            beta_1: beta_1(),
+            beta_2: beta_2(),
+            epsilon: epsilon(),
+            beta: ftrl_beta(),
+            initial_accumulator: 0.0,
+            l1: 0.0,
+            l2: 0.0,
+            mba_l2: 0.0,
+        }
+    }
+
+    /// Refuses settings that cannot work; `key` is where the optimiser stands in the config.
+    ///
+    /// # Errors
+    /// [`EmbeddingError::Setting`] naming the key.
+    pub fn check(&self, key: &str) -> Result<(), EmbeddingError> {
+        let bad = |name: &str, problem: &str| {
+            Err(EmbeddingError::Setting { key: format!("{key}.{name}"), problem: problem.to_string() })
+        };
+        let at_least_zero = [("l1", self.l1), ("l2", self.l2), ("mba_l2", self.mba_l2), ("initial_accumulator", self.initial_accumulator), ("epsilon", self.epsilon), ("beta", self.beta)];
+        if let Some((name, _)) = at_least_zero.iter().find(|(_, v)| !(*v >= 0.0 && v.is_finite())) {
+            return bad(name, "must be a number of at least 0");
+        }
+        match self {
+            _ if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) => bad("learning_rate", "must be above 0"),
+            _ if !(0.0..1.0).contains(&self.beta_1) => bad("beta_1", "must lie in 0..1, 1 excluded"),
+            _ if !(0.0..1.0).contains(&self.beta_2) => bad("beta_2", "must lie in 0..1, 1 excluded"),
+            _ if self.kind == SparseRule::Ftrl && self.beta == 0.0 && self.l2 == 0.0 => bad("beta", "must be above 0 with FTRL unless l2 is"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Floats of state a row of this width has.
+    pub fn state_floats(&self, dim: usize) -> usize {
+        match self.kind {
+            SparseRule::Sgd => 0,
+            SparseRule::Adagrad | SparseRule::Fobos => dim,
+            SparseRule::RowwiseAdagrad => 1,
+            SparseRule::Adam | SparseRule::Ftrl | SparseRule::Rda => 2 * dim,
+        }
+    }
+
+    /// Sets the state of a new row so that the first step starts from its weights.
+    pub(crate) fn init_state(&self, weights: &[f32], state: &mut [f32]) {
+        let dim = weights.len();
+        match self.kind {
+            SparseRule::Adagrad | SparseRule::RowwiseAdagrad => state.fill(self.initial_accumulator),
+            SparseRule::Ftrl => {
+                let curvature = self.beta / self.learning_rate + self.l2;
+                for (z, w) in state[..dim].iter_mut().zip(weights) {
+                    *z = if *w == 0.0 { 0.0 } else { -w * curvature - w.signum() * self.l1 };
+                }
+                state[dim..].fill(0.0);
+            }
+            SparseRule::Rda => {
+                state[..dim].fill(0.0);
+                state[dim..].copy_from_slice(weights);
+            }
+            _ => state.fill(0.0),
+        }
+    }
+
+    /// One step. `skipped` is the number of steps since the row was last touched, this one excluded;
+    /// `frequency` the training rows that hold the id. `gradient` is scratch afterwards.
+    pub(crate) fn step(&self, context: &StepContext, weights: &mut [f32], state: &mut [f32], gradient: &mut [f32], skipped: u64, frequency: f32) {
+        let dim = weights.len();
+        let rate = self.learning_rate * context.rate;
+        match self.kind {
+            SparseRule::Ftrl | SparseRule::Fobos | SparseRule::Rda => gradient.iter_mut().for_each(|g| *g *= context.rows),
+            _ => self.regularise(weights, gradient),
+        }
+        if self.mba_l2 > 0.0 {
+            let strength = self.mba_l2 / frequency.max(1.0);
+            gradient.iter_mut().zip(weights.iter()).for_each(|(g, w)| *g += strength * w);
+        }
+        match self.kind {
+            SparseRule::Sgd => weights.iter_mut().zip(gradient).for_each(|(w, g)| *w -= rate * *g),
+            SparseRule::Adagrad => {
+                for ((w, g), a) in weights.iter_mut().zip(gradient.iter()).zip(state) {
+                    *a += g * g;
+                    *w -= rate * g / (a.sqrt() + self.epsilon);
+                }
+            }
+            SparseRule::RowwiseAdagrad => {
+                state[0] += gradient.iter().map(|g| g * g).sum::<f32>() / dim as f32;
+                let scale = rate / (state[0].sqrt() + self.epsilon);
+                weights.iter_mut().zip(gradient).for_each(|(w, g)| *w -= scale * *g);
+            }
+            SparseRule::Adam => self.adam(context, rate, weights, state, gradient),
+            SparseRule::Ftrl => self.ftrl(weights, state, gradient),
+            SparseRule::Fobos => self.fobos(rate, weights, state, gradient, skipped),
+            SparseRule::Rda => self.rda(context, weights, state, gradient),
+        }
+    }
+
+    fn regularise(&self, weights: &[f32], gradient: &mut [f32]) {
+        if self.l2 > 0.0 {
+            gradient.iter_mut().zip(weights).for_each(|(g, w)| *g += self.l2 * w);
+        }
+        if self.l1 > 0.0 {
+            let sign = |w: f32| if w == 0.0 { 0.0 } else { w.signum() };
+            gradient.iter_mut().zip(weights).for_each(|(g, w)| *g += self.l1 * sign(*w));
+        }
+    }
+
+    fn adam(&self, context: &StepContext, rate: f32, weights: &mut [f32], state: &mut [f32], gradient: &[f32]) {
+        let power = |beta: f32| 1.0 - f64::from(beta).powf(context.step as f64);
+        let scale = rate * (power(self.beta_2).sqrt() / power(self.beta_1)) as f32;
+        let (first, second) = state.split_at_mut(weights.len());
+        for (((w, g), m), v) in weights.iter_mut().zip(gradient).zip(first).zip(second) {
+            *m = self.beta_1 * *m + (1.0 - self.beta_1) * g;
+            *v = self.beta_2 * *v + (1.0 - self.beta_2) * g * g;
+            *w -= scale * *m / (v.sqrt() + self.epsilon);
+        }
+    }
+
+    fn ftrl(&self, weights: &mut [f32], state: &mut [f32], gradient: &[f32]) {
+        let (zs, ns) = state.split_at_mut(weights.len());
+        for (((w, g), z), n) in weights.iter_mut().zip(gradient).zip(zs).zip(ns) {
+            let squares = *n + g * g;
+            let sigma = (squares.sqrt() - n.sqrt()) / self.learning_rate;
+            *z += g - sigma * *w;
+            *n = squares;
+            *w = match z.abs() <= self.l1 {
+                true => 0.0,
+                false => -(*z - z.signum() * self.l1) / ((self.beta + squares.sqrt()) / self.learning_rate + self.l2),
+            };
+        }
+    }
+
+    fn fobos(&self, rate: f32, weights: &mut [f32], state: &mut [f32], gradient: &[f32], skipped: u64) {
+        let shrink = |w: f32, by: f32| w.signum() * (w.abs() - by).max(0.0);
+        for ((w, g), n) in weights.iter_mut().zip(gradient).zip(state) {
+            let resting = rate / (self.beta + n.sqrt());
+            let rested = shrink(*w, skipped as f32 * resting * self.l1) * (1.0 + resting * self.l2).powf(-(skipped as f32));
+            *n += g * g;
+            let moving = rate / (self.beta + n.sqrt());
+            *w = shrink(rested - moving * g, moving * self.l1) / (1.0 + moving * self.l2);
+        }
+    }
+
+    fn rda(&self, context: &StepContext, weights: &mut [f32], state: &mut [f32], gradient: &[f32]) {
+        let t = context.step as f32;
+        let (sums, starts) = state.split_at_mut(weights.len());
+        for (((w, g), sum), start) in weights.iter_mut().zip(gradient).zip(sums).zip(starts) {
+            *sum += g;
+            let mean = *sum / t;
+            let beyond = mean.signum() * (mean.abs() - self.l1).max(0.0);
+            *w = *start - t.sqrt() * self.learning_rate * beyond / (1.0 + self.l2 * t.sqrt() * self.learning_rate);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs gradients through a one-dimensional row and returns the weight after each.
+    fn trace(optimizer: &SparseOptimizer, start: f32, gradients: &[f32]) -> Vec<f32> {
+        let mut state = vec![0.0; optimizer.state_floats(1)];
+        let mut weights = [start];
+        optimizer.init_state(&weights, &mut state);
+        let step = |(i, g): (usize, &f32)| {
+            let context = StepContext { step: i as u64 + 1, rate: 1.0, rows: 1.0 };
+            optimizer.step(&context, &mut weights, &mut state, &mut [*g], 0, 1.0);
+            weights[0]
+        };
+        gradients.iter().enumerate().map(step).collect()
+    }
+
+    fn near(found: &[f32], expected: &[f32]) {
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?} {expected:?}");
+    }
+
+    #[test]
+    fn ftrl_follows_the_trace_of_the_paper_s_algorithm() {
+        let optimizer = SparseOptimizer { l1: 1.0, ..SparseOptimizer::new(SparseRule::Ftrl, 0.1) };
+        near(&trace(&optimizer, 0.0, &[0.5, 0.8, -0.4]), &[0.0, -0.015_436_88, 0.0]);
+    }
+
+    #[test]
+    fn ftrl_without_penalties_is_gradient_descent_with_coordinate_rates() {
+        let optimizer = SparseOptimizer::new(SparseRule::Ftrl, 0.1);
+        near(&trace(&optimizer, 0.0, &[0.5, 0.8, -0.4, 0.1]), &[-0.033_333_3, -0.074_498_3, -0.054_742_3, -0.059_669_4]);
+        // The same from another start, by the rule w -= α g / (β + √Σg²).
+        let (mut w, mut n) = (0.3f32, 0.0f32);
+        let expected: Vec<f32> = [0.5f32, -0.2].iter().map(|g| { n += g * g; w -= 0.1 * g / (1.0 + n.sqrt()); w }).collect();
+        near(&trace(&optimizer, 0.3, &[0.5, -0.2]), &expected);
+    }
+
+    #[test]
+    fn fobos_without_penalties_is_the_same_descent_and_shrinks_with_l1() {
+        let plain = SparseOptimizer::new(SparseRule::Fobos, 0.1);
+        near(&trace(&plain, 0.0, &[0.5, 0.8, -0.4, 0.1]), &[-0.033_333_3, -0.074_498_3, -0.054_742_3, -0.059_669_4]);
+        let sparse = SparseOptimizer { l1: 0.4, ..plain };
+        // η = .1 / 1.5: -.0333333 + .0266667 = -.0066667.
+        near(&trace(&sparse, 0.0, &[0.5]), &[-0.006_666_7]);
+    }
+
+    #[test]
+    fn fobos_applies_skipped_shrinkage_when_a_row_is_next_touched() {
+        let optimizer = SparseOptimizer { l1: 0.3, l2: 0.1, ..SparseOptimizer::new(SparseRule::Fobos, 0.1) };
+        let run = |lazy: bool| {
+            let (mut w, mut n) = ([0.5f32], [0.4f32]);
+            let mut step = |g: f32, skipped| {
+                let context = StepContext { step: 1, rate: 1.0, rows: 1.0 };
+                optimizer.step(&context, &mut w, &mut n, &mut [g], skipped, 1.0);
+            };
+            if !lazy {
+                (0..3).for_each(|_| step(0.0, 0));
+            }
+            step(0.7, if lazy { 3 } else { 0 });
+            w[0]
+        };
+        assert!((run(true) - run(false)).abs() < 2e-3, "{} {}", run(true), run(false));
+        let no_l2 = SparseOptimizer { l2: 0.0, ..optimizer.clone() };
+        assert_ne!(no_l2, optimizer);
+    }
+
+    #[test]
+    fn rda_is_zero_inside_the_threshold_and_closed_form_outside() {
+        let optimizer = SparseOptimizer { l1: 0.5, ..SparseOptimizer::new(SparseRule::Rda, 0.1) };
+        // Means of gradients: .4 → 0; .9 → -√2 · .1 · .4; .3 → 0.
+        near(&trace(&optimizer, 0.0, &[0.4, 1.4, -0.9]), &[0.0, -2f32.sqrt() * 0.04, 0.0]);
+    }
+
+    #[test]
+    fn adagrad_and_adam_match_hand_computed_steps() {
+        let adagrad = SparseOptimizer { epsilon: 0.0, ..SparseOptimizer::new(SparseRule::Adagrad, 0.1) };
+        near(&trace(&adagrad, 1.0, &[3.0, 4.0]), &[0.9, 0.9 - 0.08]);
+        let adam = SparseOptimizer { epsilon: 0.0, ..SparseOptimizer::new(SparseRule::Adam, 0.1) };
+        // Step 1 moves by η; step 2: m = .09·2+.1·(-1) = .08, v = .999·.004+.001 = .004996.
+        let second = 0.1 * (1.0f32 - 0.998_001).sqrt() / 0.19 * 0.08 / 0.004_996f32.sqrt();
+        near(&trace(&adam, 1.0, &[2.0, -1.0]), &[0.9, 0.9 - second]);
+    }
+
+    #[test]
+    fn rowwise_adagrad_of_width_one_is_adagrad_and_averages_over_the_row() {
+        let (row, full) = (SparseOptimizer::new(SparseRule::RowwiseAdagrad, 0.1), SparseOptimizer::new(SparseRule::Adagrad, 0.1));
+        near(&trace(&row, 1.0, &[3.0, -1.0]), &trace(&full, 1.0, &[3.0, -1.0]));
+        let (mut w, mut s) = ([0.0, 0.0], [0.0]);
+        row.step(&StepContext { step: 1, rate: 1.0, rows: 1.0 }, &mut w, &mut s, &mut [1.0, 7.0], 0, 1.0);
+        assert_eq!(s, [25.0]);
+        near(&w, &[-0.02, -0.14]);
+    }
+
+    #[test]
+    fn mini_batch_aware_l2_divides_by_the_frequency() {
+        let optimizer = SparseOptimizer { mba_l2: 0.5, ..SparseOptimizer::new(SparseRule::Sgd, 1.0) };
+        let mut w = [2.0];
+        optimizer.step(&StepContext { step: 1, rate: 1.0, rows: 1.0 }, &mut w, &mut [], &mut [0.0], 0, 10.0);
+        near(&w, &[2.0 - 0.5 / 10.0 * 2.0]);
+    }
+}

@@ -1,0 +1,228 @@
+//! All tables of a model.
+
+use std::sync::Arc;
+
+use burnrec_features::{Batch, Schema, Vocabulary, stream_seed};
+use rayon::prelude::*;
+
+use crate::error::EmbeddingError;
+use crate::index::{FeatureRows, Growing, Indexer, Space};
+use crate::optimizer::{SparseOptimizer, StepContext};
+use crate::slots::Slots;
+use crate::space::SpaceBatch;
+use crate::table::{Columns, NOBODY, Table};
+
+/// Batch rows that one task gathers.
+const ROWS_A_TASK: usize = 128;
+
+/// The gathered vectors of a batch.
+pub struct Gathered {
+    /// One leaf a lookup: `[B, slots, dim]` row by row.
+    pub leaves: Vec<Vec<f32>>,
+    /// One entry a table: who won each maximum, `[B, slots, dim]`; empty without max pooling.
+    winners: Vec<Vec<u32>>,
+}
+
+/// Size of one lookup's tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableFacts {
+    /// Rows that hold an id.
+    pub rows: u64,
+    /// Floats of weights.
+    pub floats: u64,
+    /// Floats of weights that are not zero.
+    pub non_zero: u64,
+    /// Bytes of weights and optimiser state.
+    pub bytes: u64,
+}
+
+/// The tables of a model, in host memory.
+pub struct Tables {
+    pub(crate) indexer: Indexer,
+    pub(crate) growing: Vec<Growing>,
+    pub(crate) grown: Vec<u32>,
+    pub(crate) tables: Vec<Table>,
+    slot_order: Vec<Vec<usize>>,
+    dims: Vec<usize>,
+    step: u64,
+}
+
+impl Tables {
+    /// Tables for a model's lookups, every row at its first value.
+    ///
+    /// # Errors
+    /// More rows than can be numbered.
+    pub fn new(schema: Arc<Schema>, slots: &Slots, vocabularies: &[Vocabulary], default: &SparseOptimizer, seed: u64) -> Result<Self, EmbeddingError> {
+        let mut tables = Self::without_rows(Indexer::new(schema, slots, vocabularies)?, slots, default, seed);
+        tables.fill_fixed_rows();
+        Ok(tables)
+    }
+
+    pub(crate) fn without_rows(indexer: Indexer, slots: &Slots, default: &SparseOptimizer, seed: u64) -> Self {
+        let (mut tables, mut slot_order) = (Vec::new(), Vec::new());
+        for (number, lookup) in slots.0.iter().enumerate() {
+            let uses = |space: &Space| space.features.iter().all(|f| lookup.features.contains(f));
+            let mut order = Vec::new();
+            for (which, space) in indexer.spaces.iter().enumerate().filter(|(_, s)| uses(s)) {
+                let columns = Columns { first: order.len(), count: space.features.len(), total: lookup.features.len() };
+                order.extend(&space.features);
+                let optimizer = lookup.optimizer.clone().unwrap_or_else(|| default.clone());
+                let seed = stream_seed(seed, lookup.name, 0);
+                tables.push(Table::new(which, number, columns, lookup.dim, optimizer, lookup.init, seed));
+            }
+            slot_order.push(order);
+        }
+        let growing = indexer.spaces.iter().map(|_| Growing::default()).collect();
+        let grown = indexer.spaces.iter().map(|s| s.rows).collect();
+        let dims = slots.0.iter().map(|l| l.dim).collect();
+        Self { indexer, growing, grown, tables, slot_order, dims, step: 0 }
+    }
+
+    fn fill_fixed_rows(&mut self) {
+        for (which, space) in self.indexer.spaces.iter().enumerate() {
+            let keys = keys_by_row(space, &self.growing[which], self.grown[which]);
+            for table in self.tables.iter_mut().filter(|t| t.space == which) {
+                table.grow(0, space.rows, &|row| keys.get(row as usize).copied().unwrap_or(0));
+            }
+        }
+    }
+
+    /// The categorical inputs in the order of a lookup's slots.
+    pub fn slot_order(&self, lookup: usize) -> &[usize] {
+        &self.slot_order[lookup]
+    }
+
+    /// The key → row half that the loader's thread uses.
+    pub fn indexer(&self) -> Indexer {
+        self.indexer.clone()
+    }
+
+    /// Steps applied so far.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    pub(crate) fn set_step(&mut self, step: u64) {
+        self.step = step;
+    }
+
+    /// Looks the keys of growing spaces up. With `admit`, keys are counted and get rows.
+    pub fn complete(&mut self, batch: &Batch, prepared: &mut [SpaceBatch], admit: bool) {
+        let spaces = Arc::clone(&self.indexer.spaces);
+        let schema: Arc<Schema> = Arc::clone(&self.indexer.schema);
+        for (which, space) in spaces.iter().enumerate().filter(|(_, s)| s.grows) {
+            if admit {
+                self.admit(which, space, batch);
+            }
+            let rows = &self.growing[which].rows;
+            prepared[which] = SpaceBatch::new(&schema, space, batch, &|_, key| rows.get(&key).copied().unwrap_or(0));
+        }
+    }
+
+    fn admit(&mut self, which: usize, space: &Space, batch: &Batch) {
+        let growing = &mut self.growing[which];
+        let before = self.grown[which];
+        let mut admitted = Vec::new();
+        for (slot, &feature) in space.features.iter().enumerate() {
+            let min_count = space.min_count[space.table_of[slot]];
+            let (burnrec_features::Keys::One(keys) | burnrec_features::Keys::Many { keys, .. }) = &batch.keys[feature];
+            for &key in keys.iter().filter(|k| **k != 0) {
+                if growing.rows.contains_key(&key) {
+                    continue;
+                }
+                let seen = growing.waiting.entry(key).or_insert(0);
+                *seen += 1;
+                if *seen >= min_count {
+                    growing.waiting.remove(&key);
+                    growing.rows.insert(key, before + admitted.len() as u32);
+                    admitted.push(key);
+                }
+            }
+        }
+        self.grown[which] = before + admitted.len() as u32;
+        for table in self.tables.iter_mut().filter(|t| t.space == which) {
+            table.grow(before, self.grown[which], &|row| admitted[(row - before) as usize]);
+        }
+    }
+
+    /// Gathers the vectors of a batch.
+    pub fn gather(&self, batch_rows: usize, prepared: &[SpaceBatch]) -> Gathered {
+        let mut winners: Vec<Vec<u32>> = self.tables.iter().map(|_| Vec::new()).collect();
+        let leaf = |lookup: usize| {
+            let width = self.slot_order[lookup].len() * self.dims[lookup];
+            vec![0.0; batch_rows * width]
+        };
+        let mut leaves: Vec<Vec<f32>> = (0..self.dims.len()).map(leaf).collect();
+        for (table, winners) in self.tables.iter().zip(&mut winners) {
+            let (dim, columns) = (table.layout.dim, table.columns);
+            let space = &prepared[table.space];
+            let own = columns.count * dim;
+            let maxima = space.pooling.contains(&burnrec_features::Pooling::Max);
+            *winners = vec![NOBODY; if maxima { batch_rows * own } else { 0 }];
+            let width = columns.total * dim;
+            let gather = |b: usize, row: &mut [f32], won: &mut [u32]| {
+                table.gather_row(space, b, &mut row[columns.first * dim..columns.first * dim + own], won);
+            };
+            let leaf = &mut leaves[table.lookup];
+            if maxima {
+                leaf.chunks_mut(width).zip(winners.chunks_mut(own)).enumerate().for_each(|(b, (row, won))| gather(b, row, won));
+            } else {
+                leaf.par_chunks_mut(width * ROWS_A_TASK).enumerate().for_each(|(task, rows)| {
+                    rows.chunks_mut(width).enumerate().for_each(|(i, row)| gather(task * ROWS_A_TASK + i, row, &mut []));
+                });
+            }
+        }
+        Gathered { leaves, winners }
+    }
+
+    /// Sum of squares of the gradients of all touched rows, for clipping by the global norm.
+    pub fn squared_norm(&self, prepared: &[SpaceBatch], gathered: &Gathered, gradients: &[&[f32]]) -> f64 {
+        let each = self.tables.iter().zip(&gathered.winners);
+        each.map(|(table, winners)| table.squared_norm(&prepared[table.space], gradients[table.lookup], winners)).sum()
+    }
+
+    /// One optimiser step on every touched row: `gradients` has one `[B, slots, dim]` a lookup.
+    pub fn apply(&mut self, batch_rows: usize, prepared: &[SpaceBatch], gathered: &Gathered, gradients: &[&[f32]], rate: f32) {
+        self.step += 1;
+        let context = StepContext { step: self.step, rate, rows: batch_rows as f32 };
+        for (table, winners) in self.tables.iter_mut().zip(&gathered.winners) {
+            let frequency = &self.indexer.spaces[table.space].frequency;
+            table.apply(&prepared[table.space], gradients[table.lookup], winners, &context, frequency);
+        }
+    }
+
+    /// The vector of a row of a lookup's first table; for tests and exports.
+    pub fn vector(&self, lookup: usize, row: u32) -> Option<&[f32]> {
+        self.tables.iter().find(|t| t.lookup == lookup).map(|t| t.weights(row))
+    }
+
+    /// Sizes over all tables.
+    pub fn facts(&self) -> TableFacts {
+        let mut facts = TableFacts { rows: 0, floats: 0, non_zero: 0, bytes: 0 };
+        for table in &self.tables {
+            let rows: u64 = table.shards.iter().map(|s| s.rows() as u64).sum();
+            facts.rows += rows.saturating_sub(1);
+            facts.floats += rows * table.layout.dim as u64;
+            facts.bytes += rows * 4 * table.layout.stride() as u64;
+            let shard = |s: &crate::shard::Shard| (0..s.rows()).map(|r| s.weights(r).iter().filter(|w| **w != 0.0).count() as u64).sum::<u64>();
+            facts.non_zero += table.shards.par_iter().map(shard).sum::<u64>();
+        }
+        facts
+    }
+}
+
+/// The key of every row of a space; 0 for padding and the unseen rows. A modulo bucket's key is made of its number.
+pub(crate) fn keys_by_row(space: &Space, growing: &Growing, rows: u32) -> Vec<u64> {
+    let mut keys = vec![0; rows as usize];
+    for (number, (_, table)) in space.tables.iter().enumerate() {
+        match table {
+            FeatureRows::Vocabulary(map) => map.iter().for_each(|(key, row)| keys[*row as usize] = *key),
+            FeatureRows::Modulo { first, buckets } => {
+                (0..*buckets).for_each(|b| keys[(first + b) as usize] = ((number as u64 + 1) << 32) | u64::from(b));
+            }
+            FeatureRows::Growing => {}
+        }
+    }
+    growing.rows.iter().for_each(|(key, row)| keys[*row as usize] = *key);
+    keys
+}

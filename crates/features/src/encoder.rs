@@ -1,0 +1,258 @@
+//! The encoder: fitted once on the training rows, then a pure function of a record batch.
+
+use std::collections::BTreeMap;
+
+use arrow::array::RecordBatch;
+use burnrec_data::split::Dataset;
+use burnrec_data::{Side, Source};
+use rayon::prelude::*;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::batch::{Batch, Keys};
+use crate::column::Reader;
+use crate::config::IndexPolicy;
+use crate::error::FeatureError;
+use crate::fit::{Fitted, KeyCounts, NumberFacts, Vocabulary, squeeze};
+use crate::keys;
+use crate::schema::{Categorical, CategoricalSource, Schema};
+
+/// Rows of each side, by its name.
+pub type SideRows = BTreeMap<&'static str, u64>;
+
+/// Turns record batches into [`Batch`]es.
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    schema: Schema,
+    fitted: Fitted,
+}
+
+struct Fitting {
+    numbers: Vec<NumberFacts>,
+    counts: Vec<Option<KeyCounts>>,
+    rows: u64,
+    labels: f64,
+    weights: f64,
+    classes: [bool; 2],
+}
+
+impl Encoder {
+    /// Fits on the training rows, in one pass (two where bucket bounds have to be fitted before their
+    /// ids are counted); rows of other sides are read and checked on the way. Returns the vocabulary of each
+    /// categorical input, and the rows of each side.
+    ///
+    /// # Errors
+    /// Unreadable rows of any side, no training rows, and a binary label with one class.
+    pub fn fit(schema: Schema, dataset: &Dataset, columns: &[String]) -> Result<(Self, Vec<Vocabulary>, SideRows), FeatureError> {
+        let empty = Fitted { rows: 0, base_rate: 0.0, numeric: Vec::new(), bounds: vec![Vec::new(); schema.categorical.len()] };
+        let mut encoder = Self { schema, fitted: empty };
+        encoder.fit_bounds(dataset, columns)?;
+        let (vocabularies, rows) = encoder.fit_all(dataset, columns)?;
+        Ok((encoder, vocabularies, rows))
+    }
+
+    /// An encoder as it was saved.
+    pub fn restore(schema: Schema, fitted: Fitted) -> Self {
+        Self { schema, fitted }
+    }
+
+    /// The schema.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// What was fitted.
+    pub fn fitted(&self) -> &Fitted {
+        &self.fitted
+    }
+
+    fn fit_bounds(&mut self, dataset: &Dataset, columns: &[String]) -> Result<(), FeatureError> {
+        let wants = |c: &Categorical| match &c.source {
+            CategoricalSource::Bucket { column, quantiles: Some(n), .. } => Some((column.clone(), *n)),
+            _ => None,
+        };
+        let wanted: Vec<_> = self.schema.categorical.iter().map(wants).collect();
+        for (place, field) in self.schema.categorical.iter().enumerate() {
+            if let CategoricalSource::Bucket { boundaries, quantiles: None, .. } = &field.source {
+                self.fitted.bounds[place] = boundaries.clone();
+            }
+        }
+        if wanted.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        let mut facts: Vec<NumberFacts> = self.schema.categorical.iter().map(|c| NumberFacts::new(&c.name)).collect();
+        let source = &**dataset.source(Side::Train);
+        for batch in dataset.stream(Side::Train, columns)? {
+            let batch = batch?;
+            for (place, (column, _)) in wanted.iter().enumerate().filter_map(|(p, w)| Some((p, w.as_ref()?))) {
+                let feature = &self.schema.categorical[place].name;
+                let numbers = Reader { batch: &batch, source, feature, column }.numbers()?;
+                numbers.into_iter().flatten().for_each(|x| facts[place].add(x));
+            }
+        }
+        for (place, (facts, wanted)) in facts.into_iter().zip(wanted).enumerate() {
+            if let Some((_, n)) = wanted {
+                self.fitted.bounds[place] = facts.bounds(n);
+            }
+        }
+        Ok(())
+    }
+
+    fn fit_all(&mut self, dataset: &Dataset, columns: &[String]) -> Result<(Vec<Vocabulary>, SideRows), FeatureError> {
+        let schema = &self.schema;
+        let vocabulary = |c: &Categorical| (c.index == IndexPolicy::Vocabulary).then(KeyCounts::default);
+        let mut fitting = Fitting {
+            numbers: schema.numeric.iter().map(|n| NumberFacts::new(&n.name)).collect(),
+            counts: schema.categorical.iter().map(vocabulary).collect(),
+            rows: 0,
+            labels: 0.0,
+            weights: 0.0,
+            classes: [false; 2],
+        };
+        let mut rows = SideRows::new();
+        for batch in dataset.stream_sides(columns)? {
+            let (side, batch) = batch?;
+            *rows.entry(side.name()).or_insert(0) += batch.num_rows() as u64;
+            let source = &**dataset.source(side);
+            match side {
+                Side::Train => self.fit_batch(&mut fitting, &batch, source)?,
+                _ => self.check_batch(&batch, source)?,
+            }
+        }
+        if fitting.rows == 0 {
+            return Err(FeatureError::NoRows { side: "train" });
+        }
+        if schema.label.is_binary() && fitting.classes != [true; 2] {
+            let class = u8::from(fitting.classes[1]);
+            return Err(FeatureError::OneClass { column: schema.label.column.clone(), rows: fitting.rows, class });
+        }
+        self.fitted.rows = fitting.rows;
+        self.fitted.base_rate = fitting.labels / fitting.weights.max(f64::MIN_POSITIVE);
+        self.fitted.numeric = fitting.numbers.into_iter().zip(&schema.numeric).map(|(f, n)| f.fit(n.transform)).collect();
+        let min_counts = schema.categorical.iter().map(|c| c.min_count);
+        let vocabularies = fitting.counts.into_iter().zip(min_counts).map(|(c, min)| c.map_or_else(Vec::new, |c| c.vocabulary(min)));
+        Ok((vocabularies.collect(), rows))
+    }
+
+    /// Reads every value that encoding would read.
+    fn check_batch(&self, batch: &RecordBatch, source: &dyn Source) -> Result<(), FeatureError> {
+        self.targets(batch, source)?;
+        self.keys(batch, source)?;
+        self.schema.numeric.par_iter().try_for_each(|numeric| {
+            let reader = Reader { batch, source, feature: &numeric.name, column: &numeric.column };
+            reader.numbers().map(drop)
+        })
+    }
+
+    fn fit_batch(&self, fitting: &mut Fitting, batch: &RecordBatch, source: &dyn Source) -> Result<(), FeatureError> {
+        let schema = &self.schema;
+        let (label, weight) = self.targets(batch, source)?;
+        for (at, y) in label.iter().enumerate() {
+            let w = weight.get(at).map_or(1.0, |w| f64::from(*w));
+            fitting.labels += w * f64::from(*y);
+            fitting.weights += w;
+            fitting.classes[usize::from(*y > 0.5)] = true;
+        }
+        fitting.rows += batch.num_rows() as u64;
+        fitting.numbers.par_iter_mut().zip(&schema.numeric).try_for_each(|(facts, numeric)| {
+            let reader = Reader { batch, source, feature: &numeric.name, column: &numeric.column };
+            reader.numbers()?.into_iter().flatten().for_each(|x| facts.add(squeeze(numeric.transform, x)));
+            Ok::<_, FeatureError>(())
+        })?;
+        let encoded = self.keys(batch, source)?;
+        fitting.counts.par_iter_mut().zip(&encoded).for_each(|(counts, keys)| {
+            if let (Some(counts), Keys::One(keys) | Keys::Many { keys, .. }) = (counts, keys) {
+                counts.add(keys);
+            }
+        });
+        Ok(())
+    }
+
+    /// Encodes a record batch; with labels and weights, or only the inputs.
+    ///
+    /// # Errors
+    /// The first value that cannot be read, with file, line or row, column and feature.
+    pub fn encode(&self, batch: &RecordBatch, source: &dyn Source, with_label: bool) -> Result<Batch, FeatureError> {
+        let rows = batch.num_rows();
+        let (label, weight) = if with_label { self.targets(batch, source)? } else { (Vec::new(), Vec::new()) };
+        let group = match &self.schema.group {
+            Some(column) => {
+                let reader = Reader { batch, source, feature: "group", column };
+                match keys::one(&reader, crate::config::IdKind::Text, xxh3_64(b"group"))? {
+                    Keys::One(keys) => keys,
+                    Keys::Many { .. } => Vec::new(),
+                }
+            }
+            None => Vec::new(),
+        };
+        Ok(Batch { rows, keys: self.keys(batch, source)?, numeric: self.numeric(batch, source)?, label, weight, group })
+    }
+
+    fn targets(&self, batch: &RecordBatch, source: &dyn Source) -> Result<(Vec<f32>, Vec<f32>), FeatureError> {
+        let label = self.schema.label.read(&Reader { batch, source, feature: "label", column: &self.schema.label.column })?;
+        let Some(column) = &self.schema.weight else { return Ok((label, Vec::new())) };
+        let reader = Reader { batch, source, feature: "weight", column };
+        let check = |(row, w): (usize, Option<f64>)| match w {
+            Some(w) if w >= 0.0 => Ok(w as f32),
+            Some(w) => Err(reader.error(row, format!("sample weight {w} is below 0"))),
+            None => Err(reader.error(row, "the sample weight is missing; every training row needs one")),
+        };
+        let weight = reader.numbers()?.into_iter().enumerate().map(check).collect::<Result<_, _>>()?;
+        Ok((label, weight))
+    }
+
+    fn keys(&self, batch: &RecordBatch, source: &dyn Source) -> Result<Vec<Keys>, FeatureError> {
+        let fields = &self.schema.categorical;
+        let columns = fields.iter().position(|f| matches!(f.source, CategoricalSource::Cross { .. })).unwrap_or(fields.len());
+        let mut encoded: Vec<Keys> =
+            (0..columns).into_par_iter().map(|place| self.column_keys(place, batch, source)).collect::<Result<_, _>>()?;
+        let crosses: Vec<Keys> = fields[columns..]
+            .par_iter()
+            .map(|field| match &field.source {
+                CategoricalSource::Cross { of } => {
+                    let members: Vec<&Keys> = of.iter().map(|&m| &encoded[m]).collect();
+                    keys::cross(&members, batch.num_rows(), field.key_seed)
+                }
+                _ => Keys::One(Vec::new()),
+            })
+            .collect();
+        encoded.extend(crosses);
+        Ok(encoded)
+    }
+
+    fn column_keys(&self, place: usize, batch: &RecordBatch, source: &dyn Source) -> Result<Keys, FeatureError> {
+        let field = &self.schema.categorical[place];
+        let reader = |column| Reader { batch, source, feature: &field.name, column };
+        match &field.source {
+            CategoricalSource::One { column, ids } => keys::one(&reader(column), *ids, field.key_seed),
+            CategoricalSource::Many { column, ids, separator, weights } => {
+                let weights = weights.as_deref().map(reader);
+                keys::many(&reader(column), *ids, separator, weights.as_ref(), field.key_seed)
+            }
+            CategoricalSource::Bucket { column, .. } => {
+                Ok(keys::bucket(&reader(column).numbers()?, &self.fitted.bounds[place], field.key_seed))
+            }
+            CategoricalSource::Cross { .. } => Ok(Keys::One(vec![0; batch.num_rows()])),
+        }
+    }
+
+    /// The numeric inputs, `[rows, N]` row by row.
+    fn numeric(&self, batch: &RecordBatch, source: &dyn Source) -> Result<Vec<f32>, FeatureError> {
+        let width = self.schema.numeric.len();
+        let columns: Vec<Vec<f32>> = self
+            .schema
+            .numeric
+            .par_iter()
+            .zip(&self.fitted.numeric)
+            .map(|(numeric, fit)| {
+                let reader = Reader { batch, source, feature: &numeric.name, column: &numeric.column };
+                let scaled = |x: Option<f64>| x.map_or(numeric.missing, |x| fit.apply(numeric.transform, x));
+                Ok(reader.numbers()?.into_iter().map(scaled).collect())
+            })
+            .collect::<Result<_, FeatureError>>()?;
+        let mut rows = vec![0.0; batch.num_rows() * width];
+        for (n, column) in columns.iter().enumerate() {
+            column.iter().enumerate().for_each(|(r, x)| rows[r * width + n] = *x);
+        }
+        Ok(rows)
+    }
+}

@@ -1,0 +1,63 @@
+//! What can be wrong between a column and a model input.
+
+use burnrec_data::DataError;
+
+/// An error of the schema, of fitting or of encoding.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FeatureError {
+    /// The data could not be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A setting of `[features]` that cannot work.
+    #[error("{key}: {problem}")]
+    Setting {
+        /// The whole key, as `features.fields.age.transform`.
+        key: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A value that its field cannot take.
+    #[error("{location}: column `{column}` (feature `{feature}`): {problem}")]
+    Value {
+        /// Where it stood.
+        location: String,
+        /// The column.
+        column: String,
+        /// The feature that reads it.
+        feature: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A column type that a field cannot read.
+    #[error("column `{column}` has type {found}, which feature `{feature}` cannot read as {needed}")]
+    ColumnType {
+        /// The column.
+        column: String,
+        /// The feature that reads it.
+        feature: String,
+        /// Its Arrow type.
+        found: String,
+        /// What is needed.
+        needed: &'static str,
+    },
+    /// No row on a side of the split.
+    #[error("the {side} side of the split has no rows; change data.split or give more data")]
+    NoRows {
+        /// `train`, `valid` or `test`.
+        side: &'static str,
+    },
+    /// All training labels are the same.
+    #[error("label `{column}`: all {rows} training rows are {class}; a ranker needs both classes: check features.label (threshold, positive) and the split")]
+    OneClass {
+        /// The label column.
+        column: String,
+        /// Training rows.
+        rows: u64,
+        /// The only class, 0 or 1.
+        class: u8,
+    },
+    /// A thread of the loader died.
+    #[error("the loader stopped unexpectedly; this is a fault of burnrec, please report it with the config")]
+    LoaderDied,
+}

@@ -1,0 +1,29 @@
+//! From record batches to model inputs: what a column means, how it is fitted on the training rows,
+//! and the prefetching loader that turns a stream into shuffled batches.
+//!
+//! A categorical value becomes a stable 64-bit key, `xxh3(value)` seeded by the table's name; key 0 means
+//! missing. What row a key has is the business of the embedding tables.
+
+mod batch;
+mod column;
+mod config;
+mod encoder;
+mod error;
+mod fit;
+mod keys;
+mod label;
+mod loader;
+mod schema;
+mod shuffle;
+mod stream;
+
+pub use batch::{Batch, Keys};
+pub use config::{
+    FeaturesConfig, FieldConfig, FieldKind, IdKind, IndexPolicy, LabelConfig, LabelValue, Pooling, Transform,
+};
+pub use encoder::{Encoder, SideRows};
+pub use error::FeatureError;
+pub use fit::{Fitted, NumericFit, Vocabulary};
+pub use loader::{Loader, LoaderConfig, load};
+pub use schema::{Categorical, CategoricalSource, Label, Numeric, Schema};
+pub use stream::{Stream, stream_seed};

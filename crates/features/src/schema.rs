@@ -1,0 +1,316 @@
+//! The checked form of `[features]`: which categorical and numeric inputs there are, in a fixed order.
+
+use burnrec_data::Source;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::config::{FeaturesConfig, FieldConfig, FieldKind, IdKind, IndexPolicy, Pooling, Transform};
+use crate::error::FeatureError;
+use crate::label;
+
+pub use crate::label::Label;
+
+/// Every input of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schema {
+    /// Inputs that look vectors up: columns first, crosses behind them, each by name.
+    pub categorical: Vec<Categorical>,
+    /// Inputs that are numbers, by name.
+    pub numeric: Vec<Numeric>,
+    /// What is learned.
+    pub label: Label,
+    /// Column of sample weights.
+    pub weight: Option<String>,
+    /// Column of groups.
+    pub group: Option<String>,
+}
+
+/// A categorical input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Categorical {
+    /// The field's name.
+    pub name: String,
+    /// Seed of its keys: fields of one table have one seed.
+    pub key_seed: u64,
+    /// What it reads.
+    pub source: CategoricalSource,
+    /// How its vectors become one; none for fields of one id a row.
+    pub pooling: Option<Pooling>,
+    /// How keys get rows.
+    pub index: IndexPolicy,
+    /// Rows under [`IndexPolicy::Modulo`].
+    pub buckets: u32,
+    /// Training rows that a value must appear in.
+    pub min_count: u32,
+    /// The table's name.
+    pub table: String,
+}
+
+/// What a categorical input reads.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CategoricalSource {
+    /// One id of a column.
+    One {
+        /// The column.
+        column: String,
+        /// How its text is read.
+        ids: IdKind,
+    },
+    /// Several ids of a column.
+    Many {
+        /// The column.
+        column: String,
+        /// How its text is read.
+        ids: IdKind,
+        /// Separator in text columns.
+        separator: String,
+        /// Column of weights.
+        weights: Option<String>,
+    },
+    /// A number of a column, cut at bounds.
+    Bucket {
+        /// The column.
+        column: String,
+        /// Given bounds.
+        boundaries: Vec<f64>,
+        /// Equally filled buckets to fit instead.
+        quantiles: Option<usize>,
+    },
+    /// Other categorical inputs, by their place in [`Schema::categorical`].
+    Cross {
+        /// The places.
+        of: Vec<usize>,
+    },
+}
+
+/// A numeric input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Numeric {
+    /// The field's name.
+    pub name: String,
+    /// The column it reads.
+    pub column: String,
+    /// How it is scaled.
+    pub transform: Transform,
+    /// The input where the value is missing.
+    pub missing: f32,
+}
+
+fn bad(key: impl Into<String>, problem: impl Into<String>) -> FeatureError {
+    FeatureError::Setting { key: key.into(), problem: problem.into() }
+}
+
+impl Schema {
+    /// Checks `[features]` by itself.
+    ///
+    /// # Errors
+    /// [`FeatureError::Setting`] naming the key.
+    pub fn new(config: &FeaturesConfig) -> Result<Self, FeatureError> {
+        if config.fields.is_empty() {
+            return Err(bad("features.fields", "is empty; name at least one input field"));
+        }
+        if config.min_count == 0 {
+            return Err(bad("features.min_count", "must be at least 1"));
+        }
+        let (mut categorical, mut numeric, mut crosses) = (Vec::new(), Vec::new(), Vec::new());
+        for (name, field) in &config.fields {
+            refuse_strays(name, field)?;
+            let column = field.column.clone().unwrap_or_else(|| name.clone());
+            if column == config.label.column && field.kind != FieldKind::Cross {
+                return Err(bad(
+                    format!("features.fields.{name}"),
+                    format!("reads column `{column}`, which is the label: the model would be told the answer; remove the field"),
+                ));
+            }
+            match field.kind {
+                FieldKind::Numeric => numeric.push(Numeric {
+                    name: name.clone(),
+                    column,
+                    transform: field.transform.unwrap_or_default(),
+                    missing: field.missing.unwrap_or(0.0),
+                }),
+                FieldKind::Cross => crosses.push((name, field)),
+                _ => categorical.push(single(config, name, field, column)?),
+            }
+        }
+        let columns = categorical.len();
+        for (name, field) in crosses {
+            let cross = cross(config, name, field, &categorical[..columns])?;
+            categorical.push(cross);
+        }
+        Ok(Self {
+            categorical,
+            numeric,
+            label: label::Label::new(&config.label)?,
+            weight: config.weight.clone(),
+            group: config.group.clone(),
+        })
+    }
+
+    /// Checks that a source has the columns, and with the right types.
+    ///
+    /// # Errors
+    /// The first column that is not there.
+    pub fn check_columns(&self, source: &dyn Source, with_label: bool) -> Result<(), FeatureError> {
+        for column in self.columns(with_label) {
+            source.column(&column)?;
+        }
+        Ok(())
+    }
+
+    /// The columns to read, each once.
+    pub fn columns(&self, with_label: bool) -> Vec<String> {
+        let mut columns: Vec<String> = Vec::new();
+        let mut add = |name: &String| {
+            if !columns.contains(name) {
+                columns.push(name.clone());
+            }
+        };
+        for field in &self.categorical {
+            match &field.source {
+                CategoricalSource::One { column, .. } | CategoricalSource::Bucket { column, .. } => add(column),
+                CategoricalSource::Many { column, weights, .. } => {
+                    add(column);
+                    weights.iter().for_each(&mut add);
+                }
+                CategoricalSource::Cross { .. } => {}
+            }
+        }
+        self.numeric.iter().for_each(|n| add(&n.column));
+        if with_label {
+            add(&self.label.column);
+            self.weight.iter().for_each(&mut add);
+        }
+        self.group.iter().for_each(&mut add);
+        columns
+    }
+
+    /// The places of the categorical inputs that are not crosses.
+    pub fn columns_only(&self) -> Vec<usize> {
+        (0..self.categorical.len()).filter(|&i| !self.is_cross(i)).collect()
+    }
+
+    /// Whether the categorical input at this place is a cross.
+    pub fn is_cross(&self, place: usize) -> bool {
+        matches!(self.categorical[place].source, CategoricalSource::Cross { .. })
+    }
+}
+
+/// Settings that the field's kind does not use are refused: they would be silently ignored.
+fn refuse_strays(name: &str, field: &FieldConfig) -> Result<(), FeatureError> {
+    use FieldKind::{Bucket, Categorical, Cross, Multi, Numeric};
+    let given = [
+        ("column", field.column.is_some(), &[Categorical, Multi, Numeric, Bucket][..]),
+        ("ids", field.ids.is_some(), &[Categorical, Multi]),
+        ("separator", field.separator.is_some(), &[Multi]),
+        ("pooling", field.pooling.is_some(), &[Multi, Cross]),
+        ("weights", field.weights.is_some(), &[Multi]),
+        ("transform", field.transform.is_some(), &[Numeric]),
+        ("missing", field.missing.is_some(), &[Numeric]),
+        ("boundaries", field.boundaries.is_some(), &[Bucket]),
+        ("quantiles", field.quantiles.is_some(), &[Bucket]),
+        ("of", field.of.is_some(), &[Cross]),
+        ("min_count", field.min_count.is_some(), &[Categorical, Multi, Bucket, Cross]),
+        ("index", field.index.is_some(), &[Categorical, Multi, Bucket, Cross]),
+        ("buckets", field.buckets.is_some(), &[Categorical, Multi, Bucket, Cross]),
+        ("table", field.table.is_some(), &[Categorical, Multi]),
+    ];
+    match given.iter().find(|(_, set, kinds)| *set && !kinds.contains(&field.kind)) {
+        Some((key, ..)) => Err(bad(
+            format!("features.fields.{name}.{key}"),
+            format!("has no meaning for a field of kind {:?}; remove it", field.kind).to_lowercase(),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn single(config: &FeaturesConfig, name: &str, field: &FieldConfig, column: String) -> Result<Categorical, FeatureError> {
+    let ids = field.ids.unwrap_or_default();
+    let key = |k: &str| format!("features.fields.{name}.{k}");
+    let source = match field.kind {
+        FieldKind::Multi => CategoricalSource::Many {
+            column,
+            ids,
+            separator: match field.separator.as_deref() {
+                Some("") => return Err(bad(key("separator"), "is empty; give the text between two ids, for example \"|\"")),
+                given => given.unwrap_or(" ").to_string(),
+            },
+            weights: field.weights.clone(),
+        },
+        FieldKind::Bucket => bucket(&key, field, column)?,
+        _ => CategoricalSource::One { column, ids },
+    };
+    let pooling = matches!(field.kind, FieldKind::Multi).then(|| field.pooling.unwrap_or_default());
+    if field.weights.is_some() && pooling == Some(Pooling::Max) {
+        return Err(bad(key("weights"), "cannot go with pooling = \"max\"; use sum or mean"));
+    }
+    with_index(config, name, field, source, pooling)
+}
+
+fn bucket(key: &dyn Fn(&str) -> String, field: &FieldConfig, column: String) -> Result<CategoricalSource, FeatureError> {
+    match (&field.boundaries, field.quantiles) {
+        (Some(b), None) if !b.is_empty() && b.iter().all(|x| x.is_finite()) && b.windows(2).all(|w| w[0] < w[1]) => {
+            Ok(CategoricalSource::Bucket { column, boundaries: b.clone(), quantiles: None })
+        }
+        (Some(_), None) => Err(bad(key("boundaries"), "must be rising numbers, at least one")),
+        (None, Some(n)) if (2..=10_000).contains(&n) => {
+            Ok(CategoricalSource::Bucket { column, boundaries: Vec::new(), quantiles: Some(n) })
+        }
+        (None, Some(_)) => Err(bad(key("quantiles"), "must lie in 2..=10000")),
+        _ => Err(bad(key("boundaries"), "give either boundaries = [18, 25, 35] or quantiles = 10")),
+    }
+}
+
+fn cross(config: &FeaturesConfig, name: &str, field: &FieldConfig, known: &[Categorical]) -> Result<Categorical, FeatureError> {
+    let key = format!("features.fields.{name}.of");
+    let names = field.of.as_deref().unwrap_or_default();
+    if names.len() < 2 {
+        return Err(bad(key, "needs at least two fields, for example of = [\"user_id\", \"genres\"]"));
+    }
+    let find = |member: &String| {
+        known.iter().position(|c| c.name == *member).ok_or_else(|| {
+            let hint = match config.fields.get(member).map(|f| f.kind) {
+                Some(FieldKind::Numeric) => "is numeric; cross a field of kind bucket instead",
+                Some(FieldKind::Cross) => "is a cross itself; list its fields here",
+                _ => "is not a field; declare it under [features.fields]",
+            };
+            bad(key.clone(), format!("`{member}` {hint}"))
+        })
+    };
+    let of = names.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+    let many = of.iter().any(|&m| known[m].pooling.is_some());
+    let pooling = many.then(|| field.pooling.unwrap_or(Pooling::Sum));
+    with_index(config, name, field, CategoricalSource::Cross { of }, pooling)
+}
+
+fn with_index(
+    config: &FeaturesConfig,
+    name: &str,
+    field: &FieldConfig,
+    source: CategoricalSource,
+    pooling: Option<Pooling>,
+) -> Result<Categorical, FeatureError> {
+    let index = field.index.unwrap_or(config.index);
+    let buckets = match (index, field.buckets) {
+        (IndexPolicy::Modulo, Some(n)) if n >= 1 => n,
+        (IndexPolicy::Modulo, _) => {
+            return Err(bad(format!("features.fields.{name}.buckets"), "index = \"modulo\" needs the number of rows, for example buckets = 100000"));
+        }
+        (_, Some(_)) => return Err(bad(format!("features.fields.{name}.buckets"), "goes with index = \"modulo\" only")),
+        (_, None) => 0,
+    };
+    let min_count = field.min_count.unwrap_or(config.min_count);
+    if min_count == 0 {
+        return Err(bad(format!("features.fields.{name}.min_count"), "must be at least 1"));
+    }
+    let table = field.table.clone().unwrap_or_else(|| name.to_string());
+    Ok(Categorical {
+        name: name.to_string(),
+        key_seed: xxh3_64(table.as_bytes()),
+        source,
+        pooling,
+        index,
+        buckets,
+        min_count,
+        table,
+    })
+}

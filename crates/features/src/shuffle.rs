@@ -1,0 +1,153 @@
+//! Shuffling through a buffer: while one full buffer is given out in random order, the next one fills.
+
+use rand::seq::SliceRandom;
+
+use crate::batch::Batch;
+use crate::stream::Stream;
+
+/// Rebatches encoded chunks, in random order within buffers of `capacity` rows.
+pub(crate) struct Shuffler {
+    capacity: usize,
+    batch_size: usize,
+    rng: Option<Stream>,
+    current: Option<Batch>,
+    order: Vec<u32>,
+    at: usize,
+    next: Option<Batch>,
+}
+
+impl Shuffler {
+    /// Without a generator the order stays, and the buffer is one batch.
+    pub(crate) fn new(capacity: usize, batch_size: usize, rng: Option<Stream>) -> Self {
+        let capacity = if rng.is_some() { capacity.max(batch_size) } else { batch_size };
+        Self { capacity, batch_size, rng, current: None, order: Vec::new(), at: 0, next: None }
+    }
+
+    fn pending(&self) -> usize {
+        self.next.as_ref().map_or(0, |b| b.rows)
+    }
+
+    /// Whether more rows should come in before the next batch goes out.
+    pub(crate) fn is_hungry(&self) -> bool {
+        match &self.current {
+            None => self.pending() < self.capacity,
+            // The next buffer fills at the pace at which this one empties.
+            Some(_) => self.pending() < self.capacity.min(self.at + self.batch_size),
+        }
+    }
+
+    /// Takes rows in.
+    pub(crate) fn absorb(&mut self, chunk: Batch) {
+        match &mut self.next {
+            Some(next) => next.append(&chunk),
+            None => self.next = Some(chunk),
+        }
+    }
+
+    /// The next batch; `last` says that no more rows will come in.
+    pub(crate) fn emit(&mut self, last: bool) -> Option<Batch> {
+        loop {
+            if let Some(current) = &self.current {
+                let end = self.at + self.batch_size;
+                if end <= self.order.len() {
+                    let batch = current.take(&self.order[self.at..end]);
+                    self.at = end;
+                    return Some(batch);
+                }
+                self.keep_rest();
+            }
+            let next = self.next.take()?;
+            if last && next.rows <= self.batch_size {
+                self.rotate(next);
+                let rest = self.current.take().map(|b| b.take(&self.order));
+                self.order.clear();
+                return rest.filter(|b| b.rows > 0);
+            }
+            if next.rows < self.batch_size {
+                self.next = Some(next);
+                return None;
+            }
+            self.rotate(next);
+        }
+    }
+
+    /// The rows that did not fill a batch go to the front of the next buffer.
+    fn keep_rest(&mut self) {
+        let Some(current) = self.current.take() else { return };
+        if self.at < self.order.len() {
+            let mut rest = current.take(&self.order[self.at..]);
+            if let Some(next) = &self.next {
+                rest.append(next);
+            }
+            self.next = Some(rest);
+        }
+    }
+
+    fn rotate(&mut self, next: Batch) {
+        self.order = (0..next.rows as u32).collect();
+        if let Some(rng) = &mut self.rng {
+            self.order.shuffle(rng);
+        }
+        self.at = 0;
+        self.current = Some(next);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Keys;
+    use crate::stream::stream;
+
+    fn chunk(range: std::ops::Range<u64>) -> Batch {
+        let keys: Vec<u64> = range.collect();
+        Batch { rows: keys.len(), keys: vec![Keys::One(keys)], numeric: vec![], label: vec![], weight: vec![], group: vec![] }
+    }
+
+    fn run(capacity: usize, batch: usize, rng: Option<Stream>) -> Vec<Vec<u64>> {
+        let mut shuffler = Shuffler::new(capacity, batch, rng);
+        let mut chunks = (0..10).map(|c| chunk(c * 10..(c + 1) * 10));
+        let (mut out, mut done) = (Vec::new(), false);
+        loop {
+            while shuffler.is_hungry() && !done {
+                match chunks.next() {
+                    Some(c) => shuffler.absorb(c),
+                    None => done = true,
+                }
+            }
+            match shuffler.emit(done) {
+                Some(Batch { keys, .. }) => match &keys[0] {
+                    Keys::One(k) => out.push(k.clone()),
+                    Keys::Many { .. } => panic!(),
+                },
+                None if done => return out,
+                None => {}
+            }
+        }
+    }
+
+    #[test]
+    fn every_row_comes_out_once_in_batches_of_the_size() {
+        for (capacity, batch) in [(30, 7), (1000, 16), (5, 9), (100, 100), (64, 1)] {
+            let out = run(capacity, batch, Some(stream(1, "shuffle", 0)));
+            let (last, full) = out.split_last().unwrap();
+            assert!(full.iter().all(|b| b.len() == batch) && last.len() <= batch, "{capacity} {batch}");
+            let mut all: Vec<u64> = out.concat();
+            all.sort_unstable();
+            assert_eq!(all, (0..100).collect::<Vec<_>>(), "{capacity} {batch}");
+        }
+    }
+
+    #[test]
+    fn without_a_generator_the_order_stays() {
+        assert_eq!(run(1000, 7, None).concat(), (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_seed_decides_the_order() {
+        let order = |epoch| run(50, 8, Some(stream(1, "shuffle", epoch)));
+        assert_eq!(order(0), order(0));
+        assert_ne!(order(0), order(1));
+        assert_ne!(order(0).concat(), (0..100).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,83 @@
+//! A stack of fully connected layers: linear, batch norm, ReLU, dropout.
+
+use burn::module::Module;
+use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear};
+use burn::tensor::{Device, Tensor, activation::relu};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ModelError;
+use crate::initial::Initial;
+
+/// Settings of [`Layers`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LayersConfig {
+    /// Width of each hidden layer.
+    pub hidden: Vec<usize>,
+    /// Probability that an activation is dropped in training, 0..1.
+    pub dropout: f64,
+    /// Whether activations are normalised over the batch (Ioffe & Szegedy 2015) before the ReLU.
+    pub batch_norm: bool,
+}
+
+impl Default for LayersConfig {
+    fn default() -> Self {
+        Self { hidden: vec![256, 128, 64], dropout: 0.0, batch_norm: false }
+    }
+}
+
+/// Hidden layers; the logit comes after them.
+#[derive(Module, Debug)]
+pub struct Layers {
+    /// Weights `[in, out]` and biases `[out]`.
+    linear: Vec<Linear>,
+    /// One a layer, or none.
+    norm: Vec<BatchNorm>,
+    dropout: Dropout,
+}
+
+impl LayersConfig {
+    /// Refuses settings that cannot work.
+    ///
+    /// # Errors
+    /// [`ModelError::Setting`] naming the key.
+    pub fn check(&self, model: &'static str) -> Result<(), ModelError> {
+        let bad = |key: &str, problem: &str| Err(ModelError::Setting { model, key: key.into(), problem: problem.into() });
+        match self {
+            _ if self.hidden.iter().any(|h| !(1..=65_536).contains(h)) => bad("hidden", "every width must lie in 1..=65536"),
+            _ if !(0.0..1.0).contains(&self.dropout) => bad("dropout", "must lie in 0..1, 1 excluded"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Layers over `inputs` numbers.
+    pub fn init(&self, inputs: usize, initial: &mut Initial, device: &Device) -> Layers {
+        let widths = || std::iter::once(inputs).chain(self.hidden.iter().copied());
+        let linear = widths().zip(&self.hidden).map(|(i, o)| initial.linear_relu(i, *o, device)).collect();
+        let norm = |width: &usize| BatchNormConfig::new(*width).init(device);
+        let norm = if self.batch_norm { self.hidden.iter().map(norm).collect() } else { Vec::new() };
+        Layers { linear, norm, dropout: DropoutConfig::new(self.dropout).init() }
+    }
+
+    /// Width of the output over `inputs` numbers.
+    pub fn output(&self, inputs: usize) -> usize {
+        self.hidden.last().copied().unwrap_or(inputs)
+    }
+}
+
+impl Layers {
+    /// # Shapes
+    /// - `x`: `[B, in]`
+    /// - output `[B, hidden.last()]`
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        self.linear.iter().enumerate().fold(x, |x, (number, linear)| {
+            let x = linear.forward(x); // [B, out]
+            let x = match self.norm.get(number) {
+                Some(norm) => norm.forward(x),
+                None => x,
+            };
+            self.dropout.forward(relu(x))
+        })
+    }
+}

@@ -1,0 +1,19 @@
+//! Models: tensors in, logits out. One file a model, under [`rankers`]; their parts under [`blocks`].
+//!
+//! A model declares which vectors it looks up ([`burnrec_embedding::Slots`]) and owns no table, loss,
+//! optimiser or file. A new model is one file, one line in the registry, one config.
+
+pub mod blocks;
+mod contract;
+mod error;
+mod initial;
+mod rankers;
+mod registry;
+
+pub use contract::{Architecture, InputShapes, Inputs, Output, Ranker, TaskKind};
+pub use error::ModelError;
+pub use initial::Initial;
+pub use rankers::{
+    DeepCrossing, DeepCrossingConfig, Fm, FmConfig, Lr, LrConfig, Mlp, MlpConfig, WideDeep, WideDeepConfig,
+};
+pub use registry::{AnyModel, ModelConfig, ModelInfo, registered};

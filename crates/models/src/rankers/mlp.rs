@@ -1,0 +1,94 @@
+//! Embedding + MLP: the base model of the DIN paper and of most CTR work.
+//!
+//! ```text
+//! embedded [B, F·k] ┐
+//! numeric  [B, N]   ┴─ concat ─ (linear, norm, ReLU, dropout) × depth ─ linear ─▶ logit [B, 1]
+//! ```
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::Device;
+use burnrec_embedding::{SparseOptimizer, Slots};
+use burnrec_features::Schema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{check_vectors, vector_lookup};
+use crate::blocks::{Layers, LayersConfig};
+use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker};
+use crate::error::ModelError;
+use crate::initial::Initial;
+
+/// Settings of [`Mlp`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MlpConfig {
+    /// Width k of the vectors.
+    pub embedding_dim: usize,
+    /// Standard deviation of new vectors.
+    pub embedding_std: f32,
+    /// Width of each hidden layer.
+    pub hidden: Vec<usize>,
+    /// Probability that an activation is dropped in training, 0..1.
+    pub dropout: f64,
+    /// Whether activations are normalised over the batch.
+    pub batch_norm: bool,
+    /// Optimiser of the vectors; `train.sparse` when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<SparseOptimizer>,
+}
+
+impl Default for MlpConfig {
+    fn default() -> Self {
+        let LayersConfig { hidden, dropout, batch_norm } = LayersConfig::default();
+        Self { embedding_dim: 16, embedding_std: 0.01, hidden, dropout, batch_norm, optimizer: None }
+    }
+}
+
+impl MlpConfig {
+    fn layers(&self) -> LayersConfig {
+        LayersConfig { hidden: self.hidden.clone(), dropout: self.dropout, batch_norm: self.batch_norm }
+    }
+}
+
+/// Embedding + MLP.
+#[derive(Module, Debug)]
+pub struct Mlp {
+    layers: Layers,
+    score: Linear,
+}
+
+impl Architecture for MlpConfig {
+    type Model = Mlp;
+
+    fn check(&self, schema: &Schema) -> Result<(), ModelError> {
+        check_vectors("mlp", schema, self.embedding_dim, self.embedding_std)?;
+        self.layers().check("mlp")
+    }
+
+    fn slots(&self, schema: &Schema) -> Slots {
+        Slots(vec![vector_lookup("deep", schema, self.embedding_dim, self.embedding_std, self.optimizer.clone())])
+    }
+
+    fn init(&self, shapes: &InputShapes, initial: &mut Initial, device: &Device) -> Mlp {
+        let (layers, width) = (self.layers(), shapes.stacked(0));
+        Mlp {
+            layers: layers.init(width, initial, device),
+            score: initial.linear_logit(layers.output(width), 1, shapes.output_bias, device),
+        }
+    }
+
+    fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
+        self.optimizer.iter().map(|o| ("optimizer", o)).collect()
+    }
+}
+
+impl Ranker for Mlp {
+    /// # Shapes
+    /// - lookup 0: vectors `[B, F, k]`, numeric `[B, N]`
+    /// - output: logits `[B, 1]`
+    fn forward(&self, inputs: &Inputs) -> Output {
+        let hidden = self.layers.forward(inputs.stacked(0)); // [B, h]
+        Output::logits(self.score.forward(hidden)) // [B, 1]
+    }
+}

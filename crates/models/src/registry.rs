@@ -1,0 +1,98 @@
+//! Every model, once: its name in configs, its settings, its module, its paper.
+
+use burn::module::Module;
+use burn::tensor::Device;
+use burnrec_embedding::{SparseOptimizer, Slots};
+use burnrec_features::Schema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker, TaskKind};
+use crate::error::ModelError;
+use crate::initial::Initial;
+use crate::rankers;
+
+/// A line of `burnrec models`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ModelInfo {
+    /// The name in configs.
+    pub name: &'static str,
+    /// Its paper.
+    pub paper: &'static str,
+    /// What it predicts.
+    pub tasks: &'static [TaskKind],
+    /// Its settings as they are without a word in the config.
+    #[serde(skip)]
+    pub default: ModelConfig,
+}
+
+macro_rules! registry {
+    ($($name:literal $variant:ident ($config:ty) $paper:literal;)*) => {
+        /// The settings of one model: `[model.NAME]`.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+        pub enum ModelConfig {
+            $(#[doc = $paper] #[serde(rename = $name)] $variant($config),)*
+        }
+
+        /// Any model.
+        #[derive(Module, Debug)]
+        #[expect(clippy::large_enum_variant, reason = "one model a process; the enum is never copied in bulk")]
+        pub enum AnyModel {
+            $(#[doc = $paper] $variant(rankers::$variant),)*
+        }
+
+        /// Every model, in the order of the textbook.
+        pub fn registered() -> Vec<ModelInfo> {
+            vec![$(ModelInfo {
+                name: $name,
+                paper: $paper,
+                tasks: &[TaskKind::Binary, TaskKind::Regression],
+                default: ModelConfig::$variant(<$config>::default()),
+            },)*]
+        }
+
+        impl ModelConfig {
+            /// The name in configs.
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $name,)* }
+            }
+
+            /// Refuses settings that cannot work.
+            ///
+            /// # Errors
+            /// [`ModelError::Setting`] naming the key.
+            pub fn check(&self, schema: &Schema) -> Result<(), ModelError> {
+                match self { $(Self::$variant(c) => c.check(schema),)* }
+            }
+
+            /// Which vectors the model looks up.
+            pub fn slots(&self, schema: &Schema) -> Slots {
+                match self { $(Self::$variant(c) => c.slots(schema),)* }
+            }
+
+            /// The module, with every weight drawn from `initial`.
+            pub fn init(&self, shapes: &InputShapes, initial: &mut Initial, device: &Device) -> AnyModel {
+                match self { $(Self::$variant(c) => AnyModel::$variant(c.init(shapes, initial, device)),)* }
+            }
+
+            /// The optimisers of its own that the settings name, with their keys.
+            pub fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
+                match self { $(Self::$variant(c) => c.optimizers(),)* }
+            }
+        }
+
+        impl Ranker for AnyModel {
+            fn forward(&self, inputs: &Inputs) -> Output {
+                match self { $(Self::$variant(m) => m.forward(inputs),)* }
+            }
+        }
+    };
+}
+
+registry! {
+    "lr" Lr (rankers::LrConfig) "logistic regression; online with FTRL: McMahan et al., KDD 2013";
+    "fm" Fm (rankers::FmConfig) "Rendle, Factorization Machines, ICDM 2010";
+    "mlp" Mlp (rankers::MlpConfig) "embedding + MLP, the base model of Zhou et al., KDD 2018";
+    "wide_deep" WideDeep (rankers::WideDeepConfig) "Cheng et al., Wide & Deep Learning for Recommender Systems, DLRS 2016";
+    "deep_crossing" DeepCrossing (rankers::DeepCrossingConfig) "Shan et al., Deep Crossing, KDD 2016";
+}

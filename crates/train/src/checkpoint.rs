@@ -1,0 +1,229 @@
+//! Checkpoints: whole or not there, checked when read.
+//!
+//! ```text
+//! checkpoints/step-000000012345/   dense.safetensors  optimizer.bpk  state.json  encoder.json  tables/*.arrow
+//! checkpoints/manifest.json        written last: the latest and the best step, size and sha256 of every file
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::optim::ModuleOptimizer;
+use burn::tensor::Bytes;
+use burn_store::{ModuleSnapshot, SafetensorsStore};
+use burnrec_features::{Encoder, Fitted};
+use burnrec_models::AnyModel;
+use serde::{Deserialize, Serialize};
+
+use crate::error::TrainError;
+use crate::files::{TEMPORARY, discard, fingerprint, sync_folder, write_durable, write_whole};
+use crate::folder::FORMAT;
+use crate::learner::Learner;
+
+const MANIFEST: &str = "manifest.json";
+const DENSE: &str = "dense.safetensors";
+const OPTIMIZER: &str = "optimizer.bpk";
+const STATE: &str = "state.json";
+const ENCODER: &str = "encoder.json";
+const TABLES: &str = "tables";
+
+/// Where training stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// Steps taken.
+    pub step: u64,
+    /// Epochs that are complete.
+    pub epoch: usize,
+    /// Steps taken in the epoch after them.
+    pub step_in_epoch: u64,
+    /// Best value of the monitored metric.
+    pub best: Option<f64>,
+    /// Epoch of the best value, from 1.
+    pub best_epoch: usize,
+    /// Epochs without a better value.
+    pub waited: usize,
+    /// Epochs without a better value since the last fall of a plateau schedule.
+    pub waited_for_plateau: usize,
+    /// Falls of a plateau schedule.
+    pub plateaus: u32,
+    /// Whether early stopping ended the training.
+    pub stopped_early: bool,
+    /// Losses since the last one that was logged, and their number.
+    pub loss: (f64, u64),
+    /// Seconds of training before this checkpoint.
+    pub seconds: f64,
+}
+
+/// What a run has on disk.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    /// Format of the run.
+    pub format: u32,
+    /// Version of the burnrec that wrote it.
+    pub version: String,
+    /// The latest step.
+    pub latest: String,
+    /// The best epoch's step.
+    pub best: Option<String>,
+    /// Files of each checkpoint: path → (bytes, sha256).
+    pub files: BTreeMap<String, BTreeMap<String, (u64, String)>>,
+}
+
+/// What is read back besides model and tables.
+pub(crate) struct Loaded {
+    pub progress: Progress,
+    pub fitted: Fitted,
+    pub folder: PathBuf,
+}
+
+fn step_name(step: u64) -> String {
+    format!("step-{step:012}")
+}
+
+fn broken(path: &Path, problem: impl Into<String>) -> TrainError {
+    TrainError::Checkpoint { path: path.to_path_buf(), problem: problem.into() }
+}
+
+impl Manifest {
+    /// The manifest of a run's checkpoints; none before the first.
+    pub(crate) fn read(checkpoints: &Path) -> Result<Option<Self>, TrainError> {
+        let path = checkpoints.join(MANIFEST);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(TrainError::io(&path)(e)),
+        };
+        let manifest: Self = serde_json::from_str(&text).map_err(|e| broken(&path, format!("is not a manifest ({e})")))?;
+        match manifest.format == FORMAT {
+            true => Ok(Some(manifest)),
+            false => Err(TrainError::Version { path, found: manifest.format, expected: FORMAT }),
+        }
+    }
+
+    /// Checks every file of a checkpoint against the manifest, and reads its small ones.
+    pub(crate) fn open(&self, checkpoints: &Path, name: &str) -> Result<Loaded, TrainError> {
+        let folder = checkpoints.join(name);
+        let files = self.files.get(name).ok_or_else(|| broken(&folder, "is not in the manifest"))?;
+        for (file, (bytes, hash)) in files {
+            let path = folder.join(file);
+            if !path.is_file() {
+                return Err(broken(&path, "is missing"));
+            }
+            let found = fingerprint(&path)?;
+            if found != (*bytes, hash.clone()) {
+                return Err(broken(&path, format!("was altered ({} bytes, sha256 {}; it was written with {bytes} bytes, sha256 {hash})", found.0, found.1)));
+            }
+        }
+        let text = |file: &str| fs::read_to_string(folder.join(file)).map_err(TrainError::io(&folder.join(file)));
+        let progress = serde_json::from_str(&text(STATE)?).map_err(|e| broken(&folder.join(STATE), e.to_string()))?;
+        let fitted = serde_json::from_str(&text(ENCODER)?).map_err(|e| broken(&folder.join(ENCODER), e.to_string()))?;
+        Ok(Loaded { progress, fitted, folder })
+    }
+}
+
+/// Where a checkpoint's tables are.
+pub(crate) fn tables_folder(checkpoint: &Path) -> PathBuf {
+    checkpoint.join(TABLES)
+}
+
+/// Writes a checkpoint and then the manifest; older checkpoints that are neither latest nor best go.
+pub(crate) fn save(checkpoints: &Path, learner: &Learner, encoder: &Encoder, progress: &Progress, is_best: bool) -> Result<(), TrainError> {
+    let name = step_name(progress.step);
+    let folder = checkpoints.join(&name);
+    let mut manifest = Manifest::read(checkpoints)?.unwrap_or_default();
+    if !manifest.files.contains_key(&name) {
+        let temporary = checkpoints.join(format!("{TEMPORARY}{name}"));
+        write_files(&temporary, learner, encoder, progress)?;
+        if folder.exists() {
+            discard(&folder);
+        }
+        fs::rename(&temporary, &folder).map_err(TrainError::io(&folder))?;
+        sync_folder(checkpoints)?;
+    } else {
+        write_whole(&folder.join(STATE), to_json(progress).as_bytes())?;
+    }
+    manifest.files.insert(name.clone(), fingerprints(&folder)?);
+    manifest.format = FORMAT;
+    manifest.version = env!("CARGO_PKG_VERSION").to_string();
+    manifest.latest = name.clone();
+    if is_best {
+        manifest.best = Some(name);
+    }
+    let stale: Vec<String> =
+        manifest.files.keys().filter(|k| **k != manifest.latest && Some(*k) != manifest.best.as_ref()).cloned().collect();
+    stale.iter().for_each(|name| drop(manifest.files.remove(name)));
+    write_whole(&checkpoints.join(MANIFEST), to_json(&manifest).as_bytes())?;
+    stale.iter().for_each(|name| discard(&checkpoints.join(name)));
+    Ok(())
+}
+
+fn to_json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+fn write_files(folder: &Path, learner: &Learner, encoder: &Encoder, progress: &Progress) -> Result<(), TrainError> {
+    if folder.exists() {
+        discard(folder);
+    }
+    let tables = tables_folder(folder);
+    fs::create_dir_all(&tables).map_err(TrainError::io(&tables))?;
+    let dense = folder.join(DENSE);
+    let mut store = SafetensorsStore::from_bytes(None);
+    learner.model.save_into(&mut store).map_err(|e| broken(&dense, e.to_string()))?;
+    let bytes = store.get_bytes().map_err(|e| broken(&dense, e.to_string()))?;
+    write_durable(&dense, &bytes)?;
+    let path = folder.join(OPTIMIZER);
+    let bytes = learner.optimizer.into_bytes().map_err(|e| broken(&path, e.to_string()))?;
+    write_durable(&path, &bytes)?;
+    write_durable(&folder.join(STATE), to_json(progress).as_bytes())?;
+    write_durable(&folder.join(ENCODER), to_json(encoder.fitted()).as_bytes())?;
+    learner.tables.save(&tables, &learner.slots)?;
+    sync_folder(&tables)?;
+    sync_folder(folder)
+}
+
+fn fingerprints(folder: &Path) -> Result<BTreeMap<String, (u64, String)>, TrainError> {
+    let mut files = BTreeMap::new();
+    for (prefix, below) in [("", folder.to_path_buf()), ("tables/", tables_folder(folder))] {
+        for entry in fs::read_dir(&below).map_err(TrainError::io(&below))?.flatten() {
+            if entry.path().is_file() {
+                let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+                files.insert(name, fingerprint(&entry.path())?);
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// Reads dense weights into a model of the same settings.
+pub(crate) fn load_dense(folder: &Path, model: &mut AnyModel) -> Result<(), TrainError> {
+    let path = folder.join(DENSE);
+    let mut store = SafetensorsStore::from_file(&path).validate(true);
+    let applied = model.load_from(&mut store).map_err(|e| broken(&path, e.to_string()))?;
+    match applied.missing.is_empty() {
+        true => Ok(()),
+        false => Err(broken(&path, "lacks weights of the model")),
+    }
+}
+
+/// Reads the dense optimiser's state.
+pub(crate) fn load_optimizer(folder: &Path, optimizer: ModuleOptimizer) -> Result<ModuleOptimizer, TrainError> {
+    let path = folder.join(OPTIMIZER);
+    let bytes = fs::read(&path).map_err(TrainError::io(&path))?;
+    optimizer.from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|e| broken(&path, e.to_string()))
+}
+
+/// Removes what an interrupted write left behind.
+pub(crate) fn sweep(checkpoints: &Path) {
+    let Ok(manifest) = Manifest::read(checkpoints) else { return };
+    for entry in fs::read_dir(checkpoints).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let known = manifest.as_ref().is_some_and(|m| m.files.contains_key(&name));
+        if entry.path().is_dir() && !known {
+            discard(&entry.path());
+        } else if name.starts_with(TEMPORARY) {
+            drop(fs::remove_file(entry.path()));
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The `[train]` table of an experiment file.
+
+use burnrec_embedding::SparseOptimizer;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::TrainError;
+use crate::metrics::MetricName;
+use crate::rate::RateSchedule;
+
+/// How a model is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Passes over the training rows, at most.
+    pub epochs: usize,
+    /// Rows a step.
+    pub batch_size: usize,
+    /// Learning rate of the dense weights.
+    pub learning_rate: f64,
+    /// Optimiser of the dense weights.
+    pub optimizer: DenseOptimizer,
+    /// Optimiser of the tables, unless the model says otherwise.
+    pub sparse: SparseOptimizer,
+    /// How the learning rates change over steps; FTRL and RDA have schedules of their own and ignore it.
+    pub schedule: RateSchedule,
+    /// Steps over which the rate rises linearly from 0.
+    pub warmup_steps: u64,
+    /// The loss; binary cross-entropy for classes, squared error for numbers when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss: Option<LossKind>,
+    /// Largest norm of all gradients together; unlimited when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// L1 strength on the dense weight matrices, not on biases.
+    pub l1: f64,
+    /// L2 strength on the dense weight matrices, not on biases.
+    pub l2: f64,
+    /// Metrics to report; by default those that suit the label (`auc`, `logloss`, …) and `gauc` where there is a group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<Vec<String>>,
+    /// The validation metric that decides which epoch is best; `auc`, or `mse` for numbers, when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monitor: Option<String>,
+    /// Epochs without a better `monitor` after which training stops; never when 0.
+    pub patience: usize,
+    /// Steps between checkpoints inside an epoch; only at the end of epochs when 0.
+    pub checkpoint_every: u64,
+    /// Steps between loss values that are read from the device and logged.
+    pub log_every: u64,
+    /// Whether training rows are shuffled.
+    pub shuffle: bool,
+    /// Rows in the shuffle buffer.
+    pub shuffle_rows: usize,
+    /// Batches prepared ahead.
+    pub prefetch: usize,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 20,
+            batch_size: 1024,
+            learning_rate: 1e-3,
+            optimizer: DenseOptimizer::default(),
+            sparse: SparseOptimizer::default(),
+            schedule: RateSchedule::default(),
+            warmup_steps: 0,
+            loss: None,
+            clip_norm: None,
+            l1: 0.0,
+            l2: 0.0,
+            metrics: None,
+            monitor: None,
+            patience: 2,
+            checkpoint_every: 0,
+            log_every: 100,
+            shuffle: true,
+            shuffle_rows: 262_144,
+            prefetch: 4,
+        }
+    }
+}
+
+/// A loss over logits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LossKind {
+    /// Binary cross-entropy from log-odds.
+    Bce,
+    /// Squared error of the number itself.
+    Mse,
+}
+
+/// Optimiser of the dense weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DenseOptimizer {
+    /// The update rule.
+    pub kind: DenseRule,
+    /// Adam's decay of the first moment.
+    pub beta_1: f32,
+    /// Adam's decay of the second moment.
+    pub beta_2: f32,
+    /// Added to the root in Adam and Adagrad.
+    pub epsilon: f32,
+    /// AdamW's decoupled weight decay.
+    pub weight_decay: f32,
+    /// SGD's momentum, 0..1.
+    pub momentum: f64,
+    /// Whether SGD's momentum is Nesterov's.
+    pub nesterov: bool,
+}
+
+impl Default for DenseOptimizer {
+    fn default() -> Self {
+        Self { kind: DenseRule::Adam, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, weight_decay: 0.0, momentum: 0.0, nesterov: false }
+    }
+}
+
+/// An update rule of dense weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DenseRule {
+    /// Kingma & Ba, ICLR 2015.
+    Adam,
+    /// Adam with decoupled weight decay (Loshchilov & Hutter, ICLR 2019).
+    Adamw,
+    /// Duchi et al., JMLR 2011.
+    Adagrad,
+    /// Gradient descent, with momentum if set.
+    Sgd,
+}
+
+fn bad(key: &str, problem: &str) -> Result<(), TrainError> {
+    Err(TrainError::Setting { key: format!("train.{key}"), problem: problem.to_string() })
+}
+
+impl TrainConfig {
+    /// Refuses settings that cannot work.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] naming the key.
+    pub fn check(&self, binary: bool, has_group: bool) -> Result<(), TrainError> {
+        let positive = |x: f64| x > 0.0 && x.is_finite();
+        let at_least_zero = |x: f64| x >= 0.0 && x.is_finite();
+        match self {
+            _ if self.epochs == 0 => bad("epochs", "must be at least 1")?,
+            _ if !(1..=1 << 24).contains(&self.batch_size) => bad("batch_size", "must lie in 1..=16777216")?,
+            _ if !positive(self.learning_rate) => bad("learning_rate", "must be above 0")?,
+            _ if !self.clip_norm.is_none_or(positive) => bad("clip_norm", "must be above 0")?,
+            _ if !at_least_zero(self.l1) => bad("l1", "must be at least 0")?,
+            _ if !at_least_zero(self.l2) => bad("l2", "must be at least 0")?,
+            _ if self.log_every == 0 => bad("log_every", "must be at least 1")?,
+            _ if self.shuffle_rows == 0 => bad("shuffle_rows", "must be at least 1; set shuffle = false to keep the order")?,
+            _ if self.prefetch == 0 => bad("prefetch", "must be at least 1")?,
+            _ if self.loss == Some(LossKind::Bce) && !binary => bad("loss", "bce needs labels of 0 and 1, but features.label.numeric is set")?,
+            _ => {}
+        }
+        self.sparse.check("train.sparse")?;
+        self.optimizer.check()?;
+        self.schedule.check()?;
+        for name in self.metric_names(binary, has_group)? {
+            name.check(binary, has_group)?;
+        }
+        self.monitor_name(binary)?.check(binary, has_group)
+    }
+
+    /// The metrics to report, the monitored one among them.
+    ///
+    /// # Errors
+    /// A name that is no metric.
+    pub fn metric_names(&self, binary: bool, has_group: bool) -> Result<Vec<MetricName>, TrainError> {
+        let mut names = match &self.metrics {
+            Some(names) => names.iter().map(|n| MetricName::parse("train.metrics", n)).collect::<Result<Vec<_>, _>>()?,
+            None => MetricName::usual(binary, has_group),
+        };
+        let monitor = self.monitor_name(binary)?;
+        if !names.contains(&monitor) {
+            names.push(monitor);
+        }
+        Ok(names)
+    }
+
+    /// The metric that decides which epoch is best.
+    ///
+    /// # Errors
+    /// A name that is no metric.
+    pub fn monitor_name(&self, binary: bool) -> Result<MetricName, TrainError> {
+        let usual = if binary { "auc" } else { "mse" };
+        MetricName::parse("train.monitor", self.monitor.as_deref().unwrap_or(usual))
+    }
+
+    /// The loss for labels of this kind.
+    pub fn loss(&self, binary: bool) -> LossKind {
+        self.loss.unwrap_or(if binary { LossKind::Bce } else { LossKind::Mse })
+    }
+}
+
+impl DenseOptimizer {
+    fn check(&self) -> Result<(), TrainError> {
+        match self {
+            _ if !(0.0..1.0).contains(&self.beta_1) => bad("optimizer.beta_1", "must lie in 0..1, 1 excluded"),
+            _ if !(0.0..1.0).contains(&self.beta_2) => bad("optimizer.beta_2", "must lie in 0..1, 1 excluded"),
+            _ if !(self.epsilon > 0.0 && self.epsilon.is_finite()) => bad("optimizer.epsilon", "must be above 0"),
+            _ if !(0.0..1.0).contains(&self.momentum) => bad("optimizer.momentum", "must lie in 0..1, 1 excluded"),
+            _ if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) => bad("optimizer.weight_decay", "must be at least 0"),
+            _ if self.weight_decay > 0.0 && self.kind != DenseRule::Adamw => bad("optimizer.weight_decay", "goes with kind = \"adamw\"; use train.l2 elsewhere"),
+            _ if (self.momentum > 0.0 || self.nesterov) && self.kind != DenseRule::Sgd => bad("optimizer.momentum", "goes with kind = \"sgd\""),
+            _ => Ok(()),
+        }
+    }
+}

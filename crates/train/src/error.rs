@@ -1,0 +1,108 @@
+//! What can go wrong while training.
+
+use std::path::PathBuf;
+
+use burnrec_data::DataError;
+use burnrec_embedding::EmbeddingError;
+use burnrec_features::FeatureError;
+use burnrec_models::ModelError;
+
+/// An error of a training job.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The data could not be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A column could not be turned into inputs.
+    #[error(transparent)]
+    Feature(#[from] FeatureError),
+    /// A table could not be made, read or written.
+    #[error(transparent)]
+    Embedding(#[from] EmbeddingError),
+    /// A model's setting.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A setting that cannot work.
+    #[error("{key}: {problem}")]
+    Setting {
+        /// The whole key.
+        key: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// The run folder exists.
+    #[error("{path}: this folder holds a run already; give another --out, or continue it with --resume", path = path.display())]
+    FolderExists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A folder that is no run.
+    #[error("{path}: is not a run folder: {problem}", path = path.display())]
+    NotARun {
+        /// The folder.
+        path: PathBuf,
+        /// What is missing.
+        problem: String,
+    },
+    /// A run of another version of burnrec.
+    #[error("{path}: was written by run format {found}, this burnrec reads format {expected}; use the burnrec that wrote it, or train again", path = path.display())]
+    Version {
+        /// The folder.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// Ours.
+        expected: u32,
+    },
+    /// A resumed run was started with another configuration.
+    #[error("{path}: the run was started with another configuration ({difference}); resume with the same one, or start a new run", path = path.display())]
+    OtherConfig {
+        /// The folder.
+        path: PathBuf,
+        /// The first line that differs.
+        difference: String,
+    },
+    /// A file of a checkpoint is missing or altered.
+    #[error("{path}: {problem}; the checkpoint cannot be trusted: restore the file, or train again", path = path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A file cannot be read or written.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The loss is not a number any more.
+    #[error("step {step}: the loss is {loss}; lower train.learning_rate (now {learning_rate}), set train.clip_norm, or look for extreme values in the numeric fields")]
+    Diverged {
+        /// The step.
+        step: u64,
+        /// The loss.
+        loss: f64,
+        /// The learning rate.
+        learning_rate: f64,
+    },
+}
+
+impl TrainError {
+    /// Wraps an operating-system error with its path.
+    pub fn io(path: &std::path::Path) -> impl Fn(std::io::Error) -> Self + '_ {
+        |source| Self::Io { path: path.to_path_buf(), source }
+    }
+
+    /// Whether the failure is of the world, or of the training, and not of what the user gave.
+    pub fn is_environment(&self) -> bool {
+        match self {
+            Self::Data(e) | Self::Feature(FeatureError::Data(e)) => e.is_environment(),
+            Self::Feature(FeatureError::LoaderDied) | Self::Diverged { .. } => true,
+            _ => false,
+        }
+    }
+}

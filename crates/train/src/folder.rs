@@ -1,0 +1,143 @@
+//! The run folder: configuration, events, summary, checkpoints.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::error::TrainError;
+use crate::experiment::Experiment;
+use crate::files::{TEMPORARY, write_whole};
+use crate::metrics::Metrics;
+
+/// The format of run folders; a folder of another format is refused.
+pub(crate) const FORMAT: u32 = 1;
+const CONFIG: &str = "config.toml";
+/// Name of the file with an event a line.
+pub const EVENTS: &str = "metrics.jsonl";
+/// Name of the file with the outcome.
+pub const SUMMARY: &str = "summary.json";
+const FIRST_LINE: &str = "# burnrec run format ";
+
+/// A run folder.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    events: Option<File>,
+}
+
+impl RunFolder {
+    /// Makes a new run folder. One that holds a run is refused.
+    ///
+    /// # Errors
+    /// [`TrainError::FolderExists`], and folders that cannot be written.
+    pub fn create(path: &Path, experiment: &Experiment) -> Result<Self, TrainError> {
+        let is_free = match fs::read_dir(path) {
+            Ok(entries) => entries.flatten().all(|e| e.file_name().to_string_lossy().starts_with(TEMPORARY)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => true,
+            Err(e) => return Err(TrainError::io(path)(e)),
+        };
+        if !is_free {
+            return Err(TrainError::FolderExists { path: path.to_path_buf() });
+        }
+        fs::create_dir_all(path).map_err(TrainError::io(path))?;
+        fs::create_dir_all(path.join("checkpoints")).map_err(TrainError::io(path))?;
+        write_whole(&path.join(CONFIG), config_text(experiment)?.as_bytes())?;
+        Self::with_events(path)
+    }
+
+    /// Opens a run folder to go on with: the configuration must be the one it was started with. Events after
+    /// `step` are forgotten.
+    ///
+    /// # Errors
+    /// Folders of another version or configuration.
+    pub fn resume(path: &Path, experiment: &Experiment, step: u64) -> Result<Self, TrainError> {
+        let found = Self::config(path)?;
+        if found != *experiment {
+            let (a, b) = (config_text(&found)?, config_text(experiment)?);
+            let differs = a.lines().zip(b.lines()).find(|(a, b)| a != b);
+            let difference = differs.map_or_else(|| "more settings".into(), |(a, b)| format!("it had `{a}`, now `{b}`"));
+            return Err(TrainError::OtherConfig { path: path.to_path_buf(), difference });
+        }
+        let events = path.join(EVENTS);
+        let text = fs::read_to_string(&events).unwrap_or_default();
+        let keep = |line: &&str| {
+            let at = serde_json::from_str::<Value>(line).ok().and_then(|e| e.get("step")?.as_u64());
+            at.is_some_and(|s| s <= step)
+        };
+        let kept: String = text.lines().filter(keep).map(|l| format!("{l}\n")).collect();
+        write_whole(&events, kept.as_bytes())?;
+        Self::with_events(path)
+    }
+
+    /// Whether a run was started here.
+    pub fn is_started(path: &Path) -> bool {
+        path.join(CONFIG).is_file()
+    }
+
+    fn with_events(path: &Path) -> Result<Self, TrainError> {
+        let events = path.join(EVENTS);
+        let file = OpenOptions::new().create(true).append(true).open(&events).map_err(TrainError::io(&events))?;
+        Ok(Self { path: path.to_path_buf(), events: Some(file) })
+    }
+
+    /// The configuration of the run at `path`.
+    ///
+    /// # Errors
+    /// Folders that hold no run, and runs of another version.
+    pub fn config(path: &Path) -> Result<Experiment, TrainError> {
+        let file = path.join(CONFIG);
+        let not_a_run = |problem: &str| TrainError::NotARun { path: path.to_path_buf(), problem: problem.to_string() };
+        if !path.exists() {
+            return Err(not_a_run("it does not exist"));
+        }
+        let text = fs::read_to_string(&file).map_err(|_| not_a_run("it has no config.toml"))?;
+        let first = text.lines().next().unwrap_or("");
+        let found = first.strip_prefix(FIRST_LINE).and_then(|n| n.trim().parse().ok());
+        let found = found.ok_or_else(|| not_a_run("its config.toml does not start with the run format"))?;
+        if found != FORMAT {
+            return Err(TrainError::Version { path: path.to_path_buf(), found, expected: FORMAT });
+        }
+        toml::from_str(&text).map_err(|e| not_a_run(&format!("its config.toml cannot be read: {}", e.message())))
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder of checkpoints.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
+    /// Adds a line to the events.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn event(&mut self, phase: &str, epoch: usize, step: u64, split: &str, metrics: &Metrics) -> Result<(), TrainError> {
+        let mut line = json!({
+            "time": now(), "phase": phase, "epoch": epoch, "step": step, "split": split, "metrics": metrics.values(),
+        });
+        let undefined = metrics.undefined();
+        if !undefined.is_empty() {
+            line["undefined"] = Value::Object(undefined);
+        }
+        let path = self.path.join(EVENTS);
+        match &mut self.events {
+            Some(file) => file.write_all(format!("{line}\n").as_bytes()).map_err(TrainError::io(&path)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> f64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
+}
+
+fn config_text(experiment: &Experiment) -> Result<String, TrainError> {
+    let text = toml::to_string(experiment).map_err(|e| TrainError::Setting { key: "config".into(), problem: e.to_string() })?;
+    Ok(format!("{FIRST_LINE}{FORMAT}\n{text}"))
+}

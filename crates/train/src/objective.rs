@@ -1,0 +1,65 @@
+//! Losses over logits, weighted by sample.
+
+use burn::tensor::{Tensor, activation::relu};
+
+use crate::config::LossKind;
+
+/// `Σ w_i loss_i / Σ w_i`. Without weights the mean.
+///
+/// Cross-entropy is `max(z, 0) - z·y + ln(1 + e^-|z|)`: finite for every z, gradient `σ(z) - y`.
+///
+/// # Shapes
+/// - logits `[B, 1]`, labels `[B, 1]`, weights `[B, 1]`
+/// - output `[1]`
+pub(crate) fn loss(kind: LossKind, logits: Tensor<2>, labels: Tensor<2>, weights: Option<Tensor<2>>) -> Tensor<1> {
+    let each = match kind {
+        LossKind::Bce => {
+            let tail = (-logits.clone().abs()).exp().log1p(); // ln(1 + e^-|z|)
+            relu(logits.clone()) - logits * labels + tail
+        }
+        LossKind::Mse => {
+            let difference = logits - labels;
+            difference.clone() * difference
+        }
+    };
+    match weights {
+        None => each.mean(),
+        Some(weights) => (each * weights.clone()).sum() / weights.sum().clamp_min(1e-12),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+
+    fn column(values: &[f32], device: &Device) -> Tensor<2> {
+        Tensor::<1>::from_floats(values, device).unsqueeze_dim(1)
+    }
+
+    #[test]
+    fn cross_entropy_is_exact_at_the_ends_and_its_gradient_is_p_minus_y() {
+        let device = Device::flex().autodiff();
+        let z = column(&[0.0, 100.0, -100.0, 2.0], &device).require_grad();
+        let y = column(&[1.0, 1.0, 1.0, 0.0], &device);
+        let value = loss(LossKind::Bce, z.clone(), y, None);
+        let found: f32 = value.clone().into_scalar();
+        let expected = (2f32.ln() + 0.0 + 100.0 + (1.0 + 2f32.exp()).ln()) / 4.0;
+        assert!((found - expected).abs() < 1e-4, "{found} {expected}");
+        let grads = value.backward();
+        let gradient: Vec<f32> = z.grad(&grads).unwrap().into_data().to_vec().unwrap();
+        let sigmoid = |z: f32| 1.0 / (1.0 + (-z).exp());
+        for (g, e) in gradient.iter().zip([sigmoid(0.0) - 1.0, 0.0, -1.0, sigmoid(2.0)]) {
+            assert!((g * 4.0 - e).abs() < 1e-5, "{gradient:?}");
+        }
+    }
+
+    #[test]
+    fn weights_are_normalised_by_their_sum() {
+        let device = Device::flex();
+        let (z, y) = (column(&[1.0, 3.0], &device), column(&[0.0, 0.0], &device));
+        let w = column(&[3.0, 1.0], &device);
+        let found: f32 = loss(LossKind::Mse, z, y, Some(w)).into_scalar();
+        assert!((found - (3.0 * 1.0 + 9.0) / 4.0).abs() < 1e-6);
+    }
+}

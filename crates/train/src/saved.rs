@@ -1,0 +1,64 @@
+//! A model as a run left it, ready to predict.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use burnrec_embedding::Tables;
+use burnrec_features::{Encoder, Schema, stream_seed};
+use burnrec_models::{Initial, InputShapes};
+
+use crate::checkpoint::{Manifest, load_dense, tables_folder};
+use crate::error::TrainError;
+use crate::experiment::Experiment;
+use crate::folder::RunFolder;
+use crate::learner::Learner;
+
+/// A trained model with its encoder and configuration.
+pub struct SavedModel {
+    /// The configuration that it was trained with.
+    pub experiment: Experiment,
+    /// The encoder, fitted on the training rows.
+    pub encoder: Arc<Encoder>,
+    /// Weights and tables.
+    pub learner: Learner,
+}
+
+impl SavedModel {
+    /// Opens the best checkpoint of a run folder, or the latest where none was evaluated.
+    ///
+    /// # Errors
+    /// Folders that hold no run, runs of another version, missing or altered files.
+    pub fn open(run: &Path, device: &Device) -> Result<Self, TrainError> {
+        let experiment = RunFolder::config(run)?;
+        let checkpoints = run.join("checkpoints");
+        let manifest = Manifest::read(&checkpoints)?.ok_or_else(|| TrainError::NotARun {
+            path: run.to_path_buf(),
+            problem: "it has no checkpoint yet; train it to the end, or with --resume".into(),
+        })?;
+        let name = manifest.best.clone().unwrap_or_else(|| manifest.latest.clone());
+        Self::open_checkpoint(&manifest, &checkpoints, &name, experiment, device)
+    }
+
+    pub(crate) fn open_checkpoint(
+        manifest: &Manifest,
+        checkpoints: &Path,
+        name: &str,
+        experiment: Experiment,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
+        let loaded = manifest.open(checkpoints, name)?;
+        let schema = Schema::new(&experiment.features)?;
+        let binary = schema.label.is_binary();
+        let slots = Arc::new(experiment.model.slots(&schema));
+        let shapes = InputShapes::new(&slots, &schema, 0.0);
+        let seed = experiment.run.seed;
+        let mut model = experiment.model.init(&shapes, &mut Initial::new(seed), &device.clone().inner().autodiff());
+        load_dense(&loaded.folder, &mut model)?;
+        let tables = Tables::load(&tables_folder(&loaded.folder), Arc::new(schema.clone()), &slots, &experiment.train.sparse, stream_seed(seed, "tables", 0))?;
+        let loss = experiment.train.loss(binary);
+        let learner = Learner::new(model, tables, slots, device, &experiment.train, loss, seed);
+        let encoder = Arc::new(Encoder::restore(schema, loaded.fitted));
+        Ok(Self { experiment, encoder, learner })
+    }
+}
