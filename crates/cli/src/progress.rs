@@ -7,7 +7,6 @@ use burnrec_train::metrics::Metrics;
 use burnrec_train::{Event, Observer};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::args::LogFormat;
 
 /// Seconds between lines where there is no terminal.
 const LINE_EVERY: f64 = 10.0;

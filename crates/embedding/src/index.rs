@@ -37,7 +37,7 @@ pub(crate) type KeyMap<V> = HashMap<u64, V, BuildHasherDefault<KeyHasher>>;
 
 /// How the keys of one key table get rows.
 #[derive(Clone, Debug)]
-pub enum FeatureRows {
+pub(crate) enum FeatureRows {
     /// Key → row; other keys share the unseen row.
     Vocabulary(KeyMap<u32>),
     /// `first + key mod buckets`.

@@ -17,7 +17,7 @@ mod table;
 mod tables;
 
 pub use error::EmbeddingError;
-pub use index::{FeatureRows, Indexer};
+pub use index::Indexer;
 pub use init::Init;
 pub use optimizer::{SparseOptimizer, SparseRule};
 pub use slots::{Lookup, Slots};
