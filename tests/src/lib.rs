@@ -1,1 +1,135 @@
-//! Placeholder.
+//! What the tests of the whole share: running the binary as a user would, and small files to run it on.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "test support: a failure is a failed test")]
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// The binary, built by the same `cargo test --workspace`.
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let path = test.ancestors().nth(2).expect("target/release/deps").join("burnrec");
+    assert!(path.is_file(), "{} is not built; run `cargo build --release -p burnrec` first", path.display());
+    path
+}
+
+/// The top of the workspace.
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is below the workspace").to_path_buf()
+}
+
+/// What a run of the binary came to.
+pub struct Outcome {
+    /// The exit code.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+/// A command in a folder of its own, on the CPU by default.
+pub fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.current_dir(folder).args(arguments).env("BURNREC_DATA", folder.join("datasets")).env_remove("RUST_LOG");
+    command
+}
+
+/// Runs the binary in a folder.
+pub fn run(folder: &Path, arguments: &[&str]) -> Outcome {
+    let Output { status, stdout, stderr } = command(folder, arguments).output().expect("the binary starts");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Outcome { code: status.code(), out: text(stdout), err: text(stderr) }
+}
+
+/// Runs the binary and wants success.
+pub fn run_ok(folder: &Path, arguments: &[&str]) -> Outcome {
+    let outcome = run(folder, arguments);
+    assert_eq!(outcome.code, Some(0), "{arguments:?}\n{}\n{}", outcome.out, outcome.err);
+    outcome
+}
+
+/// A click log as CSV with a pattern that can be learned: `user,item,tags,price,clicked,time`.
+pub fn click_log(rows: usize, seed: u64) -> String {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut text = String::from("user,item,tags,price,clicked,time\n");
+    for row in 0..rows {
+        let (user, item) = (rng.random_range(0..50u32), rng.random_range(0..80u32));
+        let tags = format!("t{}|t{}", item % 7, item % 5);
+        let price = f64::from(item) * 0.5 + rng.random::<f64>();
+        let z = f64::from(user % 5) - f64::from(item % 4) + if (user + item) % 3 == 0 { 1.5 } else { -1.0 };
+        let clicked = u8::from(rng.random::<f64>() < 1.0 / (1.0 + (-z).exp()));
+        writeln!(text, "u{user},i{item},{tags},{price:.3},{clicked},{}", 1000 + row * 60).unwrap();
+    }
+    text
+}
+
+/// An experiment over [`click_log`]'s columns.
+pub fn experiment(source: &str, model: &str, train: &str) -> String {
+    format!(
+        r#"[data]
+source = "{source}"
+split = {{ kind = "random", valid = 0.1, test = 0.1 }}
+
+[backend]
+device = "flex"
+
+[features]
+label = {{ column = "clicked" }}
+group = "user"
+
+[features.fields]
+user = "categorical"
+item = "categorical"
+tags = {{ kind = "multi", separator = "|" }}
+price = "numeric"
+user_x_item = {{ kind = "cross", of = ["user", "item"] }}
+
+[model.{model}]
+
+[train]
+{train}
+"#
+    )
+}
+
+/// A folder with `log.csv` and `job.toml`.
+pub fn job(rows: usize, model: &str, train: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("log.csv"), click_log(rows, 7)).unwrap();
+    std::fs::write(folder.path().join("job.toml"), experiment("log.csv", model, train)).unwrap();
+    folder
+}
+
+/// The bytes of every file of a run's latest checkpoint that holds weights or optimiser state of tables,
+/// by name; the dense optimiser's container orders its entries at random and is left out.
+pub fn weights(run: &Path) -> Vec<(String, Vec<u8>)> {
+    let manifest = std::fs::read_to_string(run.join("checkpoints/manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let latest = manifest["latest"].as_str().unwrap();
+    let files = manifest["files"][latest].as_object().unwrap();
+    let names = files.keys().filter(|n| n.ends_with(".arrow") || n.ends_with(".safetensors"));
+    let read = |n: &String| std::fs::read(run.join("checkpoints").join(latest).join(n)).unwrap();
+    names.map(|n| (n.clone(), read(n))).collect()
+}
+
+/// Two runs ended with the same bits.
+pub fn assert_same_weights(a: &Path, b: &Path) {
+    let (a, b) = (weights(a), weights(b));
+    assert!(a.len() >= 3, "{:?}", a.iter().map(|f| &f.0).collect::<Vec<_>>());
+    assert_eq!(a.len(), b.len());
+    for ((name, left), (other, right)) in a.iter().zip(&b) {
+        assert_eq!(name, other);
+        assert!(left == right, "{name} differs");
+    }
+}
+
+/// Says loudly that a test did not run.
+pub fn skipped(reason: &str) {
+    use std::io::Write;
+    // Past the test harness's capture, so that nobody takes the test for one that passed.
+    drop(writeln!(std::io::stderr().lock(), "\n*** SKIPPED: {reason}\n"));
+}

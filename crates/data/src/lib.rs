@@ -30,3 +30,9 @@ pub use source::{
     CHUNK_ROWS, Column, Location, POSITION, RowStream, Source, Typed, open, open_path, positions,
 };
 pub use zipf::Zipf;
+
+/// Permissions of files that others may read, as `create` would give them.
+pub fn readable() -> std::fs::Permissions {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::Permissions::from_mode(0o644)
+}

@@ -3,9 +3,10 @@
 //! 26 categorical fields `C1…` with Zipf ids, 13 counts `I1…` (5% missing), `label`, `timestamp`.
 //! The log-odds of a click are
 //! ```text
-//! z = b + s_lin · Σ_f w[f,id]/√F + s_num · Σ_n u_n x_n/√N + s_pair · Σ_{(f,g)∈P} <v[f,id], v[g,id]>/√(4|P|) + s_mlp · MLP(v, x)
+//! z = b + s_lin · Σ_f w[f,id]/√F + s_num · Σ_n u_n x_n/√N + s_pair · Σ_{(f,g)∈P} <v[f,id], v[g,id]>/√(2|P|) + s_mlp · MLP(v, x)
 //! ```
-//! with w, v, u standard normal by seed, P a set of field pairs and the MLP one hidden tanh layer. A model
+//! with w, v, u standard normal by seed (w smaller in fields of over 1,000 ids), P the neighbouring pairs of
+//! the smaller half of the fields, and the MLP one hidden tanh layer over that half and the numbers. A model
 //! that only adds effects up cannot express the last two terms. The Bayes AUC is that of the true
 //! probabilities: every row counts as `p` clicks and `1 - p` skips.
 
@@ -30,7 +31,7 @@ use crate::error::DataError;
 use crate::zipf::Zipf;
 
 const GENERATED_CHUNK: u64 = 16_384;
-const LATENT: usize = 4;
+const LATENT: usize = 2;
 const HIDDEN: usize = 16;
 const SCORE_BINS: usize = 1 << 16;
 
@@ -74,8 +75,8 @@ impl Default for SyntheticConfig {
             bias: -1.2,
             linear: 0.9,
             counts: 0.4,
-            pairwise: 0.8,
-            nonlinear: 0.8,
+            pairwise: 0.9,
+            nonlinear: 0.9,
         }
     }
 }
@@ -147,14 +148,17 @@ impl Planted {
         let starts = sizes.iter().scan(0, |at, s| { let start = *at; *at += s; Some(start) }).collect();
         let ids = sizes.iter().sum::<u64>() as usize;
         let mut rng = stream(config.seed, "truth", 0);
-        let weights = normals(&mut rng, ids);
+        let mut weights = normals(&mut rng, ids);
+        for (start, size) in sizes.iter().scan(0usize, |at, s| { let start = *at; *at += *s as usize; Some((start, *s as usize)) }) {
+            let shrink = if size > 1000 { (1000.0 / size as f32).sqrt() } else { 1.0 };
+            weights[start..start + size].iter_mut().for_each(|w| *w *= shrink);
+        }
         let flat = normals(&mut rng, ids * LATENT);
         let vectors = flat.as_chunks::<LATENT>().0.to_vec();
         let counts = normals(&mut rng, config.numeric);
-        // Pairs join neighbours in size order and each field with one half the list away.
-        let near = (0..fields - 1).map(|f| (f, f + 1));
-        let far = (0..fields / 2).map(|f| (f, f + fields / 2)).filter(|(a, b)| a + 1 < *b);
-        let inputs = fields + config.numeric;
+        // Fields fall in size; ids of the large ones are too rare to learn more than their own effect from.
+        let pairs = (fields / 2..fields - 1).map(|f| (f, f + 1)).collect();
+        let inputs = fields - fields / 2 + config.numeric;
         Self {
             laws: sizes.iter().map(|&s| Zipf::new(s, config.zipf)).collect(),
             sizes,
@@ -162,7 +166,7 @@ impl Planted {
             weights,
             vectors,
             counts,
-            pairs: near.chain(far).collect(),
+            pairs,
             hidden: (0..HIDDEN).map(|_| normals(&mut rng, inputs)).collect(),
             output: normals(&mut rng, HIDDEN),
         }
@@ -175,8 +179,8 @@ impl Planted {
         let counts: f32 = x.iter().zip(&self.counts).map(|(x, u)| x * u).sum();
         let dot = |a: &[f32; LATENT], b: &[f32; LATENT]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
         let pairs: f32 = self.pairs.iter().map(|&(f, g)| dot(&self.vectors[ids[f]], &self.vectors[ids[g]])).sum();
-        let inputs = || ids.iter().map(|&i| self.vectors[i][0]).chain(x.iter().copied());
-        let scale = 1.5 / root(ids.len() + x.len()) as f32;
+        let inputs = || ids[ids.len() / 2..].iter().map(|&i| self.vectors[i][0]).chain(x.iter().copied());
+        let scale = 1.5 / root(ids.len() - ids.len() / 2 + x.len()) as f32;
         let unit = |w: &Vec<f32>| (inputs().zip(w).map(|(a, w)| a * w).sum::<f32>() * scale).tanh();
         let network: f32 = self.hidden.iter().zip(&self.output).map(|(w, o)| unit(w) * o).sum();
         config.bias
@@ -266,7 +270,7 @@ pub fn generate(config: &SyntheticConfig, path: &Path) -> Result<Truth, DataErro
     let io = |e| DataError::io(path, e);
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(io)?;
-    let temporary = tempfile::Builder::new().prefix(".generate-").suffix(".tmp").tempfile_in(folder).map_err(io)?;
+    let temporary = tempfile::Builder::new().prefix(".generate-").suffix(".tmp").permissions(crate::readable()).tempfile_in(folder).map_err(io)?;
     let truth = write(config, temporary.as_file().try_clone().map_err(io)?, path)?;
     temporary.as_file().sync_all().map_err(io)?;
     let facts = serde_json::to_string(&truth).unwrap_or_default();

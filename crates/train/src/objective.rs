@@ -47,7 +47,7 @@ mod tests {
         let expected = (2f32.ln() + 0.0 + 100.0 + (1.0 + 2f32.exp()).ln()) / 4.0;
         assert!((found - expected).abs() < 1e-4, "{found} {expected}");
         let grads = value.backward();
-        let gradient: Vec<f32> = z.grad(&grads).unwrap().into_data().to_vec().unwrap();
+        let gradient: Vec<f32> = z.grad(&grads).unwrap().into_data().try_to_vec().unwrap();
         let sigmoid = |z: f32| 1.0 / (1.0 + (-z).exp());
         for (g, e) in gradient.iter().zip([sigmoid(0.0) - 1.0, 0.0, -1.0, sigmoid(2.0)]) {
             assert!((g * 4.0 - e).abs() < 1e-5, "{gradient:?}");

@@ -45,7 +45,7 @@ impl Writer {
     /// A writer for `path`, in its folder.
     pub fn new(kind: FormatKind, folder: &Path, path: &Path) -> Result<Self, CliError> {
         let failed = |e: std::io::Error| CliError::Output { path: path.display().to_string(), reason: e.to_string(), option: "--output" };
-        let temporary = tempfile::Builder::new().prefix(".tmp-predict-").tempfile_in(folder).map_err(failed)?;
+        let temporary = tempfile::Builder::new().prefix(".tmp-predict-").permissions(burnrec_data::readable()).tempfile_in(folder).map_err(failed)?;
         let file = BufWriter::new(temporary.as_file().try_clone().map_err(failed)?);
         let delimited = |file, delimiter| Format::Delimited(csv::WriterBuilder::new().delimiter(delimiter).from_writer(file), false);
         let format = match kind {

@@ -23,7 +23,7 @@ mod tests {
     fn three_features_give_the_hand_computed_pair_term() {
         // x = (1, 2, 3), v = (1, 2), (3, -1), (.5, 1): scaled vectors (1, 2), (6, -2), (1.5, 3).
         let vectors = Tensor::<3>::from_floats([[[1.0, 2.0], [6.0, -2.0], [1.5, 3.0]]], &Device::flex());
-        let term: Vec<f32> = pair_term(vectors).into_data().to_vec().unwrap();
+        let term: Vec<f32> = pair_term(vectors).into_data().try_to_vec().unwrap();
         assert!((term[0] - 12.5).abs() < 1e-5, "{term:?}");
     }
 }
