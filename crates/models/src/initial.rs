@@ -30,7 +30,8 @@ impl Initial {
     /// A parameter with these values.
     pub fn param<const D: usize>(&mut self, values: Vec<f32>, shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
         let tensor = Tensor::from_data(TensorData::new(values, shape), device);
-        Param::initialized(self.id(), tensor.require_grad())
+        let tensor = if device.is_autodiff() { tensor.require_grad() } else { tensor };
+        Param::initialized(self.id(), tensor)
     }
 
     /// A parameter of zeros.

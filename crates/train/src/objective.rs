@@ -1,12 +1,13 @@
 //! Losses over logits, weighted by sample.
 
-use burn::tensor::{Tensor, activation::relu};
+use burn::tensor::{Tensor, activation::softplus};
 
 use crate::config::LossKind;
 
 /// `Σ w_i loss_i / Σ w_i`. Without weights the mean.
 ///
-/// Cross-entropy is `max(z, 0) - z·y + ln(1 + e^-|z|)`: finite for every z, gradient `σ(z) - y`.
+/// Cross-entropy is `ln(1 + e^z) - z·y`, stable at both ends, with the gradient `σ(z) - y` at every z: the form
+/// with `max(z, 0)` and `|z|` has a wrong one at z = 0, where untrained models start.
 ///
 /// # Shapes
 /// - logits `[B, 1]`, labels `[B, 1]`, weights `[B, 1]`
@@ -14,8 +15,7 @@ use crate::config::LossKind;
 pub(crate) fn loss(kind: LossKind, logits: Tensor<2>, labels: Tensor<2>, weights: Option<Tensor<2>>) -> Tensor<1> {
     let each = match kind {
         LossKind::Bce => {
-            let tail = (-logits.clone().abs()).exp().log1p(); // ln(1 + e^-|z|)
-            relu(logits.clone()) - logits * labels + tail
+            softplus(logits.clone(), 1.0) - logits * labels
         }
         LossKind::Mse => {
             let difference = logits - labels;

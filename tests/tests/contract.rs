@@ -1,0 +1,198 @@
+//! What every registered model must do. A new model enters by being registered.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::Arc;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
+use burnrec_backend::DeviceName;
+use burnrec_embedding::{SparseOptimizer, SparseRule, Tables};
+use burnrec_features::{Batch, FeaturesConfig, Keys, Schema, Vocabulary};
+use burnrec_models::{Initial, InputShapes, ModelInfo, registered};
+use burnrec_train::{Learner, LossKind, Prepared, TrainConfig, prepare};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+const ROWS: usize = 64;
+const IDS: [u64; 3] = [64, 7, 5];
+
+fn schema() -> Schema {
+    let text = r#"
+        label = { column = "y" }
+        [fields]
+        a = "categorical"
+        b = "categorical"
+        m = { kind = "multi" }
+        n1 = "numeric"
+        n2 = "numeric"
+        x = { kind = "cross", of = ["a", "b"] }
+    "#;
+    Schema::new(&toml::from_str::<FeaturesConfig>(text).unwrap()).unwrap()
+}
+
+/// 64 rows with an id of their own in field `a`; fields in the schema's order: a, b, m, x.
+fn batch() -> Batch {
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let (mut many, mut offsets) = (Vec::new(), vec![0]);
+    for _ in 0..ROWS {
+        many.extend((0..rng.random_range(0..4)).map(|_| rng.random_range(1..=IDS[2])));
+        offsets.push(many.len() as u32);
+    }
+    Batch {
+        rows: ROWS,
+        keys: vec![
+            Keys::One((1..=ROWS as u64).collect()),
+            Keys::One((0..ROWS).map(|_| rng.random_range(1..=IDS[1])).collect()),
+            Keys::Many { keys: many, weights: None, offsets },
+            Keys::One((0..ROWS).map(|_| rng.random_range(1..=20)).collect()),
+        ],
+        numeric: (0..ROWS * 2).map(|_| rng.random_range(-1.0..1.0)).collect(),
+        label: (0..ROWS).map(|_| f32::from(u8::from(rng.random::<bool>()))).collect(),
+        weight: vec![],
+        group: vec![],
+    }
+}
+
+fn learner(model: &ModelInfo, device: &Device, rate: f64) -> Learner {
+    let schema = schema();
+    let vocabulary = |n: u64| -> Vocabulary { (1..=n).map(|k| (k, 1)).collect() };
+    let vocabularies = [vocabulary(IDS[0]), vocabulary(IDS[1]), vocabulary(IDS[2]), vocabulary(20)];
+    let slots = Arc::new(model.default.slots(&schema));
+    let mut config = TrainConfig { learning_rate: rate, ..TrainConfig::default() };
+    config.sparse = SparseOptimizer::new(SparseRule::Adam, rate as f32);
+    let shapes = InputShapes::new(&slots, &schema, 0.1);
+    let module = model.default.init(&shapes, &mut Initial::new(9), &device.clone().inner().autodiff());
+    let tables = Tables::new(Arc::new(schema), &slots, &vocabularies, &config.sparse, 4).unwrap();
+    Learner::new(module, tables, slots, device, &config, LossKind::Bce, 1)
+}
+
+fn ready(learner: &Learner, batch: &Batch) -> Prepared {
+    prepare(learner.tables.indexer())(batch.clone())
+}
+
+fn predict(learner: &mut Learner, batch: &Batch) -> Vec<f32> {
+    let prepared = ready(learner, batch);
+    let frozen = learner.frozen();
+    learner.predict(&frozen, prepared)
+}
+
+fn train(learner: &mut Learner, steps: usize) -> f64 {
+    let batch = batch();
+    let mut last = 0.0;
+    for _ in 0..steps {
+        let prepared = ready(learner, &batch);
+        last = f64::from(learner.step(prepared, 1.0).unwrap().into_scalar::<f32>());
+    }
+    last
+}
+
+#[test]
+fn a_batch_of_one_equals_that_row_of_a_larger_batch() {
+    for model in registered() {
+        let mut learner = learner(&model, &Device::flex(), 1e-2);
+        train(&mut learner, 20);
+        let all = predict(&mut learner, &batch());
+        for row in [0u32, 7, 63] {
+            let one = predict(&mut learner, &batch().take(&[row]));
+            assert_eq!(one.len(), 1);
+            assert!((one[0] - all[row as usize]).abs() < 1e-5, "{}: {} {}", model.name, one[0], all[row as usize]);
+        }
+    }
+}
+
+#[test]
+fn padding_changes_nothing() {
+    for model in registered() {
+        let mut learner = learner(&model, &Device::flex(), 1e-2);
+        train(&mut learner, 20);
+        let mut padded = batch();
+        let Keys::Many { keys, offsets, .. } = &mut padded.keys[2] else { panic!() };
+        let (old, ends) = (std::mem::take(keys), offsets.clone());
+        for row in 0..ROWS {
+            keys.extend(&old[ends[row] as usize..ends[row + 1] as usize]);
+            keys.extend([0, 0]);
+            offsets[row + 1] = keys.len() as u32;
+        }
+        assert_eq!(predict(&mut learner, &batch()), predict(&mut learner, &padded), "{}", model.name);
+    }
+}
+
+/// Every float parameter's values, in order.
+#[derive(Default)]
+struct Values(Vec<Vec<f32>>);
+
+impl ModuleVisitor for Values {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0.push(param.val().into_data().try_to_vec().unwrap());
+    }
+}
+
+fn values(learner: &Learner) -> Vec<Vec<f32>> {
+    let mut values = Values::default();
+    learner.model().visit(&mut values);
+    values.0
+}
+
+#[test]
+fn every_parameter_gets_a_gradient() {
+    for model in registered() {
+        let mut learner = learner(&model, &Device::flex(), 1e-2);
+        let (before, facts) = (values(&learner), learner.tables.facts());
+        train(&mut learner, 2);
+        for (number, (before, after)) in before.iter().zip(values(&learner)).enumerate() {
+            assert_ne!(*before, after, "{}: parameter {number} did not move", model.name);
+        }
+        assert!(learner.tables.facts().non_zero > facts.non_zero / 2, "{}", model.name);
+    }
+}
+
+#[test]
+fn sixty_four_rows_overfit() {
+    for model in registered() {
+        let mut learner = learner(&model, &Device::flex(), 1e-2);
+        // Additive models need larger weights, and Adam moves each by its rate a step.
+        let steps = if ["lr", "fm"].contains(&model.name) { 1500 } else { 500 };
+        let loss = train(&mut learner, steps);
+        assert!(loss < 0.01, "{}: loss {loss} after {steps} steps", model.name);
+    }
+}
+
+#[test]
+fn wgpu_and_flex_agree_before_and_after_training() {
+    let opened = match burnrec_backend::open(DeviceName::Wgpu) {
+        Ok(opened) => opened,
+        Err(error) => return burnrec_tests::skipped(&format!("models on wgpu: {error}")),
+    };
+    for model in registered() {
+        let (mut cpu, mut gpu) = (learner(&model, &Device::flex(), 1e-3), learner(&model, &opened.device, 1e-3));
+        for steps in [0, 10] {
+            let (loss_cpu, loss_gpu) = (train(&mut cpu, steps), train(&mut gpu, steps));
+            assert!((loss_cpu - loss_gpu).abs() < 1e-3 * loss_cpu.abs().max(1.0), "{}: {loss_cpu} {loss_gpu}", model.name);
+            for (a, b) in predict(&mut cpu, &batch()).iter().zip(predict(&mut gpu, &batch())) {
+                assert!((a - b).abs() < 2e-3 * a.abs().max(1.0), "{} after {steps} steps: {a} {b}", model.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn saved_tables_come_back_to_the_bit() {
+    for model in registered() {
+        let mut learner = learner(&model, &Device::flex(), 1e-2);
+        train(&mut learner, 10);
+        let folder = tempfile::tempdir().unwrap();
+        let schema = Arc::new(schema());
+        let slots = model.default.slots(&schema);
+        learner.tables.save(folder.path(), &slots).unwrap();
+        let sparse = SparseOptimizer::new(SparseRule::Adam, 1e-2);
+        let before = predict(&mut learner, &batch());
+        learner.tables = Tables::load(folder.path(), schema, &slots, &sparse, 4).unwrap();
+        assert_eq!(before, predict(&mut learner, &batch()), "{}", model.name);
+        let (first, again) = (folder.path().to_path_buf(), tempfile::tempdir().unwrap());
+        learner.tables.save(again.path(), &slots).unwrap();
+        for file in std::fs::read_dir(first).unwrap().flatten() {
+            let other = again.path().join(file.file_name());
+            assert!(std::fs::read(file.path()).unwrap() == std::fs::read(other).unwrap(), "{}: {:?}", model.name, file.file_name());
+        }
+    }
+}
