@@ -78,7 +78,11 @@ fn a_ragged_line() {
 
 #[test]
 fn a_number_that_is_not_one() {
-    refused_data("log.csv", &with_line(42, "u1,i2,t1,cheap,1,9"), &["log.csv:42", "`price`", "`cheap`", "not a number"]);
+    refused_data(
+        "log.csv",
+        &with_line(42, "u1,i2,t1,cheap,1,9"),
+        &["log.csv:42", "`price`", "`cheap`", "not a number"],
+    );
 }
 
 #[test]
@@ -115,16 +119,22 @@ fn a_parquet_file_that_is_damaged() {
     let middle = bytes.len() / 3;
     bytes[middle..middle + 5000].fill(0xa5);
     std::fs::write(&path, bytes).unwrap();
-    let fields = "[features.fields]\nC1 = \"categorical\"\nC2 = \"categorical\"\nC3 = \"categorical\"\nI1 = \"numeric\"\n";
+    let fields =
+        "[features.fields]\nC1 = \"categorical\"\nC2 = \"categorical\"\nC3 = \"categorical\"\nI1 = \"numeric\"\n";
     let fields = (4..=26).fold(fields.to_string(), |all, c| format!("{all}C{c} = \"categorical\"\n"));
-    let job = format!("[data]\nsource = \"log.parquet\"\n[features]\nlabel = {{ column = \"label\" }}\n{fields}[model.lr]\n");
+    let job =
+        format!("[data]\nsource = \"log.parquet\"\n[features]\nlabel = {{ column = \"label\" }}\n{fields}[model.lr]\n");
     std::fs::write(folder.path().join("job.toml"), job).unwrap();
     refused(folder.path(), &["--device", "flex"], &["log.parquet", "not a readable"]);
 }
 
 #[test]
 fn a_label_outside_its_values() {
-    refused_data("log.csv", &with_line(42, "u1,i2,t1,3,2,9"), &["log.csv:42", "`clicked`", "neither 0 nor 1", "threshold"]);
+    refused_data(
+        "log.csv",
+        &with_line(42, "u1,i2,t1,3,2,9"),
+        &["log.csv:42", "`clicked`", "neither 0 nor 1", "threshold"],
+    );
     refused_data("log.csv", &with_line(42, "u1,i2,t1,3,maybe,9"), &["log.csv:42", "`clicked`", "maybe"]);
 }
 
@@ -145,14 +155,20 @@ fn no_rows_on_a_side_of_the_split() {
 
 #[test]
 fn a_field_that_stands_twice() {
-    refused_config(|c| c.replace("price = \"numeric\"", "price = \"numeric\"\nuser = \"categorical\""), &["job.toml:1", "duplicate key"]);
+    refused_config(
+        |c| c.replace("price = \"numeric\"", "price = \"numeric\"\nuser = \"categorical\""),
+        &["job.toml:1", "duplicate key"],
+    );
     let log = click_log(300, 1).replacen("time", "user", 1);
     refused_data("log.csv", log.as_bytes(), &["log.csv", "`user` appears twice"]);
 }
 
 #[test]
 fn a_feature_that_is_the_label() {
-    refused_config(|c| c.replace("price = \"numeric\"", "clicked = \"numeric\""), &["job.toml:16:1", "clicked", "is the label"]);
+    refused_config(
+        |c| c.replace("price = \"numeric\"", "clicked = \"numeric\""),
+        &["job.toml:16:1", "clicked", "is the label"],
+    );
 }
 
 #[test]
@@ -169,13 +185,19 @@ fn a_value_of_the_wrong_type() {
 #[test]
 fn a_value_out_of_range() {
     refused_config(|c| c.replace("epochs = 1", "epochs = 0"), &["job.toml:22:1", "epochs", "at least 1"]);
-    refused_config(|c| c.replace("[model.wide_deep]", "[model.wide_deep]\ndropout = 1.5"), &["job.toml:20:1", "dropout"]);
+    refused_config(
+        |c| c.replace("[model.wide_deep]", "[model.wide_deep]\ndropout = 1.5"),
+        &["job.toml:20:1", "dropout"],
+    );
     refused_config(|c| c.replace("valid = 0.1", "valid = 0.95"), &["job.toml:3:1", "split"]);
 }
 
 #[test]
 fn a_model_that_is_unknown() {
-    refused_config(|c| c.replace("model.wide_deep", "model.deep_wide"), &["job.toml:19", "unknown variant `deep_wide`", "wide_deep"]);
+    refused_config(
+        |c| c.replace("model.wide_deep", "model.deep_wide"),
+        &["job.toml:19", "unknown variant `deep_wide`", "wide_deep"],
+    );
 }
 
 #[test]
@@ -205,7 +227,8 @@ fn an_output_folder_that_is_full() {
     let folder = job(300, "lr", TRAIN);
     let full = folder.path().join("full");
     std::fs::create_dir(&full).unwrap();
-    let mount = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(&full).output();
+    let mount =
+        std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(&full).output();
     if !mount.is_ok_and(|m| m.status.success()) {
         return burnrec_tests::skipped("a full folder: mounting a small tmpfs is not allowed here");
     }
@@ -246,7 +269,11 @@ fn a_checkpoint_with_a_missing_or_altered_file() {
     for damage in ["missing", "altered"] {
         let out = format!("run-{damage}");
         run_ok(folder.path(), &["train", "job.toml", "--out", &out]);
-        for step in std::fs::read_dir(folder.path().join(&out).join("checkpoints")).unwrap().flatten().filter(|e| e.path().is_dir()) {
+        for step in std::fs::read_dir(folder.path().join(&out).join("checkpoints"))
+            .unwrap()
+            .flatten()
+            .filter(|e| e.path().is_dir())
+        {
             let file = step.path().join("tables/factors-0.arrow");
             if damage == "missing" {
                 std::fs::remove_file(&file).unwrap();
@@ -267,7 +294,10 @@ fn a_checkpoint_with_a_missing_or_altered_file() {
 
 #[test]
 fn settings_that_would_be_ignored_are_refused() {
-    refused_config(|c| c.replace("price = \"numeric\"", "price = { kind = \"numeric\", separator = \"|\" }"), &["job.toml:16", "separator", "no meaning"]);
+    refused_config(
+        |c| c.replace("price = \"numeric\"", "price = { kind = \"numeric\", separator = \"|\" }"),
+        &["job.toml:16", "separator", "no meaning"],
+    );
 }
 
 #[test]

@@ -167,7 +167,11 @@ fn wgpu_and_flex_agree_before_and_after_training() {
         let (mut cpu, mut gpu) = (learner(&model, &Device::flex(), 1e-3), learner(&model, &opened.device, 1e-3));
         for steps in [0, 10] {
             let (loss_cpu, loss_gpu) = (train(&mut cpu, steps), train(&mut gpu, steps));
-            assert!((loss_cpu - loss_gpu).abs() < 1e-3 * loss_cpu.abs().max(1.0), "{}: {loss_cpu} {loss_gpu}", model.name);
+            assert!(
+                (loss_cpu - loss_gpu).abs() < 1e-3 * loss_cpu.abs().max(1.0),
+                "{}: {loss_cpu} {loss_gpu}",
+                model.name
+            );
             for (a, b) in predict(&mut cpu, &batch()).iter().zip(predict(&mut gpu, &batch())) {
                 assert!((a - b).abs() < 2e-3 * a.abs().max(1.0), "{} after {steps} steps: {a} {b}", model.name);
             }
@@ -192,7 +196,12 @@ fn saved_tables_come_back_to_the_bit() {
         learner.tables.save(again.path(), &slots).unwrap();
         for file in std::fs::read_dir(first).unwrap().flatten() {
             let other = again.path().join(file.file_name());
-            assert!(std::fs::read(file.path()).unwrap() == std::fs::read(other).unwrap(), "{}: {:?}", model.name, file.file_name());
+            assert!(
+                std::fs::read(file.path()).unwrap() == std::fs::read(other).unwrap(),
+                "{}: {:?}",
+                model.name,
+                file.file_name()
+            );
         }
     }
 }

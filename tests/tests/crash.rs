@@ -41,7 +41,11 @@ fn killed_at_twenty_random_moments_and_resumed_the_weights_are_the_same_bits() {
             kills += 1;
         }
         assert_same_weights(&folder.path().join("whole"), &folder.path().join(&out));
-        let left: Vec<_> = std::fs::read_dir(folder.path().join(&out).join("checkpoints")).unwrap().flatten().map(|e| e.file_name()).collect();
+        let left: Vec<_> = std::fs::read_dir(folder.path().join(&out).join("checkpoints"))
+            .unwrap()
+            .flatten()
+            .map(|e| e.file_name())
+            .collect();
         assert!(left.iter().all(|n| !n.to_string_lossy().starts_with('.')), "left behind: {left:?}");
     }
 }

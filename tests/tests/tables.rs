@@ -31,7 +31,11 @@ fn batch(keys: Vec<Keys>, rows: usize) -> Batch {
 }
 
 /// One SGD step of rate 1 by hand: what each key's vector should be.
-fn by_hand(before: &BTreeMap<u64, Vec<f32>>, occurrences: &[(u64, f32, usize)], gradient: &[f32]) -> BTreeMap<u64, Vec<f32>> {
+fn by_hand(
+    before: &BTreeMap<u64, Vec<f32>>,
+    occurrences: &[(u64, f32, usize)],
+    gradient: &[f32],
+) -> BTreeMap<u64, Vec<f32>> {
     let mut after = before.clone();
     for (key, weight, slot) in occurrences {
         let vector = after.get_mut(key).unwrap();
@@ -74,7 +78,8 @@ fn duplicates_are_summed_and_padding_rests() {
             assert_eq!(gathered.leaves[0][row * DIM..(row + 1) * DIM], expected);
         }
         tables.apply(rows, &prepared, &gathered, &[&gradient], 1.0);
-        let occurrences: Vec<_> = keys.iter().enumerate().filter(|(_, k)| **k != 0).map(|(r, k)| (*k, 1.0, r)).collect();
+        let occurrences: Vec<_> =
+            keys.iter().enumerate().filter(|(_, k)| **k != 0).map(|(r, k)| (*k, 1.0, r)).collect();
         let expected = by_hand(&before, &occurrences, &gradient);
         for (key, vector) in vectors(&mut tables, 1..=IDS, false) {
             let close = vector.iter().zip(&expected[&key]).all(|(a, b)| (a - b).abs() < 1e-4);
@@ -91,7 +96,10 @@ fn pooling_by_sum_mean_and_max_gathers_and_spreads_the_gradient() {
         let sgd = SparseOptimizer::new(SparseRule::Sgd, 1.0);
         let mut tables = Tables::new(schema.clone(), &slots(&schema), &[vocabulary()], &sgd, 1).unwrap();
         let rows: [&[u64]; 4] = [&[1, 2, 3], &[], &[4, 0], &[1, 9]];
-        let ends = rows.iter().scan(0, |at, r| { *at += r.len() as u32; Some(*at) });
+        let ends = rows.iter().scan(0, |at, r| {
+            *at += r.len() as u32;
+            Some(*at)
+        });
         let offsets = std::iter::once(0).chain(ends).collect();
         let batch = batch(vec![Keys::Many { keys: rows.concat(), weights: None, offsets }], 4);
         let before = vectors(&mut tables, 1..=9, true);

@@ -36,7 +36,13 @@ pub fn list() -> Vec<DeviceFacts> {
     let mut found = vec![flex().facts];
     #[cfg(any(feature = "wgpu", feature = "vulkan"))]
     found.extend(crate::wgpu::list().into_iter().map(|o| o.facts));
-    found.extend([DeviceName::Ndarray, DeviceName::Cuda].into_iter().filter(|d| d.is_compiled_in()).filter_map(|d| open(d).ok()).map(|o| o.facts));
+    found.extend(
+        [DeviceName::Ndarray, DeviceName::Cuda]
+            .into_iter()
+            .filter(|d| d.is_compiled_in())
+            .filter_map(|d| open(d).ok())
+            .map(|o| o.facts),
+    );
     found
 }
 
@@ -102,10 +108,9 @@ fn cuda() -> Result<Opened, BackendError> {
         (device, name)
     });
     match opened {
-        Ok((device, name)) => Ok(Opened {
-            device,
-            facts: DeviceFacts { name, kind: "cuda".into(), ..cpu_facts("cuda", "CUDA") },
-        }),
+        Ok((device, name)) => {
+            Ok(Opened { device, facts: DeviceFacts { name, kind: "cuda".into(), ..cpu_facts("cuda", "CUDA") } })
+        }
         Err(_) => Err(BackendError::NoAdapter { name: "cuda", reason: "the CUDA driver did not answer".into() }),
     }
 }

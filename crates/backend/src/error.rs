@@ -11,7 +11,9 @@ pub enum BackendError {
         name: &'static str,
     },
     /// No adapter answers.
-    #[error("device `{name}`: no adapter answered ({reason}); install a driver (Debian: mesa-vulkan-drivers libvulkan1), or use --device flex")]
+    #[error(
+        "device `{name}`: no adapter answered ({reason}); install a driver (Debian: mesa-vulkan-drivers libvulkan1), or use --device flex"
+    )]
     NoAdapter {
         /// The device.
         name: &'static str,

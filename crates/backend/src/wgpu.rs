@@ -25,7 +25,9 @@ pub(crate) fn open(name: DeviceName, software: bool) -> Result<Opened, BackendEr
     let mut refused = Vec::new();
     for kind in kinds {
         match adapter(name, &kind) {
-            Ok(opened) if opened.facts.software && !software => refused.push(format!("{} is a software adapter", opened.facts.name)),
+            Ok(opened) if opened.facts.software && !software => {
+                refused.push(format!("{} is a software adapter", opened.facts.name))
+            }
             Ok(opened) => return Ok(opened),
             Err(reason) => refused.push(reason),
         }

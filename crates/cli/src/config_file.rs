@@ -50,7 +50,8 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<ConfigFile, CliError> {
         return Err(plain("is a folder, but an experiment file (.toml) is needed".into()).into());
     }
     let bytes = std::fs::read(path).map_err(|e| plain(format!("cannot be read: {e}; check the path")))?;
-    let text = String::from_utf8(bytes).map_err(|_| plain("is not valid UTF-8; experiment files are UTF-8 text".into()))?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| plain("is not valid UTF-8; experiment files are UTF-8 text".into()))?;
     if text.trim().is_empty() {
         return Err(plain("is empty; start from a file under configs/".into()).into());
     }
@@ -58,14 +59,18 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<ConfigFile, CliError> {
         let experiment = parse(path, &text)?;
         return Ok(ConfigFile { path: path.to_path_buf(), text, experiment });
     }
-    let mut document: DocumentMut = text.parse().map_err(|e: toml_edit::TomlError| at(path, &text, e.span(), e.message().trim()))?;
+    let mut document: DocumentMut =
+        text.parse().map_err(|e: toml_edit::TomlError| at(path, &text, e.span(), e.message().trim()))?;
     for given in overrides {
         set(&mut document, given)?;
     }
     let changed = document.to_string();
     let experiment = toml::from_str(&changed).map_err(|e| {
         // Where the file alone is at fault, say so at its own line.
-        parse(path, &text).err().map_or_else(|| CliError::Usage(format!("--set {}: {}", overrides.join(" --set "), e.message())), CliError::from)
+        parse(path, &text).err().map_or_else(
+            || CliError::Usage(format!("--set {}: {}", overrides.join(" --set "), e.message())),
+            CliError::from,
+        )
     })?;
     Ok(ConfigFile { path: path.to_path_buf(), text: changed, experiment })
 }
@@ -90,7 +95,8 @@ fn at(path: &Path, text: &str, span: Option<Range<usize>>, message: &str) -> Con
 /// Applies one override to the document.
 fn set(document: &mut DocumentMut, given: &str) -> Result<(), CliError> {
     let usage = |problem: &str| CliError::Usage(format!("--set {given}: {problem}"));
-    let (key, value) = given.split_once('=').ok_or_else(|| usage("needs the form KEY=VALUE, for example train.epochs=5"))?;
+    let (key, value) =
+        given.split_once('=').ok_or_else(|| usage("needs the form KEY=VALUE, for example train.epochs=5"))?;
     let value: Value = value.trim().parse().unwrap_or_else(|_| Value::from(value.trim()));
     let mut parts: Vec<&str> = key.trim().split('.').collect();
     let last = parts.pop().filter(|p| !p.is_empty()).ok_or_else(|| usage("has no key"))?;

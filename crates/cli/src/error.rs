@@ -69,15 +69,18 @@ impl CliError {
         use burnrec_models::ModelError;
         match self {
             Self::Data(DataError::Setting { key, .. })
-            | Self::Train(TrainError::Data(DataError::Setting { key, .. }) | TrainError::Feature(FeatureError::Data(DataError::Setting { key, .. }))) => {
-                Some(format!("data.{key}"))
-            }
+            | Self::Train(
+                TrainError::Data(DataError::Setting { key, .. })
+                | TrainError::Feature(FeatureError::Data(DataError::Setting { key, .. })),
+            ) => Some(format!("data.{key}")),
             Self::Train(
                 TrainError::Setting { key, .. }
                 | TrainError::Feature(FeatureError::Setting { key, .. })
                 | TrainError::Embedding(EmbeddingError::Setting { key, .. }),
             ) => Some(key.clone()),
-            Self::Train(TrainError::Model(ModelError::Setting { model, key, .. })) => Some(format!("model.{model}.{key}")),
+            Self::Train(TrainError::Model(ModelError::Setting { model, key, .. })) => {
+                Some(format!("model.{model}.{key}"))
+            }
             _ => None,
         }
     }

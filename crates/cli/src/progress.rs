@@ -7,7 +7,6 @@ use burnrec_train::metrics::Metrics;
 use burnrec_train::{Event, Observer};
 use indicatif::{ProgressBar, ProgressStyle};
 
-
 /// Seconds between lines where there is no terminal.
 const LINE_EVERY: f64 = 10.0;
 
@@ -44,7 +43,8 @@ impl Progress {
 
     /// Whether the log of the process is JSON.
     pub fn is_json() -> bool {
-        std::env::args().any(|a| a == "--log=json") || std::env::args().collect::<Vec<_>>().windows(2).any(|w| w[0] == "--log" && w[1] == "json")
+        std::env::args().any(|a| a == "--log=json")
+            || std::env::args().collect::<Vec<_>>().windows(2).any(|w| w[0] == "--log" && w[1] == "json")
     }
 
     fn line(&self, text: &str) {
@@ -58,7 +58,11 @@ impl Progress {
         (self.steps, self.at, self.rows, self.since, self.last_line) = (steps, done, 0, Instant::now(), Instant::now());
         if let Some(bar) = &self.bar {
             let style = "epoch {prefix} [{bar:24}] {pos}/{len} steps, {eta} left, {msg}";
-            bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+            bar.set_style(
+                ProgressStyle::with_template(style)
+                    .unwrap_or_else(|_| ProgressStyle::default_bar())
+                    .progress_chars("=> "),
+            );
             bar.set_prefix(format!("{}/{}", self.epoch.0, self.epoch.1));
             bar.reset();
             if let Some(steps) = steps {
@@ -80,7 +84,10 @@ impl Progress {
         } else if self.last_line.elapsed().as_secs_f64() > LINE_EVERY {
             self.last_line = Instant::now();
             let of = self.steps.map_or_else(String::new, |s| format!("/{s}"));
-            self.line(&format!("epoch {}/{} step {}{of}, {speed:.0} rows/s{loss}", self.epoch.0, self.epoch.1, self.at));
+            self.line(&format!(
+                "epoch {}/{} step {}{of}, {speed:.0} rows/s{loss}",
+                self.epoch.0, self.epoch.1, self.at
+            ));
         }
     }
 }
@@ -107,7 +114,9 @@ impl Observer for Progress {
                 let mark = if *best && *split == "valid" { "  (best)" } else { "" };
                 self.line(&format!("epoch {epoch}  {split}  {}{mark}", in_a_line(metrics)));
                 self.metrics = metrics.get("auc").map_or_else(String::new, |auc| format!(", {split} auc {auc:.4}"));
-                if *split == "test" && let Some(bar) = &self.bar {
+                if *split == "test"
+                    && let Some(bar) = &self.bar
+                {
                     bar.finish_and_clear();
                 }
             }

@@ -18,7 +18,9 @@ pub fn logging(format: LogFormat) {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match format {
         LogFormat::Json => builder.json().init(),
-        LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).without_time().init(),
+        LogFormat::Text => {
+            builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).without_time().init()
+        }
     }
 }
 
@@ -56,7 +58,8 @@ pub fn device(name: DeviceName) -> Result<Opened, BackendError> {
 
 /// Checks that a folder can be made and has room, and leaves nothing behind.
 pub fn probe_folder(folder: &Path, option: &'static str) -> Result<(), CliError> {
-    let failed = |e: std::io::Error| CliError::Output { path: folder.display().to_string(), reason: e.to_string(), option };
+    let failed =
+        |e: std::io::Error| CliError::Output { path: folder.display().to_string(), reason: e.to_string(), option };
     let exists = folder.ancestors().find(|p| p.exists() && !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !exists.is_dir() {
         return Err(failed(std::io::Error::other(format!("{} is not a folder", exists.display()))));
@@ -76,13 +79,19 @@ pub fn run_folder(experiment: &Experiment, out: Option<&Path>, resume: bool) -> 
     }
     let runs = Path::new("runs").join(name);
     if resume {
-        let mut found: Vec<PathBuf> = std::fs::read_dir(&runs).into_iter().flatten().flatten().map(|e| e.path()).collect();
+        let mut found: Vec<PathBuf> =
+            std::fs::read_dir(&runs).into_iter().flatten().flatten().map(|e| e.path()).collect();
         found.retain(|p| RunFolder::is_started(p));
         found.sort();
-        return found.pop().ok_or_else(|| CliError::Usage(format!("--resume: there is no run under {}; name its folder with --out", runs.display())));
+        return found.pop().ok_or_else(|| {
+            CliError::Usage(format!("--resume: there is no run under {}; name its folder with --out", runs.display()))
+        });
     }
     let id = format!("{}-s{}", timestamp(), experiment.run.seed);
-    let free = (0..1000).map(|n| if n == 0 { id.clone() } else { format!("{id}-{n}") }).map(|id| runs.join(id)).find(|p| !p.exists());
+    let free = (0..1000)
+        .map(|n| if n == 0 { id.clone() } else { format!("{id}-{n}") })
+        .map(|id| runs.join(id))
+        .find(|p| !p.exists());
     free.ok_or_else(|| CliError::Usage(format!("{} is full of runs of this second", runs.display())))
 }
 

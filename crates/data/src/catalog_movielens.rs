@@ -9,8 +9,25 @@ use std::io::Read;
 use std::path::Path;
 
 const GENRES: [&str; 19] = [
-    "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama",
-    "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western",
+    "unknown",
+    "Action",
+    "Adventure",
+    "Animation",
+    "Children's",
+    "Comedy",
+    "Crime",
+    "Documentary",
+    "Drama",
+    "Fantasy",
+    "Film-Noir",
+    "Horror",
+    "Musical",
+    "Mystery",
+    "Romance",
+    "Sci-Fi",
+    "Thriller",
+    "War",
+    "Western",
 ];
 
 /// Reads the three tables of the archive and writes them to `to`.
@@ -31,7 +48,11 @@ pub(crate) fn convert(archive: &Path, to: &Path) -> Result<(), String> {
     };
     write("ml-100k.inter", "user_id:token\titem_id:token\trating:float\ttimestamp:float", &ratings)?;
     write("ml-100k.user", "user_id:token\tage:token\tgender:token\toccupation:token\tzip_code:token", &users)?;
-    write("ml-100k.item", "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq", &items.join("\n"))
+    write(
+        "ml-100k.item",
+        "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq",
+        &items.join("\n"),
+    )
 }
 
 fn item(line: &str) -> Option<String> {
@@ -53,10 +74,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let archive = folder.path().join("a.zip");
         let mut zip = zip::ZipWriter::new(File::create(&archive).unwrap());
-        let flags = |on: &[usize]| (0..19).map(|i| if on.contains(&i) { "1" } else { "0" }).collect::<Vec<_>>().join("|");
+        let flags =
+            |on: &[usize]| (0..19).map(|i| if on.contains(&i) { "1" } else { "0" }).collect::<Vec<_>>().join("|");
         let item = format!("7|Caf\u{e9} (1996)|01-Jan-1996||http://x|{}\n", flags(&[5, 8]));
         let latin: Vec<u8> = item.chars().map(|c| c as u8).collect();
-        for (name, bytes) in [("u.data", b"1\t7\t4\t88\n".to_vec()), ("u.user", b"1|24|M|writer|85711\n".to_vec()), ("u.item", latin)] {
+        for (name, bytes) in
+            [("u.data", b"1\t7\t4\t88\n".to_vec()), ("u.user", b"1|24|M|writer|85711\n".to_vec()), ("u.item", latin)]
+        {
             zip.start_file(format!("ml-100k/{name}"), zip::write::SimpleFileOptions::default()).unwrap();
             zip.write_all(&bytes).unwrap();
         }

@@ -127,7 +127,9 @@ pub enum DataError {
         problem: String,
     },
     /// No source of a public data set answered.
-    #[error("{name}: no source could be reached: {attempts}; without a network, `configs/synthetic/wide_deep.toml` trains on generated data")]
+    #[error(
+        "{name}: no source could be reached: {attempts}; without a network, `configs/synthetic/wide_deep.toml` trains on generated data"
+    )]
     Fetch {
         /// The data set.
         name: String,

@@ -127,7 +127,10 @@ fn unpack(
     let mut zip = zip::ZipArchive::new(file).map_err(|e| e.to_string())?;
     let mut wanted: Vec<(String, String)> = files.iter().map(|(a, b)| (a.clone(), b.clone())).collect();
     if let Some(prefix) = prefix {
-        let below = zip.file_names().filter(|n| !n.ends_with('/')).filter_map(|n| Some((n.strip_prefix(prefix)?.to_string(), n.to_string())));
+        let below = zip
+            .file_names()
+            .filter(|n| !n.ends_with('/'))
+            .filter_map(|n| Some((n.strip_prefix(prefix)?.to_string(), n.to_string())));
         wanted.extend(below.collect::<Vec<_>>());
     }
     for (name, member) in wanted {

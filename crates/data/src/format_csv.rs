@@ -82,7 +82,12 @@ impl Format for Delimited {
         let mut reader = self.reader(path)?;
         let headers: Vec<String> = match &self.names {
             Some(names) => names.clone(),
-            None => reader.headers().map_err(|e| csv_error(path, e))?.iter().map(|h| h.trim_start_matches('\u{feff}').to_string()).collect(),
+            None => reader
+                .headers()
+                .map_err(|e| csv_error(path, e))?
+                .iter()
+                .map(|h| h.trim_start_matches('\u{feff}').to_string())
+                .collect(),
         };
         if headers.iter().all(|h| h.trim().is_empty()) {
             return Err(DataError::Empty { path: path.to_path_buf() });

@@ -28,7 +28,9 @@ fn object(path: &Path, line: u64, text: &str) -> Result<serde_json::Map<String, 
     match serde_json::from_str(text) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err(problem("is not a JSON object; each line must be one `{…}`".into())),
-        Err(e) => Err(problem(format!("is not valid JSON at column {} ({}); each line must be one `{{…}}`", e.column(), e))),
+        Err(e) => {
+            Err(problem(format!("is not valid JSON at column {} ({}); each line must be one `{{…}}`", e.column(), e)))
+        }
     }
 }
 
@@ -81,7 +83,9 @@ impl Builder {
     fn push(&mut self, value: Option<&Value>) -> Result<(), &'static str> {
         match (self, value) {
             (Self::One(b), None | Some(Value::Null)) => b.append_null(),
-            (Self::One(_), Some(Value::Array(_) | Value::Object(_))) => return Err("holds an array or object where one value is expected"),
+            (Self::One(_), Some(Value::Array(_) | Value::Object(_))) => {
+                return Err("holds an array or object where one value is expected");
+            }
             (Self::One(b), Some(v)) => b.append_value(scalar(v)),
             (Self::Many(b), None | Some(Value::Null)) => b.append_null(),
             (Self::Many(b), Some(Value::Array(items))) => {

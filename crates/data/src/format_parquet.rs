@@ -52,7 +52,9 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     }
     files.sort();
     match files.is_empty() {
-        true => Err(DataError::IsFolder { path: folder.to_path_buf(), expected: "file, or a folder of .parquet files," }),
+        true => {
+            Err(DataError::IsFolder { path: folder.to_path_buf(), expected: "file, or a folder of .parquet files," })
+        }
         false => Ok(files),
     }
 }
@@ -77,11 +79,8 @@ impl Format for ParquetFormat {
             data_type: f.data_type().clone(),
             typed: None,
         });
-        let folders = self.partitions(path).into_iter().map(|(name, _)| Column {
-            name,
-            data_type: DataType::Utf8,
-            typed: None,
-        });
+        let folders =
+            self.partitions(path).into_iter().map(|(name, _)| Column { name, data_type: DataType::Utf8, typed: None });
         Ok(stored.chain(folders).collect())
     }
 
@@ -108,7 +107,11 @@ impl Format for ParquetFormat {
         let (path, columns) = (path.to_path_buf(), columns.to_vec());
         let mut row = 0;
         Ok(Box::new(reader.map(move |batch| {
-            let batch = batch.map_err(|e| DataError::Corrupt { path: path.clone(), format: "Parquet", reason: e.to_string() })?;
+            let batch = batch.map_err(|e| DataError::Corrupt {
+                path: path.clone(),
+                format: "Parquet",
+                reason: e.to_string(),
+            })?;
             let out = arrange(&batch, &columns, &partitions, file, row);
             row += batch.num_rows() as u64;
             out

@@ -37,7 +37,11 @@ pub struct ColumnFacts {
 ///
 /// # Errors
 /// Whatever opening or reading it refuses.
-pub fn inspect(path: &Path, format: Option<FormatKind>, text: &TextConfig) -> Result<(u64, Vec<ColumnFacts>), DataError> {
+pub fn inspect(
+    path: &Path,
+    format: Option<FormatKind>,
+    text: &TextConfig,
+) -> Result<(u64, Vec<ColumnFacts>), DataError> {
     let source = open_path(path, format, text)?;
     let names: Vec<String> = source.columns().iter().map(|c| c.name.clone()).collect();
     let mut columns: Vec<Tally> = source.columns().iter().map(|c| Tally::new(&c.name, &c.data_type)).collect();

@@ -11,8 +11,8 @@ mod error;
 mod fetch;
 pub mod inspect;
 mod join;
-mod source;
 mod sort;
+mod source;
 pub mod split;
 pub mod synthetic;
 mod text;
@@ -26,9 +26,7 @@ mod zipf;
 pub use config::{DataConfig, FormatKind, JoinConfig, Side, SplitConfig, TextConfig};
 pub use error::DataError;
 pub use fetch::Announce;
-pub use source::{
-    CHUNK_ROWS, Column, Location, POSITION, RowStream, Source, Typed, open, open_path, positions,
-};
+pub use source::{CHUNK_ROWS, Column, Location, POSITION, RowStream, Source, Typed, open, open_path, positions};
 pub use zipf::Zipf;
 
 /// Permissions of files that others may read, as `create` would give them.

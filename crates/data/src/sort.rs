@@ -61,8 +61,9 @@ impl Source for Sorted {
             }
             let sorted = self.sorted(&pending)?;
             let chunks = (0..sorted.num_rows()).step_by(CHUNK_ROWS);
-            let slices: Vec<_> =
-                chunks.map(|at| Ok(drop_column(&sorted.slice(at, CHUNK_ROWS.min(sorted.num_rows() - at)), extra)?)).collect();
+            let slices: Vec<_> = chunks
+                .map(|at| Ok(drop_column(&sorted.slice(at, CHUNK_ROWS.min(sorted.num_rows() - at)), extra)?))
+                .collect();
             return Ok(Box::new(slices.into_iter()));
         }
         if !pending.is_empty() {

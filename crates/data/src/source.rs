@@ -129,8 +129,7 @@ impl Source for Files {
     }
 
     fn stream(&self, columns: &[String]) -> Result<RowStream, DataError> {
-        let wanted: Vec<Column> =
-            columns.iter().map(|name| self.column(name).cloned()).collect::<Result<_, _>>()?;
+        let wanted: Vec<Column> = columns.iter().map(|name| self.column(name).cloned()).collect::<Result<_, _>>()?;
         let (paths, format) = (self.paths.clone(), self.format.clone());
         let each = paths.into_iter().enumerate().flat_map(move |(file, path)| {
             format.stream(&path, file, &wanted).unwrap_or_else(|e| Box::new(std::iter::once(Err(e))))
@@ -156,11 +155,7 @@ impl Source for Files {
 ///
 /// # Errors
 /// A path that is not there, is empty, has only a header, or that its format refuses.
-pub fn open_path(
-    path: &Path,
-    format: Option<FormatKind>,
-    text: &TextConfig,
-) -> Result<Arc<dyn Source>, DataError> {
+pub fn open_path(path: &Path, format: Option<FormatKind>, text: &TextConfig) -> Result<Arc<dyn Source>, DataError> {
     let meta = std::fs::metadata(path).map_err(|e| DataError::io(path, e))?;
     let kind = match format.or_else(|| FormatKind::of_path(path)) {
         Some(kind) => kind,

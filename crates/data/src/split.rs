@@ -82,10 +82,12 @@ impl Dataset {
         let mut wanted = columns.to_vec();
         wanted.extend(self.plan.column().filter(|c| !wanted.contains(c)).cloned());
         let (plan, source) = (self.plan.clone(), self.main.clone());
-        Ok(Box::new(self.main.stream(&wanted)?.flat_map(move |batch| match batch.and_then(|b| plan.divide(&b, &*source)) {
-            Ok(parts) => parts.into_iter().map(Ok).collect::<Vec<_>>(),
-            Err(error) => vec![Err(error)],
-        })))
+        Ok(Box::new(self.main.stream(&wanted)?.flat_map(
+            move |batch| match batch.and_then(|b| plan.divide(&b, &*source)) {
+                Ok(parts) => parts.into_iter().map(Ok).collect::<Vec<_>>(),
+                Err(error) => vec![Err(error)],
+            },
+        )))
     }
 
     /// Streams the named columns of one side's rows.
@@ -127,7 +129,9 @@ impl Plan {
                 check_shares(*valid, *test)?;
                 Self::last_share(source, column, *valid, *test)
             }
-            SplitConfig::Day { column, valid_days, test_days } => Self::last_days(source, column, *valid_days, *test_days),
+            SplitConfig::Day { column, valid_days, test_days } => {
+                Self::last_days(source, column, *valid_days, *test_days)
+            }
             SplitConfig::UserLast { user, time, valid, test } => {
                 check_shares(*valid, *test)?;
                 let share = |rows: usize, part: f64| (rows as f64 * part).round() as usize;
@@ -220,11 +224,27 @@ impl Plan {
             }
             Self::From { column, valid, test } => time_values(batch, column, source)?
                 .into_iter()
-                .map(|t| if t >= *test { Side::Test } else if t >= *valid { Side::Valid } else { Side::Train })
+                .map(|t| {
+                    if t >= *test {
+                        Side::Test
+                    } else if t >= *valid {
+                        Side::Valid
+                    } else {
+                        Side::Train
+                    }
+                })
                 .collect(),
             Self::Places { valid, test } => places
                 .iter()
-                .map(|p| if test.contains(p) { Side::Test } else if valid.contains(p) { Side::Valid } else { Side::Train })
+                .map(|p| {
+                    if test.contains(p) {
+                        Side::Test
+                    } else if valid.contains(p) {
+                        Side::Valid
+                    } else {
+                        Side::Train
+                    }
+                })
                 .collect(),
             Self::None => vec![Side::Train; batch.num_rows()],
         })
@@ -247,7 +267,9 @@ fn check_shares(valid: f64, test: f64) -> Result<(), DataError> {
         true => Ok(()),
         false => Err(DataError::Setting {
             key: "split".into(),
-            problem: format!("valid = {valid} and test = {test} must be at least 0 and leave rows to train on (their sum below 1)"),
+            problem: format!(
+                "valid = {valid} and test = {test} must be at least 0 and leave rows to train on (their sum below 1)"
+            ),
         }),
     }
 }
@@ -259,7 +281,9 @@ fn check_shares(valid: f64, test: f64) -> Result<(), DataError> {
 pub fn time_values(batch: &RecordBatch, column: &str, source: &dyn Source) -> Result<Vec<f64>, DataError> {
     let array = batch.column(batch.schema().index_of(column)?);
     let array = match array.data_type() {
-        DataType::Timestamp(..) => cast(&cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?, &DataType::Int64)?,
+        DataType::Timestamp(..) => {
+            cast(&cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?, &DataType::Int64)?
+        }
         DataType::Date32 => cast(&cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?, &DataType::Int64)?,
         _ => array.clone(),
     };
@@ -271,7 +295,8 @@ pub fn time_values(batch: &RecordBatch, column: &str, source: &dyn Source) -> Re
         return Err(DataError::Value {
             location: source.locate(positions(batch)[bad]).to_string(),
             column: column.to_string(),
-            problem: "is missing or not a number; a time is needed on every row (unix seconds, or a timestamp type)".into(),
+            problem: "is missing or not a number; a time is needed on every row (unix seconds, or a timestamp type)"
+                .into(),
         });
     }
     Ok(numbers.values().iter().map(|t| t * unit).collect())
@@ -302,7 +327,8 @@ mod tests {
     #[test]
     fn user_last_takes_the_latest_rows_of_each_user_whatever_their_order_in_the_file() {
         use Side::{Test, Train, Valid};
-        let (_folder, source) = source(&[("a", 9), ("b", 1), ("a", 1), ("a", 5), ("b", 2), ("a", 7), ("b", 3), ("b", 3)]);
+        let (_folder, source) =
+            source(&[("a", 9), ("b", 1), ("a", 1), ("a", 5), ("b", 2), ("a", 7), ("b", 3), ("b", 3)]);
         let split = SplitConfig::UserLast { user: "user".into(), time: "time".into(), valid: 0.25, test: 0.25 };
         assert_eq!(sides(&source, &split), [Test, Train, Train, Train, Train, Valid, Valid, Test]);
         let split = SplitConfig::LeaveOneOut { user: "user".into(), time: "time".into() };
@@ -324,7 +350,13 @@ mod tests {
         let (_folder, source) = source(&rows);
         let split = SplitConfig::Time { column: "time".into(), valid: 0.1, test: 0.2 };
         for (row, side) in rows.iter().zip(sides(&source, &split)) {
-            let expected = if row.1 >= 80 { Side::Test } else if row.1 >= 70 { Side::Valid } else { Side::Train };
+            let expected = if row.1 >= 80 {
+                Side::Test
+            } else if row.1 >= 70 {
+                Side::Valid
+            } else {
+                Side::Train
+            };
             assert_eq!(side, expected, "time {}", row.1);
         }
     }

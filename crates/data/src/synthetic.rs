@@ -145,11 +145,22 @@ impl Planted {
         let total: f64 = (0..fields).map(|f| 0.7f64.powi(f as i32)).sum();
         let size = |f: usize| ((config.ids as f64 * 0.7f64.powi(f as i32) / total) as u64).max(4);
         let sizes: Vec<u64> = (0..fields).map(size).collect();
-        let starts = sizes.iter().scan(0, |at, s| { let start = *at; *at += s; Some(start) }).collect();
+        let starts = sizes
+            .iter()
+            .scan(0, |at, s| {
+                let start = *at;
+                *at += s;
+                Some(start)
+            })
+            .collect();
         let ids = sizes.iter().sum::<u64>() as usize;
         let mut rng = stream(config.seed, "truth", 0);
         let mut weights = normals(&mut rng, ids);
-        for (start, size) in sizes.iter().scan(0usize, |at, s| { let start = *at; *at += *s as usize; Some((start, *s as usize)) }) {
+        for (start, size) in sizes.iter().scan(0usize, |at, s| {
+            let start = *at;
+            *at += *s as usize;
+            Some((start, *s as usize))
+        }) {
             let shrink = if size > 1000 { (1000.0 / size as f32).sqrt() } else { 1.0 };
             weights[start..start + size].iter_mut().for_each(|w| *w *= shrink);
         }
@@ -199,7 +210,12 @@ fn schema(config: &SyntheticConfig) -> Schema {
 }
 
 /// One chunk of rows and the true probability of each.
-fn chunk(config: &SyntheticConfig, truth: &Planted, schema: &Arc<Schema>, number: u64) -> Result<(RecordBatch, Vec<f64>), DataError> {
+fn chunk(
+    config: &SyntheticConfig,
+    truth: &Planted,
+    schema: &Arc<Schema>,
+    number: u64,
+) -> Result<(RecordBatch, Vec<f64>), DataError> {
     let first = number * GENERATED_CHUNK;
     let rows = GENERATED_CHUNK.min(config.rows - first) as usize;
     let mut rng = stream(config.seed, "rows", number);
@@ -227,7 +243,8 @@ fn chunk(config: &SyntheticConfig, truth: &Planted, schema: &Arc<Schema>, number
         chances.push(p);
     }
     let second = |r: usize| 1_700_000_000 + ((first + r as u64) as f64 / config.rows as f64 * 7.0 * 86_400.0) as i64;
-    let mut arrays: Vec<ArrayRef> = vec![Arc::new(UInt8Array::from(labels)), Arc::new(Int64Array::from_iter_values((0..rows).map(second)))];
+    let mut arrays: Vec<ArrayRef> =
+        vec![Arc::new(UInt8Array::from(labels)), Arc::new(Int64Array::from_iter_values((0..rows).map(second)))];
     arrays.extend(numbers.into_iter().map(|n| Arc::new(Int64Array::from(n)) as ArrayRef));
     arrays.extend(ids.into_iter().map(|c| Arc::new(StringArray::from(c)) as ArrayRef));
     Ok((RecordBatch::try_new(schema.clone(), arrays)?, chances))
@@ -270,7 +287,12 @@ pub fn generate(config: &SyntheticConfig, path: &Path) -> Result<Truth, DataErro
     let io = |e| DataError::io(path, e);
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(io)?;
-    let temporary = tempfile::Builder::new().prefix(".generate-").suffix(".tmp").permissions(crate::readable()).tempfile_in(folder).map_err(io)?;
+    let temporary = tempfile::Builder::new()
+        .prefix(".generate-")
+        .suffix(".tmp")
+        .permissions(crate::readable())
+        .tempfile_in(folder)
+        .map_err(io)?;
     let truth = write(config, temporary.as_file().try_clone().map_err(io)?, path)?;
     temporary.as_file().sync_all().map_err(io)?;
     let facts = serde_json::to_string(&truth).unwrap_or_default();

@@ -26,11 +26,9 @@ pub(crate) fn read_error(path: &Path, line: u64, error: io::Error) -> DataError 
     let compressed = matches!(path.extension().and_then(|e| e.to_str()), Some("gz" | "zst"));
     match (cut, compressed) {
         (true, _) => DataError::Truncated { path: path.to_path_buf(), line },
-        (false, true) => DataError::Corrupt {
-            path: path.to_path_buf(),
-            format: "compressed",
-            reason: error.to_string(),
-        },
+        (false, true) => {
+            DataError::Corrupt { path: path.to_path_buf(), format: "compressed", reason: error.to_string() }
+        }
         _ => DataError::io(path, error),
     }
 }

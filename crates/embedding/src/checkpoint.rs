@@ -9,7 +9,9 @@ use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, FixedSizeListArray, Float32Array, RecordBatch, UInt16Array, UInt32Array, UInt64Array};
+use arrow::array::{
+    ArrayRef, AsArray, FixedSizeListArray, Float32Array, RecordBatch, UInt16Array, UInt32Array, UInt64Array,
+};
 use arrow::datatypes::{DataType, Field, Float32Type, Schema as ArrowSchema, UInt16Type, UInt32Type, UInt64Type};
 use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::FileWriter;
@@ -68,7 +70,8 @@ fn read(path: &Path) -> Result<impl Iterator<Item = Result<RecordBatch, Embeddin
 fn list(values: Vec<f32>, width: usize) -> ArrayRef {
     let field = Arc::new(Field::new_list_field(DataType::Float32, false));
     let rows = values.len().checked_div(width).unwrap_or(0);
-    let array = FixedSizeListArray::try_new_with_length(field, width as i32, Arc::new(Float32Array::from(values)), None, rows);
+    let array =
+        FixedSizeListArray::try_new_with_length(field, width as i32, Arc::new(Float32Array::from(values)), None, rows);
     array.map_or_else(|_| Arc::new(arrow::array::NullArray::new(rows)) as ArrayRef, |a| Arc::new(a))
 }
 
@@ -178,7 +181,13 @@ impl Tables {
     ///
     /// # Errors
     /// Missing or damaged files, and files of another model.
-    pub fn load(folder: &Path, schema: Arc<Schema>, slots: &Slots, default: &SparseOptimizer, seed: u64) -> Result<Self, EmbeddingError> {
+    pub fn load(
+        folder: &Path,
+        schema: Arc<Schema>,
+        slots: &Slots,
+        default: &SparseOptimizer,
+        seed: u64,
+    ) -> Result<Self, EmbeddingError> {
         let path = folder.join("tables.json");
         let text = std::fs::read_to_string(&path).map_err(io_error(&path))?;
         let facts: Facts = serde_json::from_str(&text).map_err(|e| mismatch(&path, e.to_string()))?;
@@ -236,7 +245,8 @@ fn read_index(path: &Path, space: &Space, vocabularies: &mut [Vocabulary]) -> Re
 
 fn read_table(path: &Path, table: &mut Table, rows: u32) -> Result<(), EmbeddingError> {
     let width = table.layout.state;
-    let other = || mismatch(path, "has other columns or widths than the model needs; give the config that it was trained with");
+    let other =
+        || mismatch(path, "has other columns or widths than the model needs; give the config that it was trained with");
     let mut read_rows = 0u32;
     for batch in read(path)? {
         let batch = batch?;
@@ -248,7 +258,9 @@ fn read_table(path: &Path, table: &mut Table, rows: u32) -> Result<(), Embedding
         let whole = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<UInt32Type>().cloned();
         let weights = floats("weights", table.layout.dim).ok_or_else(other)?;
         let state = if width > 0 { Some(floats("state", width).ok_or_else(other)?) } else { None };
-        let (Some(row), Some(count), Some(last)) = (whole("row"), whole("count"), whole("last_seen")) else { return Err(other()) };
+        let (Some(row), Some(count), Some(last)) = (whole("row"), whole("count"), whole("last_seen")) else {
+            return Err(other());
+        };
         for i in 0..batch.num_rows() {
             let number = row.value(i);
             if number >= rows {

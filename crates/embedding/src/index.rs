@@ -92,7 +92,8 @@ impl Space {
         let mut names: Vec<String> = features.iter().map(|&f| field(f).table.clone()).collect();
         names.sort();
         names.dedup();
-        let table_of: Vec<usize> = features.iter().map(|&f| names.iter().position(|n| *n == field(f).table).unwrap_or(0)).collect();
+        let table_of: Vec<usize> =
+            features.iter().map(|&f| names.iter().position(|n| *n == field(f).table).unwrap_or(0)).collect();
         let grows = features.iter().any(|&f| field(f).index == IndexPolicy::Growing);
         let mut rows = 1 + names.len() as u64;
         let mut frequency = vec![0; names.len() + 1];

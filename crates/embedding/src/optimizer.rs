@@ -129,15 +129,26 @@ impl SparseOptimizer {
         let bad = |name: &str, problem: &str| {
             Err(EmbeddingError::Setting { key: format!("{key}.{name}"), problem: problem.to_string() })
         };
-        let at_least_zero = [("l1", self.l1), ("l2", self.l2), ("mba_l2", self.mba_l2), ("initial_accumulator", self.initial_accumulator), ("epsilon", self.epsilon), ("beta", self.beta)];
+        let at_least_zero = [
+            ("l1", self.l1),
+            ("l2", self.l2),
+            ("mba_l2", self.mba_l2),
+            ("initial_accumulator", self.initial_accumulator),
+            ("epsilon", self.epsilon),
+            ("beta", self.beta),
+        ];
         if let Some((name, _)) = at_least_zero.iter().find(|(_, v)| !(*v >= 0.0 && v.is_finite())) {
             return bad(name, "must be a number of at least 0");
         }
         match self {
-            _ if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) => bad("learning_rate", "must be above 0"),
+            _ if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) => {
+                bad("learning_rate", "must be above 0")
+            }
             _ if !(0.0..1.0).contains(&self.beta_1) => bad("beta_1", "must lie in 0..1, 1 excluded"),
             _ if !(0.0..1.0).contains(&self.beta_2) => bad("beta_2", "must lie in 0..1, 1 excluded"),
-            _ if self.kind == SparseRule::Ftrl && self.beta == 0.0 && self.l2 == 0.0 => bad("beta", "must be above 0 with FTRL unless l2 is"),
+            _ if self.kind == SparseRule::Ftrl && self.beta == 0.0 && self.l2 == 0.0 => {
+                bad("beta", "must be above 0 with FTRL unless l2 is")
+            }
             _ => Ok(()),
         }
     }
@@ -174,11 +185,21 @@ impl SparseOptimizer {
 
     /// One step. `skipped` is the number of steps since the row was last touched, this one excluded;
     /// `frequency` the training rows that hold the id. `gradient` is scratch afterwards.
-    pub(crate) fn step(&self, context: &StepContext, weights: &mut [f32], state: &mut [f32], gradient: &mut [f32], skipped: u64, frequency: f32) {
+    pub(crate) fn step(
+        &self,
+        context: &StepContext,
+        weights: &mut [f32],
+        state: &mut [f32],
+        gradient: &mut [f32],
+        skipped: u64,
+        frequency: f32,
+    ) {
         let dim = weights.len();
         let rate = self.learning_rate * context.rate;
         match self.kind {
-            SparseRule::Ftrl | SparseRule::Fobos | SparseRule::Rda => gradient.iter_mut().for_each(|g| *g *= context.rows),
+            SparseRule::Ftrl | SparseRule::Fobos | SparseRule::Rda => {
+                gradient.iter_mut().for_each(|g| *g *= context.rows)
+            }
             _ => self.regularise(weights, gradient),
         }
         if self.mba_l2 > 0.0 {
@@ -244,7 +265,8 @@ impl SparseOptimizer {
         let shrink = |w: f32, by: f32| w.signum() * (w.abs() - by).max(0.0);
         for ((w, g), n) in weights.iter_mut().zip(gradient).zip(state) {
             let resting = rate / (self.beta + n.sqrt());
-            let rested = shrink(*w, skipped as f32 * resting * self.l1) * (1.0 + resting * self.l2).powf(-(skipped as f32));
+            let rested =
+                shrink(*w, skipped as f32 * resting * self.l1) * (1.0 + resting * self.l2).powf(-(skipped as f32));
             *n += g * g;
             let moving = rate / (self.beta + n.sqrt());
             *w = shrink(rested - moving * g, moving * self.l1) / (1.0 + moving * self.l2);
@@ -293,10 +315,20 @@ mod tests {
     #[test]
     fn ftrl_without_penalties_is_gradient_descent_with_coordinate_rates() {
         let optimizer = SparseOptimizer::new(SparseRule::Ftrl, 0.1);
-        near(&trace(&optimizer, 0.0, &[0.5, 0.8, -0.4, 0.1]), &[-0.033_333_3, -0.074_498_3, -0.054_742_3, -0.059_669_4]);
+        near(
+            &trace(&optimizer, 0.0, &[0.5, 0.8, -0.4, 0.1]),
+            &[-0.033_333_3, -0.074_498_3, -0.054_742_3, -0.059_669_4],
+        );
         // The same from another start, by the rule w -= α g / (β + √Σg²).
         let (mut w, mut n) = (0.3f32, 0.0f32);
-        let expected: Vec<f32> = [0.5f32, -0.2].iter().map(|g| { n += g * g; w -= 0.1 * g / (1.0 + n.sqrt()); w }).collect();
+        let expected: Vec<f32> = [0.5f32, -0.2]
+            .iter()
+            .map(|g| {
+                n += g * g;
+                w -= 0.1 * g / (1.0 + n.sqrt());
+                w
+            })
+            .collect();
         near(&trace(&optimizer, 0.3, &[0.5, -0.2]), &expected);
     }
 
@@ -348,7 +380,8 @@ mod tests {
 
     #[test]
     fn rowwise_adagrad_of_width_one_is_adagrad_and_averages_over_the_row() {
-        let (row, full) = (SparseOptimizer::new(SparseRule::RowwiseAdagrad, 0.1), SparseOptimizer::new(SparseRule::Adagrad, 0.1));
+        let (row, full) =
+            (SparseOptimizer::new(SparseRule::RowwiseAdagrad, 0.1), SparseOptimizer::new(SparseRule::Adagrad, 0.1));
         near(&trace(&row, 1.0, &[3.0, -1.0]), &trace(&full, 1.0, &[3.0, -1.0]));
         let (mut w, mut s) = ([0.0, 0.0], [0.0]);
         row.step(&StepContext { step: 1, rate: 1.0, rows: 1.0 }, &mut w, &mut s, &mut [1.0, 7.0], 0, 1.0);

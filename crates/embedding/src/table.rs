@@ -35,7 +35,15 @@ pub(crate) struct Table {
 pub(crate) const NOBODY: u32 = u32::MAX;
 
 impl Table {
-    pub(crate) fn new(space: usize, lookup: usize, columns: Columns, dim: usize, optimizer: SparseOptimizer, init: Init, seed: u64) -> Self {
+    pub(crate) fn new(
+        space: usize,
+        lookup: usize,
+        columns: Columns,
+        dim: usize,
+        optimizer: SparseOptimizer,
+        init: Init,
+        seed: u64,
+    ) -> Self {
         let layout = Layout { dim, state: optimizer.state_floats(dim) };
         let shards = (0..SHARDS).map(|_| Shard::new(layout)).collect();
         Self { space, lookup, columns, optimizer, layout, init, seed, shards }
@@ -95,7 +103,14 @@ impl Table {
 
     /// Sums the leaf's gradient per touched row and steps each once. `gradient` is `[B, slots, dim]`;
     /// `winners` are those of the gather, `[B, this table's slots, dim]`.
-    pub(crate) fn apply(&mut self, space: &SpaceBatch, gradient: &[f32], winners: &[u32], context: &StepContext, frequency: &[u32]) {
+    pub(crate) fn apply(
+        &mut self,
+        space: &SpaceBatch,
+        gradient: &[f32],
+        winners: &[u32],
+        context: &StepContext,
+        frequency: &[u32],
+    ) {
         let (dim, columns, optimizer) = (self.layout.dim, self.columns, &self.optimizer);
         let step = u32::try_from(context.step).unwrap_or(u32::MAX);
         self.shards.par_iter_mut().enumerate().for_each(|(number, shard)| {
@@ -109,7 +124,8 @@ impl Table {
                 let at = local((segment[0] >> 32) as u32);
                 let mut row = shard.row_mut(at);
                 let count = row.count().saturating_add(segment.len() as u32);
-                let skipped = u64::from(step.saturating_sub(row.last().max(1)).saturating_sub(1)) * u64::from(row.last() > 0);
+                let skipped =
+                    u64::from(step.saturating_sub(row.last().max(1)).saturating_sub(1)) * u64::from(row.last() > 0);
                 let seen = frequency.get(at * SHARDS + number).copied().unwrap_or(count);
                 optimizer.step(context, row.weights, row.state, &mut sum, skipped, seen as f32);
                 row.set_counters(count, step);
@@ -141,7 +157,14 @@ impl Table {
 }
 
 /// Adds one occurrence's share of the leaf's gradient.
-fn add_occurrence(sum: &mut [f32], space: &SpaceBatch, occurrence: u32, gradient: &[f32], winners: &[u32], columns: Columns) {
+fn add_occurrence(
+    sum: &mut [f32],
+    space: &SpaceBatch,
+    occurrence: u32,
+    gradient: &[f32],
+    winners: &[u32],
+    columns: Columns,
+) {
     let dim = sum.len();
     let (place, weight) = match space.pooling.is_empty() {
         true => (occurrence as usize, 1.0),

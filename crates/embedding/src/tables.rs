@@ -52,7 +52,13 @@ impl Tables {
     ///
     /// # Errors
     /// More rows than can be numbered.
-    pub fn new(schema: Arc<Schema>, slots: &Slots, vocabularies: &[Vocabulary], default: &SparseOptimizer, seed: u64) -> Result<Self, EmbeddingError> {
+    pub fn new(
+        schema: Arc<Schema>,
+        slots: &Slots,
+        vocabularies: &[Vocabulary],
+        default: &SparseOptimizer,
+        seed: u64,
+    ) -> Result<Self, EmbeddingError> {
         let mut tables = Self::without_rows(Indexer::new(schema, slots, vocabularies)?, slots, default, seed);
         tables.fill_fixed_rows();
         Ok(tables)
@@ -165,10 +171,15 @@ impl Tables {
             };
             let leaf = &mut leaves[table.lookup];
             if maxima {
-                leaf.chunks_mut(width).zip(winners.chunks_mut(own)).enumerate().for_each(|(b, (row, won))| gather(b, row, won));
+                leaf.chunks_mut(width)
+                    .zip(winners.chunks_mut(own))
+                    .enumerate()
+                    .for_each(|(b, (row, won))| gather(b, row, won));
             } else {
                 leaf.par_chunks_mut(width * ROWS_A_TASK).enumerate().for_each(|(task, rows)| {
-                    rows.chunks_mut(width).enumerate().for_each(|(i, row)| gather(task * ROWS_A_TASK + i, row, &mut []));
+                    rows.chunks_mut(width)
+                        .enumerate()
+                        .for_each(|(i, row)| gather(task * ROWS_A_TASK + i, row, &mut []));
                 });
             }
         }
@@ -182,7 +193,14 @@ impl Tables {
     }
 
     /// One optimiser step on every touched row: `gradients` has one `[B, slots, dim]` a lookup.
-    pub fn apply(&mut self, batch_rows: usize, prepared: &[SpaceBatch], gathered: &Gathered, gradients: &[&[f32]], rate: f32) {
+    pub fn apply(
+        &mut self,
+        batch_rows: usize,
+        prepared: &[SpaceBatch],
+        gathered: &Gathered,
+        gradients: &[&[f32]],
+        rate: f32,
+    ) {
         self.step += 1;
         let context = StepContext { step: self.step, rate, rows: batch_rows as f32 };
         for (table, winners) in self.tables.iter_mut().zip(&gathered.winners) {
@@ -204,7 +222,9 @@ impl Tables {
             facts.rows += rows.saturating_sub(1);
             facts.floats += rows * table.layout.dim as u64;
             facts.bytes += rows * 4 * table.layout.stride() as u64;
-            let shard = |s: &crate::shard::Shard| (0..s.rows()).map(|r| s.weights(r).iter().filter(|w| **w != 0.0).count() as u64).sum::<u64>();
+            let shard = |s: &crate::shard::Shard| {
+                (0..s.rows()).map(|r| s.weights(r).iter().filter(|w| **w != 0.0).count() as u64).sum::<u64>()
+            };
             facts.non_zero += table.shards.par_iter().map(shard).sum::<u64>();
         }
         facts

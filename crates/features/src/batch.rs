@@ -45,7 +45,8 @@ impl Keys {
                     picked.extend_from_slice(&keys[span(r)]);
                     ends.push(picked.len() as u32);
                 }
-                let weights = weights.as_ref().map(|w| order.iter().flat_map(|&r| w[span(r)].iter().copied()).collect());
+                let weights =
+                    weights.as_ref().map(|w| order.iter().flat_map(|&r| w[span(r)].iter().copied()).collect());
                 Self::Many { keys: picked, weights, offsets: ends }
             }
         }
@@ -127,7 +128,10 @@ mod tests {
     fn take_moves_whole_rows() {
         let taken = batch().take(&[2, 0]);
         assert_eq!(taken.keys[0], Keys::One(vec![12, 10]));
-        assert_eq!(taken.keys[1], Keys::Many { keys: vec![3, 1, 2], weights: Some(vec![0.3, 0.1, 0.2]), offsets: vec![0, 1, 3] });
+        assert_eq!(
+            taken.keys[1],
+            Keys::Many { keys: vec![3, 1, 2], weights: Some(vec![0.3, 0.1, 0.2]), offsets: vec![0, 1, 3] }
+        );
         assert_eq!(taken.numeric, [5.0, 6.0, 1.0, 2.0]);
         assert_eq!((taken.label, taken.group), (vec![0.0, 0.0], vec![9, 7]));
     }

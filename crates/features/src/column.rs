@@ -57,12 +57,18 @@ impl Reader<'_> {
         let to = |t: &DataType| cast(array, t).map_err(|_| self.unreadable(array.data_type(), needed));
         let values = match array.data_type() {
             DataType::Utf8 => Values::Text(StringArray::from(array.to_data())),
-            DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) | DataType::Binary | DataType::Decimal128(..) => {
-                Values::Text(StringArray::from(to(&DataType::Utf8)?.to_data()))
-            }
+            DataType::LargeUtf8
+            | DataType::Utf8View
+            | DataType::Dictionary(..)
+            | DataType::Binary
+            | DataType::Decimal128(..) => Values::Text(StringArray::from(to(&DataType::Utf8)?.to_data())),
             DataType::UInt64 if has_large(array) => Values::Text(StringArray::from(to(&DataType::Utf8)?.to_data())),
-            t if t.is_integer() || matches!(t, DataType::Boolean) => Values::Int(Int64Array::from(to(&DataType::Int64)?.to_data())),
-            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => Values::Int(Int64Array::from(to(&DataType::Int64)?.to_data())),
+            t if t.is_integer() || matches!(t, DataType::Boolean) => {
+                Values::Int(Int64Array::from(to(&DataType::Int64)?.to_data()))
+            }
+            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
+                Values::Int(Int64Array::from(to(&DataType::Int64)?.to_data()))
+            }
             t if t.is_floating() => Values::Float(Float64Array::from(to(&DataType::Float64)?.to_data())),
             DataType::Null => Values::Text(StringArray::from(vec![None::<&str>; array.len()])),
             other => return Err(self.unreadable(other, needed)),
@@ -81,7 +87,8 @@ impl Reader<'_> {
         let list = match array.data_type() {
             DataType::List(_) => ListArray::from(array.to_data()),
             DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
-                let list = cast(&array, &DataType::List(Arc::clone(item))).map_err(|_| self.unreadable(array.data_type(), "a list"))?;
+                let list = cast(&array, &DataType::List(Arc::clone(item)))
+                    .map_err(|_| self.unreadable(array.data_type(), "a list"))?;
                 ListArray::from(list.to_data())
             }
             _ => return Ok(None),
@@ -97,11 +104,15 @@ impl Reader<'_> {
     pub(crate) fn numbers(&self) -> Result<Vec<Option<f64>>, FeatureError> {
         let finite = |row: usize, x: f64, shown: &dyn Fn() -> String| match x.is_finite() {
             true => Ok(Some(x)),
-            false => Err(self.error(row, format!("`{}` is not a finite number; mend the value or leave it empty", shown()))),
+            false => {
+                Err(self.error(row, format!("`{}` is not a finite number; mend the value or leave it empty", shown())))
+            }
         };
         match self.values()? {
             Values::Int(a) => Ok(a.iter().map(|x| x.map(|x| x as f64)).collect()),
-            Values::Float(a) => a.iter().enumerate().map(|(r, x)| x.map_or(Ok(None), |x| finite(r, x, &|| x.to_string()))).collect(),
+            Values::Float(a) => {
+                a.iter().enumerate().map(|(r, x)| x.map_or(Ok(None), |x| finite(r, x, &|| x.to_string()))).collect()
+            }
             Values::Text(a) => {
                 let parse = |(row, text): (usize, Option<&str>)| {
                     let Some(text) = text.map(str::trim).filter(|t| !t.is_empty()) else { return Ok(None) };

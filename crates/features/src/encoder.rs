@@ -42,8 +42,13 @@ impl Encoder {
     ///
     /// # Errors
     /// Unreadable rows of any side, no training rows, and a binary label with one class.
-    pub fn fit(schema: Schema, dataset: &Dataset, columns: &[String]) -> Result<(Self, Vec<Vocabulary>, SideRows), FeatureError> {
-        let empty = Fitted { rows: 0, base_rate: 0.0, numeric: Vec::new(), bounds: vec![Vec::new(); schema.categorical.len()] };
+    pub fn fit(
+        schema: Schema,
+        dataset: &Dataset,
+        columns: &[String],
+    ) -> Result<(Self, Vec<Vocabulary>, SideRows), FeatureError> {
+        let empty =
+            Fitted { rows: 0, base_rate: 0.0, numeric: Vec::new(), bounds: vec![Vec::new(); schema.categorical.len()] };
         let mut encoder = Self { schema, fitted: empty };
         encoder.fit_bounds(dataset, columns)?;
         let (vocabularies, rows) = encoder.fit_all(dataset, columns)?;
@@ -127,9 +132,11 @@ impl Encoder {
         }
         self.fitted.rows = fitting.rows;
         self.fitted.base_rate = fitting.labels / fitting.weights.max(f64::MIN_POSITIVE);
-        self.fitted.numeric = fitting.numbers.into_iter().zip(&schema.numeric).map(|(f, n)| f.fit(n.transform)).collect();
+        self.fitted.numeric =
+            fitting.numbers.into_iter().zip(&schema.numeric).map(|(f, n)| f.fit(n.transform)).collect();
         let min_counts = schema.categorical.iter().map(|c| c.min_count);
-        let vocabularies = fitting.counts.into_iter().zip(min_counts).map(|(c, min)| c.map_or_else(Vec::new, |c| c.vocabulary(min)));
+        let vocabularies =
+            fitting.counts.into_iter().zip(min_counts).map(|(c, min)| c.map_or_else(Vec::new, |c| c.vocabulary(min)));
         Ok((vocabularies.collect(), rows))
     }
 
@@ -188,7 +195,8 @@ impl Encoder {
     }
 
     fn targets(&self, batch: &RecordBatch, source: &dyn Source) -> Result<(Vec<f32>, Vec<f32>), FeatureError> {
-        let label = self.schema.label.read(&Reader { batch, source, feature: "label", column: &self.schema.label.column })?;
+        let label =
+            self.schema.label.read(&Reader { batch, source, feature: "label", column: &self.schema.label.column })?;
         let Some(column) = &self.schema.weight else { return Ok((label, Vec::new())) };
         let reader = Reader { batch, source, feature: "weight", column };
         let check = |(row, w): (usize, Option<f64>)| match w {
@@ -202,9 +210,12 @@ impl Encoder {
 
     fn keys(&self, batch: &RecordBatch, source: &dyn Source) -> Result<Vec<Keys>, FeatureError> {
         let fields = &self.schema.categorical;
-        let columns = fields.iter().position(|f| matches!(f.source, CategoricalSource::Cross { .. })).unwrap_or(fields.len());
-        let mut encoded: Vec<Keys> =
-            (0..columns).into_par_iter().map(|place| self.column_keys(place, batch, source)).collect::<Result<_, _>>()?;
+        let columns =
+            fields.iter().position(|f| matches!(f.source, CategoricalSource::Cross { .. })).unwrap_or(fields.len());
+        let mut encoded: Vec<Keys> = (0..columns)
+            .into_par_iter()
+            .map(|place| self.column_keys(place, batch, source))
+            .collect::<Result<_, _>>()?;
         let crosses: Vec<Keys> = fields[columns..]
             .par_iter()
             .map(|field| match &field.source {

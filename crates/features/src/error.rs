@@ -48,7 +48,9 @@ pub enum FeatureError {
         side: &'static str,
     },
     /// All training labels are the same.
-    #[error("label `{column}`: all {rows} training rows are {class}; a ranker needs both classes: check features.label (threshold, positive) and the split")]
+    #[error(
+        "label `{column}`: all {rows} training rows are {class}; a ranker needs both classes: check features.label (threshold, positive) and the split"
+    )]
     OneClass {
         /// The label column.
         column: String,

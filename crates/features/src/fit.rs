@@ -94,7 +94,15 @@ pub(crate) struct NumberFacts {
 impl NumberFacts {
     pub(crate) fn new(name: &str) -> Self {
         let rng = stream(0, "quantile sample", xxhash_rust::xxh3::xxh3_64(name.as_bytes()));
-        Self { count: 0.0, mean: 0.0, squares: 0.0, low: f64::INFINITY, high: f64::NEG_INFINITY, sample: Vec::new(), rng }
+        Self {
+            count: 0.0,
+            mean: 0.0,
+            squares: 0.0,
+            low: f64::INFINITY,
+            high: f64::NEG_INFINITY,
+            sample: Vec::new(),
+            rng,
+        }
     }
 
     pub(crate) fn add(&mut self, x: f64) {

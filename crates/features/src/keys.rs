@@ -29,17 +29,28 @@ fn text_key(reader: &Reader<'_>, row: usize, text: &str, ids: IdKind, seed: u64)
         IdKind::Text => Ok(key_of(text.as_bytes(), seed)),
         IdKind::Int => match text.trim().parse::<i64>() {
             Ok(x) => Ok(int_key(x, seed)),
-            Err(_) => Err(reader.error(row, format!("`{text}` is not a whole number; use ids = \"text\", or mend the value"))),
+            Err(_) => {
+                Err(reader.error(row, format!("`{text}` is not a whole number; use ids = \"text\", or mend the value")))
+            }
         },
-        IdKind::Float => match text.trim().parse::<f64>() {
-            Ok(x) if x.is_finite() => Ok(number_key(x, seed)),
-            _ => Err(reader.error(row, format!("`{text}` is not a finite number; use ids = \"text\", or mend the value"))),
-        },
+        IdKind::Float => {
+            match text.trim().parse::<f64>() {
+                Ok(x) if x.is_finite() => Ok(number_key(x, seed)),
+                _ => Err(reader
+                    .error(row, format!("`{text}` is not a finite number; use ids = \"text\", or mend the value"))),
+            }
+        }
     }
 }
 
 /// The keys of values; `row_of` gives the row that an item belongs to, for errors.
-fn keys_of(reader: &Reader<'_>, values: &Values, ids: IdKind, seed: u64, row_of: impl Fn(usize) -> usize) -> Result<Vec<u64>, FeatureError> {
+fn keys_of(
+    reader: &Reader<'_>,
+    values: &Values,
+    ids: IdKind,
+    seed: u64,
+    row_of: impl Fn(usize) -> usize,
+) -> Result<Vec<u64>, FeatureError> {
     match values {
         Values::Text(a) => {
             let key = |(i, t): (usize, Option<&str>)| match t {
@@ -50,11 +61,13 @@ fn keys_of(reader: &Reader<'_>, values: &Values, ids: IdKind, seed: u64, row_of:
         }
         Values::Int(a) => Ok(a.iter().map(|x| x.map_or(0, |x| int_key(x, seed))).collect()),
         Values::Float(a) => {
-            let key = |(i, x): (usize, Option<f64>)| match x {
-                None => Ok(0),
-                Some(x) if x.is_finite() => Ok(number_key(x, seed)),
-                Some(x) => Err(reader.error(row_of(i), format!("`{x}` is not a finite number; mend the value or leave it empty"))),
-            };
+            let key =
+                |(i, x): (usize, Option<f64>)| match x {
+                    None => Ok(0),
+                    Some(x) if x.is_finite() => Ok(number_key(x, seed)),
+                    Some(x) => Err(reader
+                        .error(row_of(i), format!("`{x}` is not a finite number; mend the value or leave it empty"))),
+                };
             a.iter().enumerate().map(key).collect()
         }
     }
@@ -85,7 +98,12 @@ pub(crate) fn many(
     Ok(Keys::Many { keys, weights, offsets })
 }
 
-fn split_text(reader: &Reader<'_>, ids: IdKind, separator: &str, seed: u64) -> Result<(Vec<u64>, Vec<u32>), FeatureError> {
+fn split_text(
+    reader: &Reader<'_>,
+    ids: IdKind,
+    separator: &str,
+    seed: u64,
+) -> Result<(Vec<u64>, Vec<u32>), FeatureError> {
     let Values::Text(text) = reader.values()? else {
         let Keys::One(keys) = one(reader, ids, seed)? else { return Ok((Vec::new(), vec![0])) };
         let offsets = (0..=keys.len() as u32).collect();
@@ -110,13 +128,23 @@ fn weight_items(reader: &Reader<'_>, separator: &str, offsets: &[u32]) -> Result
                 Values::Int(a) => a.value(i).to_string(),
                 Values::Float(a) => a.value(i).to_string(),
             };
-            own.windows(2).enumerate().flat_map(|(r, w)| (w[0]..w[1]).map(move |i| (r, i as usize))).map(|(r, i)| (r, text(i))).collect()
+            own.windows(2)
+                .enumerate()
+                .flat_map(|(r, w)| (w[0]..w[1]).map(move |i| (r, i as usize)))
+                .map(|(r, i)| (r, text(i)))
+                .collect()
         }
         None => match reader.values()? {
             Values::Text(a) => a
                 .iter()
                 .enumerate()
-                .flat_map(|(r, t)| t.unwrap_or("").split(separator).filter(|p| !p.trim().is_empty()).map(move |p| (r, p.trim().to_string())).collect::<Vec<_>>())
+                .flat_map(|(r, t)| {
+                    t.unwrap_or("")
+                        .split(separator)
+                        .filter(|p| !p.trim().is_empty())
+                        .map(move |p| (r, p.trim().to_string()))
+                        .collect::<Vec<_>>()
+                })
                 .collect(),
             Values::Int(a) => a.iter().enumerate().filter_map(|(r, x)| Some((r, x?.to_string()))).collect(),
             Values::Float(a) => a.iter().enumerate().filter_map(|(r, x)| Some((r, x?.to_string()))).collect(),
@@ -130,7 +158,10 @@ fn weight_items(reader: &Reader<'_>, separator: &str, offsets: &[u32]) -> Result
         counts[row] += 1;
     }
     match counts.iter().zip(offsets.windows(2)).position(|(c, w)| *c != w[1] - w[0]) {
-        Some(row) => Err(reader.error(row, format!("{} weights for {} ids; give one weight an id", counts[row], offsets[row + 1] - offsets[row]))),
+        Some(row) => Err(reader.error(
+            row,
+            format!("{} weights for {} ids; give one weight an id", counts[row], offsets[row + 1] - offsets[row]),
+        )),
         None => Ok(weights),
     }
 }

@@ -47,7 +47,9 @@ impl Label {
             (None, None, false) => Rule::Binary,
             (Some(t), None, false) if t.is_finite() => Rule::Threshold(t),
             (Some(_), None, false) => return Err(bad("threshold", "must be a finite number")),
-            (None, Some(p), false) if p.is_empty() => return Err(bad("positive", "is empty; list the values that mean 1")),
+            (None, Some(p), false) if p.is_empty() => {
+                return Err(bad("positive", "is empty; list the values that mean 1"));
+            }
             (None, Some(p), false) => Rule::Values {
                 positive: p.iter().map(text).collect(),
                 negative: config.negative.as_ref().map(|n| n.iter().map(text).collect()),
@@ -73,7 +75,11 @@ impl Label {
         if let (Rule::Binary, Values::Text(a)) = (&self.rule, reader.values()?)
             && a.iter().flatten().any(|t| t.trim().parse::<f64>().is_err())
         {
-            return values(reader, &["1".into(), "true".into(), "True".into()], Some(&["0".into(), "false".into(), "False".into()]));
+            return values(
+                reader,
+                &["1".into(), "true".into(), "True".into()],
+                Some(&["0".into(), "false".into(), "False".into()]),
+            );
         }
         let missing = |row| reader.error(row, "the label is missing; every training row needs one");
         let numbers = reader.numbers()?.into_iter().enumerate();
@@ -82,7 +88,10 @@ impl Label {
             (Rule::Threshold(t), Some(x)) => Ok(f32::from(u8::from(x >= *t))),
             (Rule::Number, Some(x)) => Ok(x as f32),
             (_, Some(x)) if x == 0.0 || x == 1.0 => Ok(x as f32),
-            (_, Some(x)) => Err(reader.error(row, format!("label {x} is neither 0 nor 1; set features.label.threshold or features.label.positive"))),
+            (_, Some(x)) => Err(reader.error(
+                row,
+                format!("label {x} is neither 0 nor 1; set features.label.threshold or features.label.positive"),
+            )),
         };
         numbers.map(label).collect()
     }
@@ -93,7 +102,14 @@ fn values(reader: &Reader<'_>, positive: &[String], negative: Option<&[String]>)
         None => Err(reader.error(row, "the label is missing; every training row needs one")),
         Some(t) if positive.contains(&t) => Ok(1.0),
         Some(t) => match negative {
-            Some(n) if !n.contains(&t) => Err(reader.error(row, format!("label `{t}` is in neither list of values; allowed are {} and {}", positive.join(", "), n.join(", ")))),
+            Some(n) if !n.contains(&t) => Err(reader.error(
+                row,
+                format!(
+                    "label `{t}` is in neither list of values; allowed are {} and {}",
+                    positive.join(", "),
+                    n.join(", ")
+                ),
+            )),
             _ => Ok(0.0),
         },
     };

@@ -83,7 +83,8 @@ pub fn load<T: Send + 'static>(
 fn read_all(mut rows: RowStream, path: &Path, to: &SyncSender<Result<RecordBatch, DataError>>) {
     loop {
         let next = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rows.next()));
-        let damaged = || DataError::Corrupt { path: path.to_path_buf(), format: "data", reason: "its decoder failed".into() };
+        let damaged =
+            || DataError::Corrupt { path: path.to_path_buf(), format: "data", reason: "its decoder failed".into() };
         let Some(batch) = next.unwrap_or_else(|_| Some(Err(damaged()))) else { return };
         let failed = batch.is_err();
         if to.send(batch).is_err() || failed {

@@ -118,7 +118,9 @@ impl Schema {
             if column == config.label.column && field.kind != FieldKind::Cross {
                 return Err(bad(
                     format!("features.fields.{name}"),
-                    format!("reads column `{column}`, which is the label: the model would be told the answer; remove the field"),
+                    format!(
+                        "reads column `{column}`, which is the label: the model would be told the answer; remove the field"
+                    ),
                 ));
             }
             match field.kind {
@@ -223,7 +225,12 @@ fn refuse_strays(name: &str, field: &FieldConfig) -> Result<(), FeatureError> {
     }
 }
 
-fn single(config: &FeaturesConfig, name: &str, field: &FieldConfig, column: String) -> Result<Categorical, FeatureError> {
+fn single(
+    config: &FeaturesConfig,
+    name: &str,
+    field: &FieldConfig,
+    column: String,
+) -> Result<Categorical, FeatureError> {
     let ids = field.ids.unwrap_or_default();
     let key = |k: &str| format!("features.fields.{name}.{k}");
     let source = match field.kind {
@@ -231,7 +238,9 @@ fn single(config: &FeaturesConfig, name: &str, field: &FieldConfig, column: Stri
             column,
             ids,
             separator: match field.separator.as_deref() {
-                Some("") => return Err(bad(key("separator"), "is empty; give the text between two ids, for example \"|\"")),
+                Some("") => {
+                    return Err(bad(key("separator"), "is empty; give the text between two ids, for example \"|\""));
+                }
                 given => given.unwrap_or(" ").to_string(),
             },
             weights: field.weights.clone(),
@@ -246,7 +255,11 @@ fn single(config: &FeaturesConfig, name: &str, field: &FieldConfig, column: Stri
     with_index(config, name, field, source, pooling)
 }
 
-fn bucket(key: &dyn Fn(&str) -> String, field: &FieldConfig, column: String) -> Result<CategoricalSource, FeatureError> {
+fn bucket(
+    key: &dyn Fn(&str) -> String,
+    field: &FieldConfig,
+    column: String,
+) -> Result<CategoricalSource, FeatureError> {
     match (&field.boundaries, field.quantiles) {
         (Some(b), None) if !b.is_empty() && b.iter().all(|x| x.is_finite()) && b.windows(2).all(|w| w[0] < w[1]) => {
             Ok(CategoricalSource::Bucket { column, boundaries: b.clone(), quantiles: None })
@@ -260,7 +273,12 @@ fn bucket(key: &dyn Fn(&str) -> String, field: &FieldConfig, column: String) -> 
     }
 }
 
-fn cross(config: &FeaturesConfig, name: &str, field: &FieldConfig, known: &[Categorical]) -> Result<Categorical, FeatureError> {
+fn cross(
+    config: &FeaturesConfig,
+    name: &str,
+    field: &FieldConfig,
+    known: &[Categorical],
+) -> Result<Categorical, FeatureError> {
     let key = format!("features.fields.{name}.of");
     let names = field.of.as_deref().unwrap_or_default();
     if names.len() < 2 {
@@ -293,9 +311,14 @@ fn with_index(
     let buckets = match (index, field.buckets) {
         (IndexPolicy::Modulo, Some(n)) if n >= 1 => n,
         (IndexPolicy::Modulo, _) => {
-            return Err(bad(format!("features.fields.{name}.buckets"), "index = \"modulo\" needs the number of rows, for example buckets = 100000"));
+            return Err(bad(
+                format!("features.fields.{name}.buckets"),
+                "index = \"modulo\" needs the number of rows, for example buckets = 100000",
+            ));
         }
-        (_, Some(_)) => return Err(bad(format!("features.fields.{name}.buckets"), "goes with index = \"modulo\" only")),
+        (_, Some(_)) => {
+            return Err(bad(format!("features.fields.{name}.buckets"), "goes with index = \"modulo\" only"));
+        }
         (_, None) => 0,
     };
     let min_count = field.min_count.unwrap_or(config.min_count);

@@ -101,7 +101,14 @@ mod tests {
 
     fn chunk(range: std::ops::Range<u64>) -> Batch {
         let keys: Vec<u64> = range.collect();
-        Batch { rows: keys.len(), keys: vec![Keys::One(keys)], numeric: vec![], label: vec![], weight: vec![], group: vec![] }
+        Batch {
+            rows: keys.len(),
+            keys: vec![Keys::One(keys)],
+            numeric: vec![],
+            label: vec![],
+            weight: vec![],
+            group: vec![],
+        }
     }
 
     fn run(capacity: usize, batch: usize, rng: Option<Stream>) -> Vec<Vec<u64>> {

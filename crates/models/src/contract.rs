@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use burnrec_embedding::{SparseOptimizer, Slots};
+use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 
 use crate::error::ModelError;

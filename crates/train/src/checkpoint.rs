@@ -94,7 +94,8 @@ impl Manifest {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(TrainError::io(&path)(e)),
         };
-        let manifest: Self = serde_json::from_str(&text).map_err(|e| broken(&path, format!("is not a manifest ({e})")))?;
+        let manifest: Self =
+            serde_json::from_str(&text).map_err(|e| broken(&path, format!("is not a manifest ({e})")))?;
         match manifest.format == FORMAT {
             true => Ok(Some(manifest)),
             false => Err(TrainError::Version { path, found: manifest.format, expected: FORMAT }),
@@ -112,7 +113,13 @@ impl Manifest {
             }
             let found = fingerprint(&path)?;
             if found != (*bytes, hash.clone()) {
-                return Err(broken(&path, format!("was altered ({} bytes, sha256 {}; it was written with {bytes} bytes, sha256 {hash})", found.0, found.1)));
+                return Err(broken(
+                    &path,
+                    format!(
+                        "was altered ({} bytes, sha256 {}; it was written with {bytes} bytes, sha256 {hash})",
+                        found.0, found.1
+                    ),
+                ));
             }
         }
         let text = |file: &str| fs::read_to_string(folder.join(file)).map_err(TrainError::io(&folder.join(file)));
@@ -128,7 +135,13 @@ pub(crate) fn tables_folder(checkpoint: &Path) -> PathBuf {
 }
 
 /// Writes a checkpoint and then the manifest; older checkpoints that are neither latest nor best go.
-pub(crate) fn save(checkpoints: &Path, learner: &Learner, encoder: &Encoder, progress: &Progress, is_best: bool) -> Result<(), TrainError> {
+pub(crate) fn save(
+    checkpoints: &Path,
+    learner: &Learner,
+    encoder: &Encoder,
+    progress: &Progress,
+    is_best: bool,
+) -> Result<(), TrainError> {
     let name = step_name(progress.step);
     let folder = checkpoints.join(&name);
     let mut manifest = Manifest::read(checkpoints)?.unwrap_or_default();
@@ -150,8 +163,12 @@ pub(crate) fn save(checkpoints: &Path, learner: &Learner, encoder: &Encoder, pro
     if is_best {
         manifest.best = Some(name);
     }
-    let stale: Vec<String> =
-        manifest.files.keys().filter(|k| **k != manifest.latest && Some(*k) != manifest.best.as_ref()).cloned().collect();
+    let stale: Vec<String> = manifest
+        .files
+        .keys()
+        .filter(|k| **k != manifest.latest && Some(*k) != manifest.best.as_ref())
+        .cloned()
+        .collect();
     stale.iter().for_each(|name| drop(manifest.files.remove(name)));
     write_whole(&checkpoints.join(MANIFEST), to_json(&manifest).as_bytes())?;
     stale.iter().for_each(|name| discard(&checkpoints.join(name)));

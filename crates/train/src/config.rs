@@ -114,7 +114,15 @@ pub struct DenseOptimizer {
 
 impl Default for DenseOptimizer {
     fn default() -> Self {
-        Self { kind: DenseRule::Adam, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, weight_decay: 0.0, momentum: 0.0, nesterov: false }
+        Self {
+            kind: DenseRule::Adam,
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            momentum: 0.0,
+            nesterov: false,
+        }
     }
 }
 
@@ -152,9 +160,13 @@ impl TrainConfig {
             _ if !at_least_zero(self.l1) => bad("l1", "must be at least 0")?,
             _ if !at_least_zero(self.l2) => bad("l2", "must be at least 0")?,
             _ if self.log_every == 0 => bad("log_every", "must be at least 1")?,
-            _ if self.shuffle_rows == 0 => bad("shuffle_rows", "must be at least 1; set shuffle = false to keep the order")?,
+            _ if self.shuffle_rows == 0 => {
+                bad("shuffle_rows", "must be at least 1; set shuffle = false to keep the order")?
+            }
             _ if self.prefetch == 0 => bad("prefetch", "must be at least 1")?,
-            _ if self.loss == Some(LossKind::Bce) && !binary => bad("loss", "bce needs labels of 0 and 1, but features.label.numeric is set")?,
+            _ if self.loss == Some(LossKind::Bce) && !binary => {
+                bad("loss", "bce needs labels of 0 and 1, but features.label.numeric is set")?
+            }
             _ => {}
         }
         self.sparse.check("train.sparse")?;
@@ -172,7 +184,9 @@ impl TrainConfig {
     /// A name that is no metric.
     pub fn metric_names(&self, binary: bool, has_group: bool) -> Result<Vec<MetricName>, TrainError> {
         let mut names = match &self.metrics {
-            Some(names) => names.iter().map(|n| MetricName::parse("train.metrics", n)).collect::<Result<Vec<_>, _>>()?,
+            Some(names) => {
+                names.iter().map(|n| MetricName::parse("train.metrics", n)).collect::<Result<Vec<_>, _>>()?
+            }
             None => MetricName::usual(binary, has_group),
         };
         let monitor = self.monitor_name(binary)?;
@@ -204,9 +218,15 @@ impl DenseOptimizer {
             _ if !(0.0..1.0).contains(&self.beta_2) => bad("optimizer.beta_2", "must lie in 0..1, 1 excluded"),
             _ if !(self.epsilon > 0.0 && self.epsilon.is_finite()) => bad("optimizer.epsilon", "must be above 0"),
             _ if !(0.0..1.0).contains(&self.momentum) => bad("optimizer.momentum", "must lie in 0..1, 1 excluded"),
-            _ if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) => bad("optimizer.weight_decay", "must be at least 0"),
-            _ if self.weight_decay > 0.0 && self.kind != DenseRule::Adamw => bad("optimizer.weight_decay", "goes with kind = \"adamw\"; use train.l2 elsewhere"),
-            _ if (self.momentum > 0.0 || self.nesterov) && self.kind != DenseRule::Sgd => bad("optimizer.momentum", "goes with kind = \"sgd\""),
+            _ if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) => {
+                bad("optimizer.weight_decay", "must be at least 0")
+            }
+            _ if self.weight_decay > 0.0 && self.kind != DenseRule::Adamw => {
+                bad("optimizer.weight_decay", "goes with kind = \"adamw\"; use train.l2 elsewhere")
+            }
+            _ if (self.momentum > 0.0 || self.nesterov) && self.kind != DenseRule::Sgd => {
+                bad("optimizer.momentum", "goes with kind = \"sgd\"")
+            }
             _ => Ok(()),
         }
     }

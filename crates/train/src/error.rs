@@ -80,7 +80,9 @@ pub enum TrainError {
         source: std::io::Error,
     },
     /// The loss is not a number any more.
-    #[error("step {step}: the loss is {loss}; lower train.learning_rate (now {learning_rate}), set train.clip_norm, or look for extreme values in the numeric fields")]
+    #[error(
+        "step {step}: the loss is {loss}; lower train.learning_rate (now {learning_rate}), set train.clip_norm, or look for extreme values in the numeric fields"
+    )]
     Diverged {
         /// The step.
         step: u64,

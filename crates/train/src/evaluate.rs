@@ -28,7 +28,15 @@ pub fn evaluate(
     with_label: bool,
     stop: &Stop,
 ) -> Result<Scored, TrainError> {
-    let config = LoaderConfig { batch_size: BATCH_ROWS, shuffle: None, epoch: 0, buffer_rows: BATCH_ROWS, prefetch: 2, skip: 0, with_label };
+    let config = LoaderConfig {
+        batch_size: BATCH_ROWS,
+        shuffle: None,
+        epoch: 0,
+        buffer_rows: BATCH_ROWS,
+        prefetch: 2,
+        skip: 0,
+        with_label,
+    };
     let loader = load(rows, source.clone(), encoder.clone(), config, prepare(learner.tables.indexer()));
     let frozen = learner.frozen();
     let mut scored = Scored::default();

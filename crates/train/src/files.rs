@@ -20,7 +20,11 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<(), TrainError> {
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     let io = TrainError::io(path);
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(TEMPORARY).permissions(burnrec_data::readable()).tempfile_in(folder).map_err(&io)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(TEMPORARY)
+        .permissions(burnrec_data::readable())
+        .tempfile_in(folder)
+        .map_err(&io)?;
     file.write_all(bytes).map_err(&io)?;
     file.as_file().sync_all().map_err(&io)?;
     file.persist(path).map_err(|e| io(e.error))?;

@@ -57,7 +57,8 @@ impl RunFolder {
         if found != *experiment {
             let (a, b) = (config_text(&found)?, config_text(experiment)?);
             let differs = a.lines().zip(b.lines()).find(|(a, b)| a != b);
-            let difference = differs.map_or_else(|| "more settings".into(), |(a, b)| format!("it had `{a}`, now `{b}`"));
+            let difference =
+                differs.map_or_else(|| "more settings".into(), |(a, b)| format!("it had `{a}`, now `{b}`"));
             return Err(TrainError::OtherConfig { path: path.to_path_buf(), difference });
         }
         let events = path.join(EVENTS);
@@ -116,7 +117,14 @@ impl RunFolder {
     ///
     /// # Errors
     /// A full disk.
-    pub fn event(&mut self, phase: &str, epoch: usize, step: u64, split: &str, metrics: &Metrics) -> Result<(), TrainError> {
+    pub fn event(
+        &mut self,
+        phase: &str,
+        epoch: usize,
+        step: u64,
+        split: &str,
+        metrics: &Metrics,
+    ) -> Result<(), TrainError> {
         let mut line = json!({
             "time": now(), "phase": phase, "epoch": epoch, "step": step, "split": split, "metrics": metrics.values(),
         });
@@ -138,6 +146,7 @@ pub(crate) fn now() -> f64 {
 }
 
 fn config_text(experiment: &Experiment) -> Result<String, TrainError> {
-    let text = toml::to_string(experiment).map_err(|e| TrainError::Setting { key: "config".into(), problem: e.to_string() })?;
+    let text = toml::to_string(experiment)
+        .map_err(|e| TrainError::Setting { key: "config".into(), problem: e.to_string() })?;
     Ok(format!("{FIRST_LINE}{FORMAT}\n{text}"))
 }

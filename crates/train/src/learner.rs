@@ -44,7 +44,15 @@ pub struct Learner {
 
 impl Learner {
     /// A learner on a device; `seed` drives dropout.
-    pub fn new(model: AnyModel, tables: Tables, slots: Arc<Slots>, device: &Device, config: &TrainConfig, loss: LossKind, seed: u64) -> Self {
+    pub fn new(
+        model: AnyModel,
+        tables: Tables,
+        slots: Arc<Slots>,
+        device: &Device,
+        config: &TrainConfig,
+        loss: LossKind,
+        seed: u64,
+    ) -> Self {
         Self {
             model,
             optimizer: config.optimizer.build(),
@@ -73,8 +81,10 @@ impl Learner {
         self.tables.complete(batch, spaces, true);
         self.device.seed(stream_seed(self.seed, "dropout", self.tables.step()));
         let mut gathered = self.tables.gather(batch.rows, spaces);
-        let leaves: Vec<Tensor<3>> =
-            leaves(&mut gathered, batch.rows, &self.slots, &self.device).into_iter().map(Tensor::require_grad).collect();
+        let leaves: Vec<Tensor<3>> = leaves(&mut gathered, batch.rows, &self.slots, &self.device)
+            .into_iter()
+            .map(Tensor::require_grad)
+            .collect();
         let gathered_at = start.elapsed();
         let inputs = Inputs { lookups: leaves.clone(), numeric: numeric(batch, &self.device) };
         let Output { logits, auxiliary } = self.model.forward(&inputs);
@@ -86,7 +96,10 @@ impl Learner {
         let mut gradients = total.backward();
         let leaf_data: Vec<TensorData> = leaves
             .iter()
-            .map(|leaf| leaf.grad_remove(&mut gradients).map_or_else(|| TensorData::new(Vec::<f32>::new(), [0]), Tensor::into_data))
+            .map(|leaf| {
+                leaf.grad_remove(&mut gradients)
+                    .map_or_else(|| TensorData::new(Vec::<f32>::new(), [0]), Tensor::into_data)
+            })
             .collect();
         let mut dense = GradientsParams::from_grads(gradients, &self.model);
         let backward_at = start.elapsed();
@@ -107,7 +120,12 @@ impl Learner {
         self.model = self.optimizer.step(rate, model, dense);
         self.tables.apply(batch.rows, spaces, &gathered, &slices, factor as f32);
         let end = start.elapsed();
-        for (total, part) in self.seconds.iter_mut().zip([gathered_at, forward_at - gathered_at, backward_at - forward_at, end - backward_at]) {
+        for (total, part) in self.seconds.iter_mut().zip([
+            gathered_at,
+            forward_at - gathered_at,
+            backward_at - forward_at,
+            end - backward_at,
+        ]) {
             *total += part.as_secs_f64();
         }
         Ok(objective.inner())
@@ -126,7 +144,13 @@ impl Learner {
 }
 
 /// The forward pass of a model that is off the graph.
-pub(crate) fn forward(model: &AnyModel, tables: &Tables, slots: &Slots, device: &Device, prepared: &Prepared) -> Vec<f32> {
+pub(crate) fn forward(
+    model: &AnyModel,
+    tables: &Tables,
+    slots: &Slots,
+    device: &Device,
+    prepared: &Prepared,
+) -> Vec<f32> {
     let mut gathered = tables.gather(prepared.batch.rows, &prepared.spaces);
     let lookups = leaves(&mut gathered, prepared.batch.rows, slots, device);
     let inputs = Inputs { lookups, numeric: numeric(&prepared.batch, device) };

@@ -14,9 +14,7 @@ use crate::config::LossKind;
 /// - output `[1]`
 pub(crate) fn loss(kind: LossKind, logits: Tensor<2>, labels: Tensor<2>, weights: Option<Tensor<2>>) -> Tensor<1> {
     let each = match kind {
-        LossKind::Bce => {
-            softplus(logits.clone(), 1.0) - logits * labels
-        }
+        LossKind::Bce => softplus(logits.clone(), 1.0) - logits * labels,
         LossKind::Mse => {
             let difference = logits - labels;
             difference.clone() * difference

@@ -1,7 +1,9 @@
 //! The dense half of a step: penalties, clipping, Burn's optimiser.
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::{AdaGradConfig, AdamConfig, AdamWConfig, GradientsParams, ModuleOptimizer, SgdConfig, momentum::MomentumConfig};
+use burn::optim::{
+    AdaGradConfig, AdamConfig, AdamWConfig, GradientsParams, ModuleOptimizer, SgdConfig, momentum::MomentumConfig,
+};
 use burn::tensor::Tensor;
 
 use crate::config::{DenseOptimizer, DenseRule};
@@ -10,7 +12,9 @@ impl DenseOptimizer {
     /// Burn's optimiser of these settings.
     pub(crate) fn build(&self) -> ModuleOptimizer {
         match self.kind {
-            DenseRule::Adam => AdamConfig::new().with_beta_1(self.beta_1).with_beta_2(self.beta_2).with_epsilon(self.epsilon).init(),
+            DenseRule::Adam => {
+                AdamConfig::new().with_beta_1(self.beta_1).with_beta_2(self.beta_2).with_epsilon(self.epsilon).init()
+            }
             DenseRule::Adamw => AdamWConfig::new()
                 .with_beta_1(self.beta_1)
                 .with_beta_2(self.beta_2)
@@ -19,7 +23,8 @@ impl DenseOptimizer {
                 .init(),
             DenseRule::Adagrad => AdaGradConfig::new().with_epsilon(self.epsilon).init(),
             DenseRule::Sgd => {
-                let momentum = MomentumConfig::new().with_momentum(self.momentum).with_dampening(0.0).with_nesterov(self.nesterov);
+                let momentum =
+                    MomentumConfig::new().with_momentum(self.momentum).with_dampening(0.0).with_nesterov(self.nesterov);
                 SgdConfig::new().with_momentum((self.momentum > 0.0).then_some(momentum)).init()
             }
         }

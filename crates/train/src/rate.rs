@@ -50,10 +50,14 @@ impl RateSchedule {
             Err(TrainError::Setting { key: format!("train.schedule.{key}"), problem: problem.to_string() })
         };
         match self {
-            Self::Exponential { decay, .. } | Self::Step { decay, .. } | Self::Plateau { decay, .. } if !(*decay > 0.0 && *decay <= 1.0) => {
+            Self::Exponential { decay, .. } | Self::Step { decay, .. } | Self::Plateau { decay, .. }
+                if !(*decay > 0.0 && *decay <= 1.0) =>
+            {
                 bad("decay", "must be above 0 and at most 1")
             }
-            Self::Exponential { steps: 0, .. } | Self::Step { steps: 0, .. } | Self::Cosine { steps: 0, .. } => bad("steps", "must be at least 1"),
+            Self::Exponential { steps: 0, .. } | Self::Step { steps: 0, .. } | Self::Cosine { steps: 0, .. } => {
+                bad("steps", "must be at least 1")
+            }
             Self::Cosine { floor, .. } if !(0.0..=1.0).contains(floor) => bad("floor", "must lie in 0..=1"),
             _ => Ok(()),
         }

@@ -55,7 +55,13 @@ impl SavedModel {
         let seed = experiment.run.seed;
         let mut model = experiment.model.init(&shapes, &mut Initial::new(seed), &device.clone().inner().autodiff());
         load_dense(&loaded.folder, &mut model)?;
-        let tables = Tables::load(&tables_folder(&loaded.folder), Arc::new(schema.clone()), &slots, &experiment.train.sparse, stream_seed(seed, "tables", 0))?;
+        let tables = Tables::load(
+            &tables_folder(&loaded.folder),
+            Arc::new(schema.clone()),
+            &slots,
+            &experiment.train.sparse,
+            stream_seed(seed, "tables", 0),
+        )?;
         let loss = experiment.train.loss(binary);
         let learner = Learner::new(model, tables, slots, device, &experiment.train, loss, seed);
         let encoder = Arc::new(Encoder::restore(schema, loaded.fitted));

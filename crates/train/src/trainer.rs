@@ -86,10 +86,12 @@ fn fit(job: &Job, schema: Schema) -> Result<(Encoder, Vec<Vocabulary>, BTreeMap<
 /// Whether a split promises rows on a side.
 fn wants(split: &SplitConfig, side: Side) -> bool {
     match split {
-        SplitConfig::Random { valid, test, .. } | SplitConfig::Time { valid, test, .. } | SplitConfig::UserLast { valid, test, .. } => {
-            (if side == Side::Valid { *valid } else { *test }) > 0.0
+        SplitConfig::Random { valid, test, .. }
+        | SplitConfig::Time { valid, test, .. }
+        | SplitConfig::UserLast { valid, test, .. } => (if side == Side::Valid { *valid } else { *test }) > 0.0,
+        SplitConfig::Day { valid_days, test_days, .. } => {
+            (if side == Side::Valid { *valid_days } else { *test_days }) > 0
         }
-        SplitConfig::Day { valid_days, test_days, .. } => (if side == Side::Valid { *valid_days } else { *test_days }) > 0,
         SplitConfig::LeaveOneOut { .. } | SplitConfig::Files { .. } => true,
     }
 }
@@ -101,7 +103,8 @@ impl<'a> Run<'a> {
         let binary = schema.label.is_binary();
         let grouped = schema.group.is_some();
         job.experiment.model.check(&schema)?;
-        let (names, monitor) = (job.experiment.train.metric_names(binary, grouped)?, job.experiment.train.monitor_name(binary)?);
+        let (names, monitor) =
+            (job.experiment.train.metric_names(binary, grouped)?, job.experiment.train.monitor_name(binary)?);
         if !job.resume && RunFolder::is_started(&job.out) {
             return Err(TrainError::FolderExists { path: job.out.clone() });
         }
@@ -151,7 +154,8 @@ impl<'a> Run<'a> {
         let Some(manifest) = Manifest::read(&checkpoints)? else { return Ok(None) };
         let latest = manifest.latest.clone();
         let loaded = manifest.open(&checkpoints, &latest)?;
-        let saved = SavedModel::open_checkpoint(&manifest, &checkpoints, &latest, job.experiment.clone(), &job.opened.device)?;
+        let saved =
+            SavedModel::open_checkpoint(&manifest, &checkpoints, &latest, job.experiment.clone(), &job.opened.device)?;
         let mut learner = saved.learner;
         learner.optimizer = load_optimizer(&loaded.folder, learner.optimizer)?;
         Ok(Some((learner, loaded.progress)))
@@ -180,7 +184,12 @@ impl<'a> Run<'a> {
         let train = self.job.experiment.train.clone();
         let epoch = self.progress.epoch;
         let steps = self.rows.get("train").map(|rows| rows.div_ceil(train.batch_size as u64));
-        self.observer.event(&Event::Epoch { epoch: epoch + 1, epochs: train.epochs, steps, done: self.progress.step_in_epoch });
+        self.observer.event(&Event::Epoch {
+            epoch: epoch + 1,
+            epochs: train.epochs,
+            steps,
+            done: self.progress.step_in_epoch,
+        });
         let rows = self.job.dataset.stream(Side::Train, &self.encoder.schema().columns(true))?;
         let config = LoaderConfig {
             batch_size: train.batch_size,
@@ -215,7 +224,12 @@ impl<'a> Run<'a> {
         Ok(true)
     }
 
-    fn after_step(&mut self, loss: burn::tensor::Tensor<1>, rows: usize, train: &crate::config::TrainConfig) -> Result<(), TrainError> {
+    fn after_step(
+        &mut self,
+        loss: burn::tensor::Tensor<1>,
+        rows: usize,
+        train: &crate::config::TrainConfig,
+    ) -> Result<(), TrainError> {
         self.pending = Some(match self.pending.take() {
             Some(sum) => sum + loss,
             None => loss,
@@ -285,7 +299,8 @@ impl<'a> Run<'a> {
         let metrics = self.measure(Side::Valid)?;
         *self.seconds.entry("valid").or_insert(0.0) += start.elapsed().as_secs_f64();
         let value = metrics.get(&self.monitor.name());
-        let improves = |best: f64, value: f64| if self.monitor.larger_is_better() { value > best } else { value < best };
+        let improves =
+            |best: f64, value: f64| if self.monitor.larger_is_better() { value > best } else { value < best };
         let is_best = match (self.progress.best, value) {
             (None, _) => true,
             (Some(best), Some(value)) => improves(best, value),
@@ -293,7 +308,12 @@ impl<'a> Run<'a> {
         };
         self.note_epoch(value, is_best);
         self.folder.event("train", self.progress.epoch, self.progress.step, "valid", &metrics)?;
-        self.observer.event(&Event::Metrics { epoch: self.progress.epoch, split: "valid", metrics: &metrics, best: is_best });
+        self.observer.event(&Event::Metrics {
+            epoch: self.progress.epoch,
+            split: "valid",
+            metrics: &metrics,
+            best: is_best,
+        });
         if is_best {
             self.valid = Some(metrics);
         }
@@ -335,7 +355,13 @@ impl<'a> Run<'a> {
             && let Some(best) = manifest.best.clone()
             && best != manifest.latest
         {
-            let opened = SavedModel::open_checkpoint(&manifest, &checkpoints, &best, self.job.experiment.clone(), &self.job.opened.device)?;
+            let opened = SavedModel::open_checkpoint(
+                &manifest,
+                &checkpoints,
+                &best,
+                self.job.experiment.clone(),
+                &self.job.opened.device,
+            )?;
             self.learner = opened.learner;
         }
         if self.valid.is_none() && self.rows.get("valid").copied().unwrap_or(0) > 0 {
@@ -347,7 +373,12 @@ impl<'a> Run<'a> {
         self.observer.event(&Event::Phase("testing the best epoch"));
         let metrics = self.measure(Side::Test)?;
         self.folder.event("test", self.progress.best_epoch, self.progress.step, "test", &metrics)?;
-        self.observer.event(&Event::Metrics { epoch: self.progress.best_epoch, split: "test", metrics: &metrics, best: true });
+        self.observer.event(&Event::Metrics {
+            epoch: self.progress.best_epoch,
+            split: "test",
+            metrics: &metrics,
+            best: true,
+        });
         self.seconds.insert("test", start.elapsed().as_secs_f64());
         Ok(Some(metrics))
     }
@@ -368,7 +399,11 @@ impl<'a> Run<'a> {
             epochs: self.progress.epoch,
             best_epoch: self.progress.best_epoch,
             rows: self.rows.clone(),
-            undefined: sides.iter().filter(|(_, m)| !m.undefined().is_empty()).map(|(n, m)| (*n, undefined(m))).collect(),
+            undefined: sides
+                .iter()
+                .filter(|(_, m)| !m.undefined().is_empty())
+                .map(|(n, m)| (*n, undefined(m)))
+                .collect(),
             metrics: sides.iter().map(|(n, m)| (*n, m.values())).collect(),
             throughput: Throughput {
                 rows_per_second: if training > 0.0 { self.trained_rows as f64 / training } else { 0.0 },
@@ -398,7 +433,13 @@ fn fresh(job: &Job, encoder: &Encoder, vocabularies: &[Vocabulary]) -> Result<Le
     let seed = experiment.run.seed;
     let device = job.opened.device.clone().inner().autodiff();
     let model = experiment.model.init(&shapes, &mut Initial::new(seed), &device);
-    let tables = Tables::new(Arc::new(schema.clone()), &slots, vocabularies, &experiment.train.sparse, stream_seed(seed, "tables", 0))?;
+    let tables = Tables::new(
+        Arc::new(schema.clone()),
+        &slots,
+        vocabularies,
+        &experiment.train.sparse,
+        stream_seed(seed, "tables", 0),
+    )?;
     let loss = experiment.train.loss(binary);
     Ok(Learner::new(model, tables, slots, &job.opened.device, &experiment.train, loss, seed))
 }

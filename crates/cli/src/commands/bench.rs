@@ -67,7 +67,9 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
         "all" => vec!["mlp", "wide_deep", "deep_crossing", "fm", "lr"],
         one => vec![one],
     };
-    out::line("| workload | table rows | batch | median step ms | rows/s | GFLOP a step | x matrix products | gather, forward, backward, update ms | peak MiB | over tables MiB |")?;
+    out::line(
+        "| workload | table rows | batch | median step ms | rows/s | GFLOP a step | x matrix products | gather, forward, backward, update ms | peak MiB | over tables MiB |",
+    )?;
     out::line("|---|---|---|---|---|---|---|---|---|---|")?;
     let mut figures = Vec::new();
     for name in names {
@@ -79,7 +81,11 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     }
     if let Some(path) = &args.json {
         let text = serde_json::json!({ "ceilings": ceilings, "results": figures }).to_string();
-        std::fs::write(path, text).map_err(|e| CliError::Output { path: path.display().to_string(), reason: e.to_string(), option: "--json" })?;
+        std::fs::write(path, text).map_err(|e| CliError::Output {
+            path: path.display().to_string(),
+            reason: e.to_string(),
+            option: "--json",
+        })?;
     }
     Ok(())
 }
@@ -104,11 +110,16 @@ fn row(f: &Figure) -> String {
 /// The workload's model and the multiply-adds of its matrix products for one row, forward.
 pub(super) fn workload(name: &str) -> Result<(ModelConfig, f64), CliError> {
     let width = FIELDS * DIM + NUMBERS;
-    let mlp = |h: &[usize]| -> usize { std::iter::once(&width).chain(h).zip(h.iter().chain([&1])).map(|(a, b)| a * b).sum() };
+    let mlp =
+        |h: &[usize]| -> usize { std::iter::once(&width).chain(h).zip(h.iter().chain([&1])).map(|(a, b)| a * b).sum() };
     let settings = match name {
         "mlp" => serde_json::json!({"mlp": {"hidden": [400, 400, 400], "embedding_dim": DIM}}),
-        "wide_deep" => serde_json::json!({"wide_deep": {"hidden": [400, 400, 400], "embedding_dim": DIM, "wide_optimizer": {"kind": "adam"}}}),
-        "deep_crossing" => serde_json::json!({"deep_crossing": {"hidden": [512, 512, 256, 128, 64], "embedding_dim": DIM}}),
+        "wide_deep" => {
+            serde_json::json!({"wide_deep": {"hidden": [400, 400, 400], "embedding_dim": DIM, "wide_optimizer": {"kind": "adam"}}})
+        }
+        "deep_crossing" => {
+            serde_json::json!({"deep_crossing": {"hidden": [512, 512, 256, 128, 64], "embedding_dim": DIM}})
+        }
         "fm" => serde_json::json!({"fm": {"embedding_dim": DIM}}),
         _ => serde_json::json!({"lr": {}}),
     };
@@ -146,7 +157,11 @@ fn batches(sizes: &[u64], rows: usize) -> Vec<Batch> {
     let batch = |_| Batch {
         rows,
         // Keys that are congruent to their rank give every id a row of its own.
-        keys: laws.iter().zip(sizes).map(|(law, size)| Keys::One((0..rows).map(|_| law.rank(rng.random()) + size).collect())).collect(),
+        keys: laws
+            .iter()
+            .zip(sizes)
+            .map(|(law, size)| Keys::One((0..rows).map(|_| law.rank(rng.random()) + size).collect()))
+            .collect(),
         numeric: (0..rows * NUMBERS).map(|_| rng.random::<f32>()).collect(),
         label: (0..rows).map(|_| f32::from(u8::from(rng.random::<f64>() < 0.25))).collect(),
         weight: Vec::new(),
@@ -155,7 +170,13 @@ fn batches(sizes: &[u64], rows: usize) -> Vec<Batch> {
     (0..BATCHES).map(batch).collect()
 }
 
-fn one(args: &BenchArgs, name: &str, rows: u64, device: &burn::tensor::Device, ceilings: &Ceilings) -> Result<Figure, CliError> {
+fn one(
+    args: &BenchArgs,
+    name: &str,
+    rows: u64,
+    device: &burn::tensor::Device,
+    ceilings: &Ceilings,
+) -> Result<Figure, CliError> {
     let (model, products) = workload(name)?;
     let (schema, sizes) = schema(rows)?;
     let batches = batches(&sizes, args.batch);
@@ -166,7 +187,8 @@ fn one(args: &BenchArgs, name: &str, rows: u64, device: &burn::tensor::Device, c
     let module = model.init(&shapes, &mut Initial::new(1), &ad);
     let base_memory = resident("VmRSS:");
     reset_peak();
-    let tables = Tables::new(Arc::new(schema), &slots, &[], &config.sparse, 1).map_err(burnrec_train::TrainError::from)?;
+    let tables =
+        Tables::new(Arc::new(schema), &slots, &[], &config.sparse, 1).map_err(burnrec_train::TrainError::from)?;
     let table_bytes = tables.facts().bytes;
     let ready = prepare(tables.indexer());
     let mut learner = Learner::new(module, tables, slots, device, &config, LossKind::Bce, 1);

@@ -46,12 +46,15 @@ pub fn measure(device: &Device) -> Ceilings {
     });
     let from = vec![1.0f32; FLOATS];
     let mut to = vec![0.0f32; FLOATS];
-    let copy = best(4, || to.par_chunks_mut(1 << 16).zip(from.par_chunks(1 << 16)).for_each(|(t, f)| t.copy_from_slice(f)));
+    let copy =
+        best(4, || to.par_chunks_mut(1 << 16).zip(from.par_chunks(1 << 16)).for_each(|(t, f)| t.copy_from_slice(f)));
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let rows: Vec<u32> = (0..1 << 20).map(|_| rng.random_range(0..(FLOATS / ROW) as u32)).collect();
     let gather = best(4, || {
         to[..rows.len() * ROW].par_chunks_mut(ROW * 1024).zip(rows.par_chunks(1024)).for_each(|(out, rows)| {
-            out.chunks_mut(ROW).zip(rows).for_each(|(o, r)| o.copy_from_slice(&from[*r as usize * ROW..*r as usize * ROW + ROW]));
+            out.chunks_mut(ROW)
+                .zip(rows)
+                .for_each(|(o, r)| o.copy_from_slice(&from[*r as usize * ROW..*r as usize * ROW + ROW]));
         });
     });
     Ceilings {

@@ -36,7 +36,8 @@ pub fn run(args: &BenchArgs, rows: u64, opened: &Opened) -> Result<(), CliError>
         .chain((1..=13).map(|n| (format!("I{n}"), serde_json::json!({"kind": "numeric", "transform": "log1p"}))))
         .collect();
     let features: FeaturesConfig =
-        serde_json::from_value(serde_json::json!({"label": {"column": "label"}, "fields": fields})).map_err(|e| CliError::Usage(e.to_string()))?;
+        serde_json::from_value(serde_json::json!({"label": {"column": "label"}, "fields": fields}))
+            .map_err(|e| CliError::Usage(e.to_string()))?;
     let schema = Schema::new(&features)?;
     let columns = schema.columns(true);
     let (encoder, vocabularies, _) = Encoder::fit(schema, &dataset, &columns)?;
@@ -53,7 +54,10 @@ pub fn run(args: &BenchArgs, rows: u64, opened: &Opened) -> Result<(), CliError>
         let from_memory = bench.from_memory(&memory)?;
         out::line(&format!(
             "{}: from Parquet {:.0} rows/s, from memory {:.0} rows/s, ratio {:.3}",
-            args.workload, rows / from_disk, rows / from_memory, from_memory / from_disk
+            args.workload,
+            rows / from_disk,
+            rows / from_memory,
+            from_memory / from_disk
         ))?;
     }
     Ok(())
@@ -81,7 +85,8 @@ impl Bench<'_> {
         let device = self.opened.device.clone().inner().autodiff();
         let module = model.init(&InputShapes::new(&slots, schema, -1.1), &mut Initial::new(1), &device);
         let config = TrainConfig::default();
-        let tables = Tables::new(Arc::new(schema.clone()), &slots, &self.vocabularies, &config.sparse, 1).map_err(TrainError::from)?;
+        let tables = Tables::new(Arc::new(schema.clone()), &slots, &self.vocabularies, &config.sparse, 1)
+            .map_err(TrainError::from)?;
         Ok(Learner::new(module, tables, slots, &self.opened.device, &config, LossKind::Bce, 1))
     }
 

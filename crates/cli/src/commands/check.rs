@@ -14,10 +14,20 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
         let file = checked(config, &args.overrides)?;
         let e = &file.experiment;
         let schema = Schema::new(&e.features)?;
-        out::line(&format!("{}: model {}, seed {}, device {}", config.display(), e.model.name(), e.run.seed, e.backend.device.name()))?;
+        out::line(&format!(
+            "{}: model {}, seed {}, device {}",
+            config.display(),
+            e.model.name(),
+            e.run.seed,
+            e.backend.device.name()
+        ))?;
         out::line(&format!("  data    {}", data(args, &file)?))?;
         out::line(&format!("  split   {}", serde_json::to_string(&e.data.split).unwrap_or_default()))?;
-        out::line(&format!("  label   {} ({})", schema.label.column, if schema.label.is_binary() { "0 or 1" } else { "a number" }))?;
+        out::line(&format!(
+            "  label   {} ({})",
+            schema.label.column,
+            if schema.label.is_binary() { "0 or 1" } else { "a number" }
+        ))?;
         let kind = |c: &CategoricalSource| match c {
             CategoricalSource::One { .. } => "",
             CategoricalSource::Many { .. } => " (multi)",
@@ -30,7 +40,13 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
         out::line(&format!("  numbers {}", if numeric.is_empty() { "none".into() } else { numeric.join(", ") }))?;
         for lookup in e.model.slots(&schema).0 {
             let optimizer = lookup.optimizer.as_ref().unwrap_or(&e.train.sparse);
-            out::line(&format!("  lookup  {}: {} fields x {}, {:?}", lookup.name, lookup.features.len(), lookup.dim, optimizer.kind))?;
+            out::line(&format!(
+                "  lookup  {}: {} fields x {}, {:?}",
+                lookup.name,
+                lookup.features.len(),
+                lookup.dim,
+                optimizer.kind
+            ))?;
         }
         out::line(&format!(
             "  train   {} epochs at most, batch {}, {:?} at {}, best by {}",

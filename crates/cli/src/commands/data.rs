@@ -13,9 +13,7 @@ use crate::out;
 pub fn list(args: &DataListArgs) -> Result<(), CliError> {
     let known = catalog::list(&args.data_dir)?;
     if args.json {
-        let line = |m: &catalog::Manifest| {
-            serde_json::json!({"name": m.name, "title": m.title, "licence": m.licence, "present": m.is_present(&args.data_dir)})
-        };
+        let line = |m: &catalog::Manifest| serde_json::json!({"name": m.name, "title": m.title, "licence": m.licence, "present": m.is_present(&args.data_dir)});
         return out::json(&known.iter().map(line).collect::<Vec<_>>());
     }
     let here = |m: &catalog::Manifest| if m.is_present(&args.data_dir) { "here" } else { "not fetched" };
@@ -25,7 +23,8 @@ pub fn list(args: &DataListArgs) -> Result<(), CliError> {
 /// `burnrec data fetch`
 pub fn fetch(args: &FetchArgs) -> Result<(), CliError> {
     let manifest = catalog::find(&args.data_dir, &args.name)?;
-    let manifest = manifest.ok_or_else(|| CliError::Usage(format!("no data set `{}`; `burnrec data list` names them", args.name)))?;
+    let manifest = manifest
+        .ok_or_else(|| CliError::Usage(format!("no data set `{}`; `burnrec data list` names them", args.name)))?;
     let folder = catalog::fetch(&args.data_dir, &manifest, &|line| tracing::info!("{line}"))?;
     out::line(&folder.display().to_string())
 }
@@ -52,8 +51,9 @@ pub fn generate(args: &GenerateArgs) -> Result<(), CliError> {
     let mut config: SyntheticConfig = match args.spec.as_str() {
         "criteo" => SyntheticConfig::default(),
         path => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|e| CliError::Usage(format!("{path}: {e}; give `criteo` or a TOML file with the generator's keys")))?;
+            let text = std::fs::read_to_string(path).map_err(|e| {
+                CliError::Usage(format!("{path}: {e}; give `criteo` or a TOML file with the generator's keys"))
+            })?;
             toml::from_str(&text).map_err(|e| CliError::Usage(format!("{path}: {e}")))?
         }
     };

@@ -18,9 +18,20 @@ pub fn run(args: &JsonArgs) -> Result<(), CliError> {
     let mib = |bytes: Option<u64>| bytes.map_or_else(|| "-".to_string(), |b| format!("{} MiB", b >> 20));
     for d in &found {
         let software = if d.software { "yes" } else { "no" };
-        rows.push(vec![d.kind.clone(), d.name.clone(), d.driver.trim().to_string(), software.into(), mib(d.max_binding_bytes), mib(d.max_buffer_bytes)]);
+        rows.push(vec![
+            d.kind.clone(),
+            d.name.clone(),
+            d.driver.trim().to_string(),
+            software.into(),
+            mib(d.max_binding_bytes),
+            mib(d.max_buffer_bytes),
+        ]);
     }
     out::table(&rows)?;
     let others: Vec<&str> = DeviceName::ALL.iter().filter(|d| !d.is_compiled_in()).map(|d| d.name()).collect();
-    out::line(&format!("\ncompiled in: {}; with `--features NAME`: {}", compiled.join(", "), if others.is_empty() { "no more".into() } else { others.join(", ") }))
+    out::line(&format!(
+        "\ncompiled in: {}; with `--features NAME`: {}",
+        compiled.join(", "),
+        if others.is_empty() { "no more".into() } else { others.join(", ") }
+    ))
 }

@@ -29,7 +29,11 @@ pub fn other_rows(input: &Path, experiment: &Experiment, data_dir: &Path) -> Res
     let plain = DataConfig {
         source: input.display().to_string(),
         format: if same { own.format } else { None },
-        text: if same || burnrec_data::FormatKind::of_path(Path::new(&own.source)) == kind { own.text.clone() } else { Default::default() },
+        text: if same || burnrec_data::FormatKind::of_path(Path::new(&own.source)) == kind {
+            own.text.clone()
+        } else {
+            Default::default()
+        },
         sort_by: None,
         join: Vec::new(),
         split: SplitConfig::default(),
@@ -56,7 +60,8 @@ pub fn run(args: &EvaluateArgs) -> Result<(), CliError> {
     let (dataset, side) = match &args.input {
         Some(input) => (other_rows(input, &saved.experiment, &args.place.data_dir)?, Side::Train),
         None => {
-            let (path, data) = catalog::resolve(&args.place.data_dir, &saved.experiment.data, &|line| tracing::info!("{line}"))?;
+            let (path, data) =
+                catalog::resolve(&args.place.data_dir, &saved.experiment.data, &|line| tracing::info!("{line}"))?;
             (Dataset::open(&path, &data)?, side)
         }
     };

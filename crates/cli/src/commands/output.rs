@@ -22,7 +22,10 @@ const PREDICTION: &str = "prediction";
 pub fn kind(path: &Path) -> Result<FormatKind, CliError> {
     match FormatKind::of_path(path) {
         Some(kind @ (FormatKind::Csv | FormatKind::Tsv | FormatKind::Jsonl | FormatKind::Parquet)) => Ok(kind),
-        _ => Err(CliError::Usage(format!("--output {}: give a name that ends in .csv, .tsv, .jsonl or .parquet", path.display()))),
+        _ => Err(CliError::Usage(format!(
+            "--output {}: give a name that ends in .csv, .tsv, .jsonl or .parquet",
+            path.display()
+        ))),
     }
 }
 
@@ -44,10 +47,20 @@ pub struct Writer {
 impl Writer {
     /// A writer for `path`, in its folder.
     pub fn new(kind: FormatKind, folder: &Path, path: &Path) -> Result<Self, CliError> {
-        let failed = |e: std::io::Error| CliError::Output { path: path.display().to_string(), reason: e.to_string(), option: "--output" };
-        let temporary = tempfile::Builder::new().prefix(".tmp-predict-").permissions(burnrec_data::readable()).tempfile_in(folder).map_err(failed)?;
+        let failed = |e: std::io::Error| CliError::Output {
+            path: path.display().to_string(),
+            reason: e.to_string(),
+            option: "--output",
+        };
+        let temporary = tempfile::Builder::new()
+            .prefix(".tmp-predict-")
+            .permissions(burnrec_data::readable())
+            .tempfile_in(folder)
+            .map_err(failed)?;
         let file = BufWriter::new(temporary.as_file().try_clone().map_err(failed)?);
-        let delimited = |file, delimiter| Format::Delimited(csv::WriterBuilder::new().delimiter(delimiter).from_writer(file), false);
+        let delimited = |file, delimiter| {
+            Format::Delimited(csv::WriterBuilder::new().delimiter(delimiter).from_writer(file), false)
+        };
         let format = match kind {
             FormatKind::Csv => delimited(file, b','),
             FormatKind::Tsv => delimited(file, b'\t'),
@@ -70,12 +83,16 @@ impl Writer {
         arrays.push(Arc::new(Float32Array::from(scores.to_vec())));
         let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(|e| self.failed(e))?;
         let written = match std::mem::replace(&mut self.format, Format::Done) {
-            Format::Delimited(mut writer, started) => delimited(&mut writer, &rows, !started).map(|()| Format::Delimited(writer, true)),
+            Format::Delimited(mut writer, started) => {
+                delimited(&mut writer, &rows, !started).map(|()| Format::Delimited(writer, true))
+            }
             Format::Jsonl(mut writer) => json_lines(&mut writer, &rows).map(|()| Format::Jsonl(writer)),
             Format::Parquet(file) => ArrowWriter::try_new(file, rows.schema(), None)
                 .and_then(|mut writer| writer.write(&rows).map(|()| Format::ParquetOpen(Box::new(writer))))
                 .map_err(|e| e.to_string()),
-            Format::ParquetOpen(mut writer) => writer.write(&rows).map(|()| Format::ParquetOpen(writer)).map_err(|e| e.to_string()),
+            Format::ParquetOpen(mut writer) => {
+                writer.write(&rows).map(|()| Format::ParquetOpen(writer)).map_err(|e| e.to_string())
+            }
             Format::Done => Ok(Format::Done),
         };
         self.format = written.map_err(|e| self.failed(e))?;
@@ -87,7 +104,9 @@ impl Writer {
         let ended = match std::mem::replace(&mut self.format, Format::Done) {
             Format::Delimited(mut writer, _) => writer.flush().map_err(|e| e.to_string()),
             Format::Jsonl(mut writer) | Format::Parquet(mut writer) => writer.flush().map_err(|e| e.to_string()),
-            Format::ParquetOpen(writer) => writer.into_inner().map_err(|e| e.to_string()).and_then(|mut w| w.flush().map_err(|e| e.to_string())),
+            Format::ParquetOpen(writer) => {
+                writer.into_inner().map_err(|e| e.to_string()).and_then(|mut w| w.flush().map_err(|e| e.to_string()))
+            }
             Format::Done => Ok(()),
         };
         ended.map_err(|e| self.failed(e))?;
@@ -95,7 +114,11 @@ impl Writer {
         let path = self.path.clone();
         match self.temporary.persist(&path) {
             Ok(_) => Ok(()),
-            Err(e) => Err(CliError::Output { path: path.display().to_string(), reason: e.error.to_string(), option: "--output" }),
+            Err(e) => Err(CliError::Output {
+                path: path.display().to_string(),
+                reason: e.error.to_string(),
+                option: "--output",
+            }),
         }
     }
 }
@@ -134,16 +157,23 @@ fn delimited(writer: &mut csv::Writer<BufWriter<File>>, rows: &RecordBatch, head
 
 fn json_lines(writer: &mut BufWriter<File>, rows: &RecordBatch) -> Result<(), String> {
     let columns = rows.columns().iter().map(text).collect::<Result<Vec<_>, _>>()?;
-    let lists: Vec<Option<ListArray>> =
-        rows.columns().iter().map(|c| matches!(c.data_type(), DataType::List(_)).then(|| ListArray::from(c.to_data()))).collect();
+    let lists: Vec<Option<ListArray>> = rows
+        .columns()
+        .iter()
+        .map(|c| matches!(c.data_type(), DataType::List(_)).then(|| ListArray::from(c.to_data())))
+        .collect();
     let schema = rows.schema();
     for row in 0..rows.num_rows() {
         let mut object = Map::new();
         for ((field, column), list) in schema.fields().iter().zip(&columns).zip(&lists) {
             let value = match list {
                 _ if column.is_null(row) => Value::Null,
-                Some(list) => Value::from(text(&list.value(row))?.iter().flatten().map(Value::from).collect::<Vec<_>>()),
-                None if field.data_type().is_numeric() => serde_json::from_str(column.value(row)).unwrap_or(Value::Null),
+                Some(list) => {
+                    Value::from(text(&list.value(row))?.iter().flatten().map(Value::from).collect::<Vec<_>>())
+                }
+                None if field.data_type().is_numeric() => {
+                    serde_json::from_str(column.value(row)).unwrap_or(Value::Null)
+                }
                 None if *field.data_type() == DataType::Boolean => Value::from(column.value(row) == "true"),
                 None => Value::from(column.value(row)),
             };

@@ -11,15 +11,23 @@ use crate::setup;
 
 /// Scores rows and writes them beside their columns; the output is whole or not there.
 pub fn run(args: &PredictArgs) -> Result<(), CliError> {
-    let same = |a: &std::path::Path, b: &std::path::Path| a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b));
+    let same = |a: &std::path::Path, b: &std::path::Path| {
+        a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
+    };
     if same(&args.input, &args.output) {
-        return Err(CliError::Usage("--output is --input: a file that is read is never written; name another file".into()));
+        return Err(CliError::Usage(
+            "--output is --input: a file that is read is never written; name another file".into(),
+        ));
     }
     let folder = args.output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
     let kind = super::output::kind(&args.output)?;
     if !folder.is_dir() {
         let path = args.output.display().to_string();
-        return Err(CliError::Output { path, reason: format!("{} is not a folder", folder.display()), option: "--output" });
+        return Err(CliError::Output {
+            path,
+            reason: format!("{} is not a folder", folder.display()),
+            option: "--output",
+        });
     }
     setup::probe_folder(folder, "--output")?;
     let mut saved = open(&args.run, &args.place)?;

@@ -54,9 +54,11 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
     let opened = setup::device(experiment.backend.device)?;
     let announce = |line: &str| tracing::info!("{line}");
     let located = |e: CliError| file.locate(e);
-    let (path, data) = catalog::resolve(&args.overrides.data_dir, &experiment.data, &announce).map_err(|e| located(e.into()))?;
+    let (path, data) =
+        catalog::resolve(&args.overrides.data_dir, &experiment.data, &announce).map_err(|e| located(e.into()))?;
     let dataset = Dataset::open(&path, &data).map_err(|e| located(e.into()))?;
-    let job = Job { experiment, dataset, opened, out: folder.clone(), resume: args.resume, stop: setup::stop_on_signals() };
+    let job =
+        Job { experiment, dataset, opened, out: folder.clone(), resume: args.resume, stop: setup::stop_on_signals() };
     let summary = burnrec_train::train(job, &mut Progress::new(Progress::is_json())).map_err(|e| located(e.into()))?;
     for (side, metrics) in &summary.metrics {
         let show = |(name, value): (&String, &serde_json::Value)| match value.as_f64() {
@@ -68,6 +70,11 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
     }
     out::line(&format!(
         "{}: {} rows/s on {}, {} epochs, best {}\nrun folder {}",
-        summary.status, summary.throughput.rows_per_second as u64, summary.device.kind, summary.epochs, summary.best_epoch, folder.display()
+        summary.status,
+        summary.throughput.rows_per_second as u64,
+        summary.device.kind,
+        summary.epochs,
+        summary.best_epoch,
+        folder.display()
     ))
 }

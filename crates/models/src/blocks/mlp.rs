@@ -43,9 +43,12 @@ impl LayersConfig {
     /// # Errors
     /// [`ModelError::Setting`] naming the key.
     pub fn check(&self, model: &'static str) -> Result<(), ModelError> {
-        let bad = |key: &str, problem: &str| Err(ModelError::Setting { model, key: key.into(), problem: problem.into() });
+        let bad =
+            |key: &str, problem: &str| Err(ModelError::Setting { model, key: key.into(), problem: problem.into() });
         match self {
-            _ if self.hidden.iter().any(|h| !(1..=65_536).contains(h)) => bad("hidden", "every width must lie in 1..=65536"),
+            _ if self.hidden.iter().any(|h| !(1..=65_536).contains(h)) => {
+                bad("hidden", "every width must lie in 1..=65536")
+            }
             _ if !(0.0..1.0).contains(&self.dropout) => bad("dropout", "must lie in 0..1, 1 excluded"),
             _ => Ok(()),
         }

@@ -11,7 +11,7 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, activation::relu};
-use burnrec_embedding::{SparseOptimizer, Slots};
+use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,13 @@ pub struct DeepCrossingConfig {
 
 impl Default for DeepCrossingConfig {
     fn default() -> Self {
-        Self { embedding_dim: 16, embedding_std: 0.01, embedding_relu: false, hidden: vec![512, 512, 256, 128, 64], optimizer: None }
+        Self {
+            embedding_dim: 16,
+            embedding_std: 0.01,
+            embedding_relu: false,
+            hidden: vec![512, 512, 256, 128, 64],
+            optimizer: None,
+        }
     }
 }
 

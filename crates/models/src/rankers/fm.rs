@@ -9,7 +9,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
-use burnrec_embedding::{SparseOptimizer, Slots};
+use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -8,7 +8,7 @@
 
 use burn::module::Module;
 use burn::tensor::Device;
-use burnrec_embedding::{SparseOptimizer, Slots};
+use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

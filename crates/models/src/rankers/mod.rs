@@ -23,7 +23,13 @@ fn linear_lookup(name: &'static str, schema: &Schema, optimizer: Option<SparseOp
 }
 
 /// One vector an id, over every categorical field that is not a cross.
-fn vector_lookup(name: &'static str, schema: &Schema, dim: usize, deviation: f32, optimizer: Option<SparseOptimizer>) -> Lookup {
+fn vector_lookup(
+    name: &'static str,
+    schema: &Schema,
+    dim: usize,
+    deviation: f32,
+    optimizer: Option<SparseOptimizer>,
+) -> Lookup {
     Lookup { name, features: schema.columns_only(), dim, optimizer, init: Init::Normal(deviation) }
 }
 
@@ -31,8 +37,13 @@ fn check_vectors(model: &'static str, schema: &Schema, dim: usize, deviation: f3
     let bad = |key: &str, problem: &str| Err(ModelError::Setting { model, key: key.into(), problem: problem.into() });
     match () {
         () if !(1..=1024).contains(&dim) => bad("embedding_dim", "must lie in 1..=1024"),
-        () if !(deviation > 0.0 && deviation.is_finite()) => bad("embedding_std", "must be above 0: equal vectors never part"),
-        () if schema.columns_only().is_empty() => bad("embedding_dim", "the model looks vectors up, but features.fields has no categorical, multi or bucket field"),
+        () if !(deviation > 0.0 && deviation.is_finite()) => {
+            bad("embedding_std", "must be above 0: equal vectors never part")
+        }
+        () if schema.columns_only().is_empty() => bad(
+            "embedding_dim",
+            "the model looks vectors up, but features.fields has no categorical, multi or bucket field",
+        ),
         () => Ok(()),
     }
 }

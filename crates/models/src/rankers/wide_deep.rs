@@ -10,7 +10,7 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
-use burnrec_embedding::{SparseOptimizer, SparseRule, Slots};
+use burnrec_embedding::{Slots, SparseOptimizer, SparseRule};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,15 @@ impl Default for WideDeepConfig {
     fn default() -> Self {
         let LayersConfig { hidden, dropout, batch_norm } = LayersConfig::default();
         let wide_optimizer = SparseOptimizer { l1: 1.0, ..SparseOptimizer::new(SparseRule::Ftrl, 0.02) };
-        Self { embedding_dim: 16, embedding_std: 0.01, hidden, dropout, batch_norm, wide_optimizer, deep_optimizer: None }
+        Self {
+            embedding_dim: 16,
+            embedding_std: 0.01,
+            hidden,
+            dropout,
+            batch_norm,
+            wide_optimizer,
+            deep_optimizer: None,
+        }
     }
 }
 

@@ -159,9 +159,21 @@ impl MetricName {
 
     /// Refuses a metric that the labels or the groups do not allow.
     pub(crate) fn check(self, binary: bool, has_group: bool) -> Result<(), TrainError> {
-        let classes = matches!(self, Self::Auc | Self::Gauc | Self::LogLoss | Self::Ne | Self::Pcoc | Self::Ece | Self::Accuracy | Self::Ranking(..));
+        let classes = matches!(
+            self,
+            Self::Auc
+                | Self::Gauc
+                | Self::LogLoss
+                | Self::Ne
+                | Self::Pcoc
+                | Self::Ece
+                | Self::Accuracy
+                | Self::Ranking(..)
+        );
         let grouped = matches!(self, Self::Gauc | Self::Ranking(..));
-        let bad = |problem: &str| Err(TrainError::Setting { key: "train.metrics".into(), problem: format!("{} {problem}", self.name()) });
+        let bad = |problem: &str| {
+            Err(TrainError::Setting { key: "train.metrics".into(), problem: format!("{} {problem}", self.name()) })
+        };
         match () {
             () if classes && !binary => bad("needs labels of 0 and 1, but features.label.numeric is set"),
             () if grouped && !has_group => bad("needs groups; set features.group to the user's column"),
@@ -216,7 +228,23 @@ mod tests {
 
     #[test]
     fn names_round_trip() {
-        for name in ["auc", "gauc", "logloss", "ne", "pcoc", "ece", "accuracy", "mse", "rmse", "mae", "mrr", "ndcg@10", "hr@5", "recall@50", "mrr@3"] {
+        for name in [
+            "auc",
+            "gauc",
+            "logloss",
+            "ne",
+            "pcoc",
+            "ece",
+            "accuracy",
+            "mse",
+            "rmse",
+            "mae",
+            "mrr",
+            "ndcg@10",
+            "hr@5",
+            "recall@50",
+            "mrr@3",
+        ] {
             assert_eq!(MetricName::parse("k", name).unwrap().name(), name);
         }
         for name in ["aucc", "ndcg", "ndcg@0", "ndcg@x", "foo@3"] {

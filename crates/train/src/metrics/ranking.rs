@@ -40,7 +40,13 @@ impl RankingKind {
             }
             Self::HitRate => f64::from(u8::from(inside > 0)),
             Self::Recall => inside as f64 / ranks.len() as f64,
-            Self::Mrr => if inside > 0 { 1.0 / ranks[0] as f64 } else { 0.0 },
+            Self::Mrr => {
+                if inside > 0 {
+                    1.0 / ranks[0] as f64
+                } else {
+                    0.0
+                }
+            }
         }
     }
 }
