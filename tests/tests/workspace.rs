@@ -1,5 +1,4 @@
 //! The crates depend on each other as ARCHITECTURE.md says, and every config is sound.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

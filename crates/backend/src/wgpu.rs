@@ -70,7 +70,7 @@ fn init(name: DeviceName, kind: &DeviceKind) -> Result<Opened, WgpuInitError> {
         name: info.name.clone(),
         driver: format!("{} {} ({:?})", info.driver, info.driver_info, info.backend),
         software: format!("{:?}", info.device_type) == "Cpu",
-        max_binding_bytes: Some(limits.max_storage_buffer_binding_size as u64),
+        max_binding_bytes: Some(limits.max_storage_buffer_binding_size),
         max_buffer_bytes: Some(limits.max_buffer_size),
         fallback: None,
     };

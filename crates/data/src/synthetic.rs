@@ -5,7 +5,7 @@
 //! ```text
 //! z = b + s_lin · Σ_f w[f,id]/√F + s_num · Σ_n u_n x_n/√N + s_pair · Σ_{(f,g)∈P} <v[f,id], v[g,id]>/√(2|P|) + s_mlp · MLP(v, x)
 //! ```
-//! with w, v, u standard normal by seed (w smaller in fields of over 1,000 ids), P the neighbouring pairs of
+//! with w, v, u standard normal by seed (w smaller in fields of over 200 ids), P the neighbouring pairs of
 //! the smaller half of the fields, and the MLP one hidden tanh layer over that half and the numbers. A model
 //! that only adds effects up cannot express the last two terms. The Bayes AUC is that of the true
 //! probabilities: every row counts as `p` clicks and `1 - p` skips.
@@ -161,7 +161,7 @@ impl Planted {
             *at += *s as usize;
             Some((start, *s as usize))
         }) {
-            let shrink = if size > 1000 { (1000.0 / size as f32).sqrt() } else { 1.0 };
+            let shrink = if size > 200 { (200.0 / size as f32).sqrt() } else { 1.0 };
             weights[start..start + size].iter_mut().for_each(|w| *w *= shrink);
         }
         let flat = normals(&mut rng, ids * LATENT);

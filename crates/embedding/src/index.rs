@@ -146,6 +146,9 @@ impl Space {
     }
 }
 
+/// Fields of one signature share a space: which lookups use them, whether they are pooled, whether they grow.
+type Signature = (Vec<bool>, bool, bool);
+
 /// One vocabulary from several, counts added up, most frequent first.
 fn merged<'a>(parts: impl Iterator<Item = &'a [(u64, u32)]>) -> Vocabulary {
     let mut counts: KeyMap<u32> = KeyMap::default();
@@ -168,7 +171,7 @@ impl Indexer {
     /// # Errors
     /// More rows than can be numbered.
     pub fn new(schema: Arc<Schema>, slots: &Slots, vocabularies: &[Vocabulary]) -> Result<Self, EmbeddingError> {
-        let mut groups: Vec<((Vec<bool>, bool, bool), Vec<usize>)> = Vec::new();
+        let mut groups: Vec<(Signature, Vec<usize>)> = Vec::new();
         for place in 0..schema.categorical.len() {
             let users: Vec<bool> = slots.0.iter().map(|l| l.features.contains(&place)).collect();
             if users.iter().all(|u| !u) {

@@ -36,7 +36,6 @@ macro_rules! registry {
 
         /// Any model.
         #[derive(Module, Debug)]
-        #[expect(clippy::large_enum_variant, reason = "one model a process; the enum is never copied in bulk")]
         pub enum AnyModel {
             $(#[doc = $paper] $variant(rankers::$variant),)*
         }

@@ -9,7 +9,7 @@ use burnrec_backend::Opened;
 use burnrec_data::split::Dataset;
 use burnrec_data::{Side, SplitConfig};
 use burnrec_embedding::Tables;
-use burnrec_features::{Encoder, FeatureError, LoaderConfig, Schema, Vocabulary, load, stream_seed};
+use burnrec_features::{Encoder, FeatureError, LoaderConfig, Schema, SideRows, Vocabulary, load, stream_seed};
 use burnrec_models::{Initial, InputShapes};
 
 use crate::checkpoint::{Manifest, Progress, load_optimizer, save, sweep};
@@ -60,7 +60,7 @@ struct Run<'a> {
     progress: Progress,
     names: Vec<MetricName>,
     monitor: MetricName,
-    rows: BTreeMap<&'static str, u64>,
+    rows: SideRows,
     seconds: BTreeMap<&'static str, f64>,
     step_times: Vec<f32>,
     trained_rows: u64,
@@ -69,7 +69,7 @@ struct Run<'a> {
 }
 
 /// One pass over all sides: the encoder fitted on the training rows, every other row checked, all counted.
-fn fit(job: &Job, schema: Schema) -> Result<(Encoder, Vec<Vocabulary>, BTreeMap<&'static str, u64>), TrainError> {
+fn fit(job: &Job, schema: Schema) -> Result<(Encoder, Vec<Vocabulary>, SideRows), TrainError> {
     for side in [Side::Train, Side::Valid, Side::Test] {
         schema.check_columns(&**job.dataset.source(side), true)?;
     }

@@ -50,8 +50,8 @@ pub fn run(args: &BenchArgs, rows: u64, opened: &Opened) -> Result<(), CliError>
     }
     out::line(&format!("loader alone: {:.0} rows/s", rows / start.elapsed().as_secs_f64()))?;
     for _ in 0..2 {
-        let from_disk = bench.from_disk()?;
-        let from_memory = bench.from_memory(&memory)?;
+        let from_disk = bench.disk_seconds()?;
+        let from_memory = bench.memory_seconds(&memory)?;
         out::line(&format!(
             "{}: from Parquet {:.0} rows/s, from memory {:.0} rows/s, ratio {:.3}",
             args.workload,
@@ -90,7 +90,7 @@ impl Bench<'_> {
         Ok(Learner::new(module, tables, slots, &self.opened.device, &config, LossKind::Bce, 1))
     }
 
-    fn from_disk(&self) -> Result<f64, CliError> {
+    fn disk_seconds(&self) -> Result<f64, CliError> {
         let mut learner = self.learner()?;
         let start = Instant::now();
         for prepared in self.stream(prepare(learner.tables.indexer()))? {
@@ -99,7 +99,7 @@ impl Bench<'_> {
         Ok(start.elapsed().as_secs_f64())
     }
 
-    fn from_memory(&self, batches: &[Batch]) -> Result<f64, CliError> {
+    fn memory_seconds(&self, batches: &[Batch]) -> Result<f64, CliError> {
         let mut learner = self.learner()?;
         let ready = prepare(learner.tables.indexer());
         let start = Instant::now();

@@ -30,7 +30,7 @@ pub fn kind(path: &Path) -> Result<FormatKind, CliError> {
 }
 
 enum Format {
-    Delimited(csv::Writer<BufWriter<File>>, bool),
+    Delimited(Box<csv::Writer<BufWriter<File>>>, bool),
     Jsonl(BufWriter<File>),
     Parquet(BufWriter<File>),
     ParquetOpen(Box<ArrowWriter<BufWriter<File>>>),
@@ -59,7 +59,7 @@ impl Writer {
             .map_err(failed)?;
         let file = BufWriter::new(temporary.as_file().try_clone().map_err(failed)?);
         let delimited = |file, delimiter| {
-            Format::Delimited(csv::WriterBuilder::new().delimiter(delimiter).from_writer(file), false)
+            Format::Delimited(Box::new(csv::WriterBuilder::new().delimiter(delimiter).from_writer(file)), false)
         };
         let format = match kind {
             FormatKind::Csv => delimited(file, b','),
