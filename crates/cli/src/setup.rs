@@ -11,6 +11,20 @@ use tracing_subscriber::EnvFilter;
 use crate::args::LogFormat;
 use crate::error::CliError;
 
+/// Lets the allocator keep what was freed: a step frees and takes the same large buffers again, and giving
+/// them back to the system in between costs a page fault for each. The allocator reads this once, when the
+/// process starts, so the process starts over with it; where that fails, it is only slower.
+pub fn keep_freed_memory() {
+    use std::os::unix::process::CommandExt;
+    const SETTING: &str = "MIMALLOC_PURGE_DELAY";
+    if std::env::var_os(SETTING).is_none()
+        && let Ok(program) = std::env::current_exe()
+    {
+        let failed = std::process::Command::new(program).args(std::env::args_os().skip(1)).env(SETTING, "-1").exec();
+        drop(failed);
+    }
+}
+
 /// Logs to standard error; `RUST_LOG` filters, by default `info` of burnrec alone.
 pub fn logging(format: LogFormat) {
     let ours = "warn,burnrec=info,burnrec_backend=info,burnrec_data=info,burnrec_train=info,cubecl_wgpu=error,wgpu_hal=error,wgpu_core=error";

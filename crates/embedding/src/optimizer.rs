@@ -102,6 +102,8 @@ pub(crate) struct StepContext {
     pub rate: f32,
     /// Rows of the batch.
     pub rows: f32,
+    /// Adam's `√(1 - β₂^t) / (1 - β₁^t)`, the same for all rows of a step.
+    pub correction: f32,
 }
 
 impl SparseOptimizer {
@@ -219,7 +221,7 @@ impl SparseOptimizer {
                 let scale = rate / (state[0].sqrt() + self.epsilon);
                 weights.iter_mut().zip(gradient).for_each(|(w, g)| *w -= scale * *g);
             }
-            SparseRule::Adam => self.adam(context, rate, weights, state, gradient),
+            SparseRule::Adam => self.adam(rate * context.correction, weights, state, gradient),
             SparseRule::Ftrl => self.ftrl(weights, state, gradient),
             SparseRule::Fobos => self.fobos(rate, weights, state, gradient, skipped),
             SparseRule::Rda => self.rda(context, weights, state, gradient),
@@ -236,9 +238,14 @@ impl SparseOptimizer {
         }
     }
 
-    fn adam(&self, context: &StepContext, rate: f32, weights: &mut [f32], state: &mut [f32], gradient: &[f32]) {
-        let power = |beta: f32| 1.0 - f64::from(beta).powf(context.step as f64);
-        let scale = rate * (power(self.beta_2).sqrt() / power(self.beta_1)) as f32;
+    /// What is the same for all rows of a step, from 1.
+    pub(crate) fn context(&self, step: u64, rate: f32, rows: f32) -> StepContext {
+        let power = |beta: f32| 1.0 - f64::from(beta).powf(step as f64);
+        let correction = (power(self.beta_2).sqrt() / power(self.beta_1)) as f32;
+        StepContext { step, rate, rows, correction }
+    }
+
+    fn adam(&self, scale: f32, weights: &mut [f32], state: &mut [f32], gradient: &[f32]) {
         let (first, second) = state.split_at_mut(weights.len());
         for (((w, g), m), v) in weights.iter_mut().zip(gradient).zip(first).zip(second) {
             *m = self.beta_1 * *m + (1.0 - self.beta_1) * g;
@@ -295,7 +302,7 @@ mod tests {
         let mut weights = [start];
         optimizer.init_state(&weights, &mut state);
         let step = |(i, g): (usize, &f32)| {
-            let context = StepContext { step: i as u64 + 1, rate: 1.0, rows: 1.0 };
+            let context = optimizer.context(i as u64 + 1, 1.0, 1.0);
             optimizer.step(&context, &mut weights, &mut state, &mut [*g], 0, 1.0);
             weights[0]
         };
@@ -347,7 +354,7 @@ mod tests {
         let run = |lazy: bool| {
             let (mut w, mut n) = ([0.5f32], [0.4f32]);
             let mut step = |g: f32, skipped| {
-                let context = StepContext { step: 1, rate: 1.0, rows: 1.0 };
+                let context = optimizer.context(1, 1.0, 1.0);
                 optimizer.step(&context, &mut w, &mut n, &mut [g], skipped, 1.0);
             };
             if !lazy {
@@ -384,7 +391,7 @@ mod tests {
             (SparseOptimizer::new(SparseRule::RowwiseAdagrad, 0.1), SparseOptimizer::new(SparseRule::Adagrad, 0.1));
         near(&trace(&row, 1.0, &[3.0, -1.0]), &trace(&full, 1.0, &[3.0, -1.0]));
         let (mut w, mut s) = ([0.0, 0.0], [0.0]);
-        row.step(&StepContext { step: 1, rate: 1.0, rows: 1.0 }, &mut w, &mut s, &mut [1.0, 7.0], 0, 1.0);
+        row.step(&row.context(1, 1.0, 1.0), &mut w, &mut s, &mut [1.0, 7.0], 0, 1.0);
         assert_eq!(s, [25.0]);
         near(&w, &[-0.02, -0.14]);
     }
@@ -393,7 +400,7 @@ mod tests {
     fn mini_batch_aware_l2_divides_by_the_frequency() {
         let optimizer = SparseOptimizer { mba_l2: 0.5, ..SparseOptimizer::new(SparseRule::Sgd, 1.0) };
         let mut w = [2.0];
-        optimizer.step(&StepContext { step: 1, rate: 1.0, rows: 1.0 }, &mut w, &mut [], &mut [0.0], 0, 10.0);
+        optimizer.step(&optimizer.context(1, 1.0, 1.0), &mut w, &mut [], &mut [0.0], 0, 10.0);
         near(&w, &[2.0 - 0.5 / 10.0 * 2.0]);
     }
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::error::EmbeddingError;
 use crate::index::{FeatureRows, Growing, Indexer, Space};
-use crate::optimizer::{SparseOptimizer, StepContext};
+use crate::optimizer::SparseOptimizer;
 use crate::slots::Slots;
 use crate::space::SpaceBatch;
 use crate::table::{Columns, NOBODY, Table};
@@ -202,8 +202,8 @@ impl Tables {
         rate: f32,
     ) {
         self.step += 1;
-        let context = StepContext { step: self.step, rate, rows: batch_rows as f32 };
         for (table, winners) in self.tables.iter_mut().zip(&gathered.winners) {
+            let context = table.optimizer.context(self.step, rate, batch_rows as f32);
             let frequency = &self.indexer.spaces[table.space].frequency;
             table.apply(&prepared[table.space], gradients[table.lookup], winners, &context, frequency);
         }

@@ -75,7 +75,13 @@ impl Learner {
     ///
     /// # Errors
     /// None of its own; kept for devices that fail.
-    pub fn step(&mut self, mut prepared: Prepared, factor: f64) -> Result<Tensor<1>, TrainError> {
+    pub fn step(&mut self, prepared: Prepared, factor: f64) -> Result<Tensor<1>, TrainError> {
+        // On a worker of the pool: this thread then takes its share of every parallel part, instead of sleeping
+        // while others are woken for it.
+        rayon::scope(|_| self.step_on_worker(prepared, factor))
+    }
+
+    fn step_on_worker(&mut self, mut prepared: Prepared, factor: f64) -> Result<Tensor<1>, TrainError> {
         let start = std::time::Instant::now();
         let Prepared { batch, spaces } = &mut prepared;
         self.tables.complete(batch, spaces, true);
@@ -134,7 +140,8 @@ impl Learner {
     /// Log-odds (or numbers) of a batch, without dropout and with moving statistics.
     pub fn predict(&mut self, frozen: &AnyModel, mut prepared: Prepared) -> Vec<f32> {
         self.tables.complete(&prepared.batch, &mut prepared.spaces, false);
-        forward(frozen, &self.tables, &self.slots, &self.device.clone().inner(), &prepared)
+        let device = self.device.clone().inner();
+        rayon::scope(|_| forward(frozen, &self.tables, &self.slots, &device, &prepared))
     }
 
     /// The model as it predicts: off the autodiff graph.
