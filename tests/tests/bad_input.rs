@@ -311,3 +311,57 @@ fn predict_refuses_its_input_as_output_and_unknown_formats() {
     }
     assert!(std::fs::read_to_string(folder.path().join("log.csv")).unwrap() == click_log(600, 7));
 }
+
+#[test]
+fn a_number_beyond_32_bit_floats() {
+    refused_data("log.csv", &with_line(42, "u1,i2,t1,1e300,1,9"), &["log.csv:42", "`price`", "1e300"]);
+}
+
+#[test]
+fn weights_that_are_the_label_or_all_zero() {
+    let leak =
+        "price = \"numeric\"\nleak = { kind = \"multi\", column = \"user\", weights = \"clicked\", pooling = \"sum\" }";
+    refused_config(|c| c.replace("price = \"numeric\"", leak), &["job.toml:17", "is the label"]);
+    refused_config(|c| c.replace("group = \"user\"", "weight = \"clicked\""), &["features.weight", "label"]);
+    let zero: String = click_log(300, 1)
+        .replace("time", "w")
+        .lines()
+        .map(|l| l.rsplit_once(',').unwrap().0.to_string() + ",0\n")
+        .collect();
+    let zero = zero.replacen(",0\n", ",w\n", 1);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("log.csv"), zero).unwrap();
+    let config = experiment("log.csv", "lr", TRAIN).replace("group = \"user\"", "weight = \"w\"");
+    std::fs::write(folder.path().join("job.toml"), config).unwrap();
+    refused(folder.path(), &[], &["features.weight", "all training rows weigh 0"]);
+}
+
+#[test]
+fn settings_that_contradict_each_other() {
+    refused_config(|c| c.replace("epochs = 1", "loss = \"mse\""), &["job.toml:22", "bce", "numeric = true"]);
+    let shared = "item = { column = \"item\", table = \"user\", index = \"modulo\", buckets = 7 }";
+    refused_config(|c| c.replace("item = \"categorical\"", shared), &["table `user`", "must be the same"]);
+}
+
+#[test]
+fn a_folder_of_other_things_and_data_that_changed() {
+    let folder = job(600, "lr", TRAIN);
+    std::fs::create_dir(folder.path().join("mine")).unwrap();
+    std::fs::write(folder.path().join("mine/thesis.txt"), "x").unwrap();
+    let outcome = run(folder.path(), &["train", "job.toml", "--out", "mine", "--resume"]);
+    assert_eq!(outcome.code, Some(2));
+    assert!(outcome.err.contains("thesis.txt"), "{}", outcome.err);
+    run_ok(folder.path(), &["train", "job.toml", "--out", "run"]);
+    std::fs::write(folder.path().join("log.csv"), click_log(500, 8)).unwrap();
+    let outcome = run(folder.path(), &["train", "job.toml", "--out", "run", "--resume"]);
+    assert_eq!(outcome.code, Some(2));
+    assert!(outcome.err.contains("the data changed"), "{}", outcome.err);
+}
+
+#[test]
+fn a_rate_that_diverges_ends_with_advice_and_code_1() {
+    let folder = job(600, "mlp", TRAIN);
+    let outcome = run(folder.path(), &["train", "job.toml", "--out", "out", "--set", "train.learning_rate=1e300"]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.err);
+    assert!(outcome.err.contains("learning_rate"), "{}", outcome.err);
+}

@@ -84,6 +84,17 @@ fn predict_keeps_order_and_columns_in_every_format() {
     let cells: Vec<&str> = csv.lines().nth(1).unwrap().split(',').collect();
     assert_eq!(first["user"], cells[0]);
     assert!((first["prediction"].as_f64().unwrap() - cells[4].parse::<f64>().unwrap()).abs() < 1e-6);
+    std::fs::write(
+        folder.path().join("typed.jsonl"),
+        "{\"user\":\"u1\",\"item\":\"i1\",\"tags\":\"t1\",\"price\":3,\"flag\":true}\n",
+    )
+    .unwrap();
+    run_ok(folder.path(), &["predict", "run", "--input", "typed.jsonl", "--output", "typed.out.jsonl"]);
+    let typed = std::fs::read_to_string(folder.path().join("typed.out.jsonl")).unwrap();
+    assert!(
+        typed.starts_with(r#"{"user":"u1","item":"i1","tags":"t1","price":3,"flag":true,"prediction":0."#),
+        "{typed}"
+    );
     // Scores of the Parquet file, read back, are those of the CSV.
     run_ok(
         folder.path(),
@@ -250,13 +261,16 @@ fn training_on_wgpu_reaches_the_quality_of_flex() {
 #[test]
 fn memory_does_not_grow_with_the_rows() {
     let folder = tempfile::tempdir().unwrap();
-    let config = burnrec_tests::workspace().join("configs/synthetic/lr.toml");
+    let config = std::fs::read_to_string(burnrec_tests::workspace().join("configs/synthetic/lr.toml")).unwrap();
+    let (before, after) = config.split_once("[data.synthetic]").unwrap();
+    let after = &after[after.find("[features]").unwrap()..];
+    std::fs::write(folder.path().join("job.toml"), format!("{before}{after}")).unwrap();
     let mut peaks = Vec::new();
     for rows in ["200000", "1600000"] {
         let log = format!("{rows}.parquet");
         run_ok(folder.path(), &["data", "generate", "criteo", "--rows", rows, "--out", &log]);
         let source = format!("data.source={log}");
-        let arguments = ["train", config.to_str().unwrap(), "--out", rows, "--device", "flex", "--set", &source];
+        let arguments = ["train", "job.toml", "--out", rows, "--device", "flex", "--set", &source];
         let flat = ["--set", "train.shuffle_rows=20000", "--set", "data.split={kind='random',valid=0.01,test=0.01}"];
         run_ok(folder.path(), &[&arguments[..], &flat].concat());
         peaks.push(json(&folder.path().join(rows).join("summary.json"))["peak_memory_bytes"].as_u64().unwrap() >> 20);

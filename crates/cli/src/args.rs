@@ -231,10 +231,10 @@ pub struct BenchArgs {
     #[arg(long, default_value = "1e6", value_delimiter = ',')]
     pub rows: Vec<f64>,
     /// Rows of a batch.
-    #[arg(long, default_value_t = 4096)]
+    #[arg(long, default_value_t = 4096, value_parser = at_least_one)]
     pub batch: usize,
     /// Steps to time, after 5 that warm up.
-    #[arg(long, default_value_t = 40)]
+    #[arg(long, default_value_t = 40, value_parser = at_least_one)]
     pub steps: usize,
     /// The device.
     #[arg(long, value_name = "NAME", default_value = "flex")]
@@ -248,6 +248,10 @@ pub struct BenchArgs {
     /// Write the figures as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "must be a whole number of at least 1".into())
 }
 
 fn parse_format(name: &str) -> Result<FormatKind, String> {

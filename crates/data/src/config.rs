@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::error::DataError;
 use crate::synthetic::SyntheticConfig;
 
 /// Where the rows come from and how they are split.
@@ -161,6 +162,48 @@ pub enum SplitConfig {
         /// Path of the test rows.
         test: String,
     },
+}
+
+impl SplitConfig {
+    /// Refuses shares that leave nothing to train on.
+    ///
+    /// # Errors
+    /// [`DataError::Setting`] naming the key.
+    pub fn check(&self) -> Result<(), DataError> {
+        let (Self::Random { valid, test, .. } | Self::Time { valid, test, .. } | Self::UserLast { valid, test, .. }) =
+            self
+        else {
+            return Ok(());
+        };
+        match *valid >= 0.0 && *test >= 0.0 && valid + test < 1.0 {
+            true => Ok(()),
+            false => Err(DataError::Setting {
+                key: "split".into(),
+                problem: format!(
+                    "valid = {valid} and test = {test} must be at least 0 and leave rows to train on (their sum below 1)"
+                ),
+            }),
+        }
+    }
+}
+
+impl DataConfig {
+    /// Every check that needs no data.
+    ///
+    /// # Errors
+    /// [`DataError::Setting`] naming the key.
+    pub fn check(&self) -> Result<(), DataError> {
+        self.split.check()?;
+        let bad = |key: &str, problem: &str| Err(DataError::Setting { key: key.into(), problem: problem.into() });
+        match (&self.synthetic, self.text.quote.as_deref()) {
+            (Some(_), _) if self.source != "synthetic" => bad("synthetic", "goes with source = \"synthetic\" only"),
+            (_, Some(q)) if q != "none" && q.chars().count() > 1 => {
+                bad("text.quote", "must be one character, or \"none\"")
+            }
+            (Some(synthetic), _) => synthetic.check(),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Default for SplitConfig {

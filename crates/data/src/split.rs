@@ -120,20 +120,14 @@ impl Dataset {
 
 impl Plan {
     fn fit(source: &dyn Source, config: &SplitConfig) -> Result<Self, DataError> {
+        config.check()?;
         match config {
-            SplitConfig::Random { valid, test, seed } => {
-                check_shares(*valid, *test)?;
-                Ok(Self::Random { seed: *seed, valid: *valid, test: *test })
-            }
-            SplitConfig::Time { column, valid, test } => {
-                check_shares(*valid, *test)?;
-                Self::last_share(source, column, *valid, *test)
-            }
+            SplitConfig::Random { valid, test, seed } => Ok(Self::Random { seed: *seed, valid: *valid, test: *test }),
+            SplitConfig::Time { column, valid, test } => Self::last_share(source, column, *valid, *test),
             SplitConfig::Day { column, valid_days, test_days } => {
                 Self::last_days(source, column, *valid_days, *test_days)
             }
             SplitConfig::UserLast { user, time, valid, test } => {
-                check_shares(*valid, *test)?;
                 let share = |rows: usize, part: f64| (rows as f64 * part).round() as usize;
                 Self::last_of_user(source, user, time, |rows| (share(rows, *valid), share(rows, *test)))
             }
@@ -262,18 +256,6 @@ fn random_side(place: u64, seed: u64, valid: f64, test: f64) -> Side {
     }
 }
 
-fn check_shares(valid: f64, test: f64) -> Result<(), DataError> {
-    match valid >= 0.0 && test >= 0.0 && valid + test < 1.0 {
-        true => Ok(()),
-        false => Err(DataError::Setting {
-            key: "split".into(),
-            problem: format!(
-                "valid = {valid} and test = {test} must be at least 0 and leave rows to train on (their sum below 1)"
-            ),
-        }),
-    }
-}
-
 /// A time column as seconds (or whatever unit plain numbers have).
 ///
 /// # Errors
@@ -284,7 +266,9 @@ pub fn time_values(batch: &RecordBatch, column: &str, source: &dyn Source) -> Re
         DataType::Timestamp(..) => {
             cast(&cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?, &DataType::Int64)?
         }
-        DataType::Date32 => cast(&cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?, &DataType::Int64)?,
+        DataType::Date32 | DataType::Date64 => {
+            cast(&cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?, &DataType::Int64)?
+        }
         _ => array.clone(),
     };
     let is_date = array.data_type() != batch.column(batch.schema().index_of(column)?).data_type();

@@ -60,7 +60,8 @@ impl Lines {
             }
         }
         let line = self.number;
-        Some(std::str::from_utf8(&self.buffer).map(|text| (line, text.trim_end())).map_err(|_| DataError::Utf8 {
+        let bytes = self.buffer.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&self.buffer);
+        Some(std::str::from_utf8(bytes).map(|text| (line, text.trim_end())).map_err(|_| DataError::Utf8 {
             path: self.path.clone(),
             line,
             column: "the whole line".into(),

@@ -178,7 +178,9 @@ impl Indexer {
                 continue;
             }
             let field = &schema.categorical[place];
-            let signature = (users, field.pooling.is_some(), field.index == IndexPolicy::Growing);
+            // Fields of one table share its rows, so they are pooled or not together; one id pools to itself.
+            let pooled = schema.categorical.iter().any(|c| c.table == field.table && c.pooling.is_some());
+            let signature = (users, pooled, field.index == IndexPolicy::Growing);
             match groups.iter_mut().find(|(s, _)| *s == signature) {
                 Some((_, features)) => features.push(place),
                 None => groups.push((signature, vec![place])),

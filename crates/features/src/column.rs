@@ -102,11 +102,11 @@ impl Reader<'_> {
 
     /// The column as numbers; missing values are `None`, everything else must be finite.
     pub(crate) fn numbers(&self) -> Result<Vec<Option<f64>>, FeatureError> {
-        let finite = |row: usize, x: f64, shown: &dyn Fn() -> String| match x.is_finite() {
+        // Inputs are 32-bit floats: what does not fit is as bad as infinity.
+        let finite = |row: usize, x: f64, shown: &dyn Fn() -> String| match (x as f32).is_finite() {
             true => Ok(Some(x)),
-            false => {
-                Err(self.error(row, format!("`{}` is not a finite number; mend the value or leave it empty", shown())))
-            }
+            false => Err(self
+                .error(row, format!("`{}` is not a finite 32-bit number; mend the value or leave it empty", shown()))),
         };
         match self.values()? {
             Values::Int(a) => Ok(a.iter().map(|x| x.map(|x| x as f64)).collect()),

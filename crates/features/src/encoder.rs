@@ -126,6 +126,12 @@ impl Encoder {
         if fitting.rows == 0 {
             return Err(FeatureError::NoRows { side: "train" });
         }
+        if fitting.weights == 0.0 {
+            return Err(FeatureError::Setting {
+                key: "features.weight".into(),
+                problem: "all training rows weigh 0; nothing can be learned".into(),
+            });
+        }
         if schema.label.is_binary() && fitting.classes != [true; 2] {
             let class = u8::from(fitting.classes[1]);
             return Err(FeatureError::OneClass { column: schema.label.column.clone(), rows: fitting.rows, class });
@@ -157,7 +163,9 @@ impl Encoder {
             let w = weight.get(at).map_or(1.0, |w| f64::from(*w));
             fitting.labels += w * f64::from(*y);
             fitting.weights += w;
-            fitting.classes[usize::from(*y > 0.5)] = true;
+            if w > 0.0 {
+                fitting.classes[usize::from(*y > 0.5)] = true;
+            }
         }
         fitting.rows += batch.num_rows() as u64;
         fitting.numbers.par_iter_mut().zip(&schema.numeric).try_for_each(|(facts, numeric)| {

@@ -115,7 +115,8 @@ impl Schema {
         for (name, field) in &config.fields {
             refuse_strays(name, field)?;
             let column = field.column.clone().unwrap_or_else(|| name.clone());
-            if column == config.label.column && field.kind != FieldKind::Cross {
+            let reads = field.weights.iter().chain([&column]).find(|c| **c == config.label.column);
+            if let Some(column) = reads.filter(|_| field.kind != FieldKind::Cross) {
                 return Err(bad(
                     format!("features.fields.{name}"),
                     format!(
@@ -139,13 +140,12 @@ impl Schema {
             let cross = cross(config, name, field, &categorical[..columns])?;
             categorical.push(cross);
         }
-        Ok(Self {
-            categorical,
-            numeric,
-            label: label::Label::new(&config.label)?,
-            weight: config.weight.clone(),
-            group: config.group.clone(),
-        })
+        check_tables(&categorical)?;
+        let label = label::Label::new(&config.label)?;
+        if config.weight.as_ref() == Some(&config.label.column) {
+            return Err(bad("features.weight", "is the label's column; rows would weigh by their answer"));
+        }
+        Ok(Self { categorical, numeric, label, weight: config.weight.clone(), group: config.group.clone() })
     }
 
     /// Checks that a source has the columns, and with the right types.
@@ -195,6 +195,24 @@ impl Schema {
     pub fn is_cross(&self, place: usize) -> bool {
         matches!(self.categorical[place].source, CategoricalSource::Cross { .. })
     }
+}
+
+/// Fields of one table must agree on how its keys get rows.
+fn check_tables(fields: &[Categorical]) -> Result<(), FeatureError> {
+    for (place, field) in fields.iter().enumerate() {
+        let settings = |c: &Categorical| (c.index, c.buckets, c.min_count);
+        let other = fields[..place].iter().find(|c| c.table == field.table && settings(c) != settings(field));
+        if let Some(other) = other {
+            return Err(bad(
+                format!("features.fields.{}.table", field.name),
+                format!(
+                    "table `{}` is shared with field `{}`, so index, buckets and min_count must be the same for both",
+                    field.table, other.name
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Settings that the field's kind does not use are refused: they would be silently ignored.

@@ -1,7 +1,7 @@
 //! Checkpoints: whole or not there, checked when read.
 //!
 //! ```text
-//! checkpoints/step-000000012345/   dense.safetensors  optimizer.bpk  state.json  encoder.json  tables/*.arrow
+//! checkpoints/step-000000012345-epoch-2/   dense.safetensors  optimizer.bpk  state.toml  encoder.toml  tables/*.arrow
 //! checkpoints/manifest.json        written last: the latest and the best step, size and sha256 of every file
 //! ```
 
@@ -24,8 +24,8 @@ use crate::learner::Learner;
 const MANIFEST: &str = "manifest.json";
 const DENSE: &str = "dense.safetensors";
 const OPTIMIZER: &str = "optimizer.bpk";
-const STATE: &str = "state.json";
-const ENCODER: &str = "encoder.json";
+const STATE: &str = "state.toml";
+const ENCODER: &str = "encoder.toml";
 const TABLES: &str = "tables";
 
 /// Where training stands.
@@ -51,8 +51,10 @@ pub(crate) struct Progress {
     pub stopped_early: bool,
     /// Losses since the last one that was logged, and their number.
     pub loss: (f64, u64),
-    /// Seconds of training before this checkpoint.
+    /// Seconds of training steps so far.
     pub seconds: f64,
+    /// Rows trained on so far, each as often as it was.
+    pub rows: u64,
 }
 
 /// What a run has on disk.
@@ -77,8 +79,10 @@ pub(crate) struct Loaded {
     pub folder: PathBuf,
 }
 
-fn step_name(step: u64) -> String {
-    format!("step-{step:012}")
+/// A checkpoint's folder. The last step of an epoch may be saved twice, before and after its evaluation; a
+/// folder that the manifest names is never written again.
+fn name_of(progress: &Progress) -> String {
+    format!("step-{:012}-epoch-{}", progress.step, progress.epoch)
 }
 
 fn broken(path: &Path, problem: impl Into<String>) -> TrainError {
@@ -123,8 +127,8 @@ impl Manifest {
             }
         }
         let text = |file: &str| fs::read_to_string(folder.join(file)).map_err(TrainError::io(&folder.join(file)));
-        let progress = serde_json::from_str(&text(STATE)?).map_err(|e| broken(&folder.join(STATE), e.to_string()))?;
-        let fitted = serde_json::from_str(&text(ENCODER)?).map_err(|e| broken(&folder.join(ENCODER), e.to_string()))?;
+        let progress = toml::from_str(&text(STATE)?).map_err(|e| broken(&folder.join(STATE), e.to_string()))?;
+        let fitted = toml::from_str(&text(ENCODER)?).map_err(|e| broken(&folder.join(ENCODER), e.to_string()))?;
         Ok(Loaded { progress, fitted, folder })
     }
 }
@@ -142,7 +146,7 @@ pub(crate) fn save(
     progress: &Progress,
     is_best: bool,
 ) -> Result<(), TrainError> {
-    let name = step_name(progress.step);
+    let name = name_of(progress);
     let folder = checkpoints.join(&name);
     let mut manifest = Manifest::read(checkpoints)?.unwrap_or_default();
     if !manifest.files.contains_key(&name) {
@@ -153,10 +157,8 @@ pub(crate) fn save(
         }
         fs::rename(&temporary, &folder).map_err(TrainError::io(&folder))?;
         sync_folder(checkpoints)?;
-    } else {
-        write_whole(&folder.join(STATE), to_json(progress).as_bytes())?;
+        manifest.files.insert(name.clone(), fingerprints(&folder)?);
     }
-    manifest.files.insert(name.clone(), fingerprints(&folder)?);
     manifest.format = FORMAT;
     manifest.version = env!("CARGO_PKG_VERSION").to_string();
     manifest.latest = name.clone();
@@ -179,6 +181,11 @@ fn to_json<T: Serialize>(value: &T) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
 }
 
+/// TOML, whose numbers come back to the bit; serde_json's may be off by the last one.
+fn to_toml<T: Serialize>(value: &T) -> Result<String, TrainError> {
+    toml::to_string(value).map_err(|e| TrainError::Setting { key: "checkpoint".into(), problem: e.to_string() })
+}
+
 fn write_files(folder: &Path, learner: &Learner, encoder: &Encoder, progress: &Progress) -> Result<(), TrainError> {
     if folder.exists() {
         discard(folder);
@@ -193,8 +200,8 @@ fn write_files(folder: &Path, learner: &Learner, encoder: &Encoder, progress: &P
     let path = folder.join(OPTIMIZER);
     let bytes = learner.optimizer.into_bytes().map_err(|e| broken(&path, e.to_string()))?;
     write_durable(&path, &bytes)?;
-    write_durable(&folder.join(STATE), to_json(progress).as_bytes())?;
-    write_durable(&folder.join(ENCODER), to_json(encoder.fitted()).as_bytes())?;
+    write_durable(&folder.join(STATE), to_toml(progress)?.as_bytes())?;
+    write_durable(&folder.join(ENCODER), to_toml(encoder.fitted())?.as_bytes())?;
     learner.tables.save(&tables, &learner.slots)?;
     sync_folder(&tables)?;
     sync_folder(folder)

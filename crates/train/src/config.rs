@@ -164,6 +164,10 @@ impl TrainConfig {
                 bad("shuffle_rows", "must be at least 1; set shuffle = false to keep the order")?
             }
             _ if self.prefetch == 0 => bad("prefetch", "must be at least 1")?,
+            _ if self.loss == Some(LossKind::Mse) && binary => bad(
+                "loss",
+                "mse learns numbers; for classes use bce, or set features.label.numeric = true to learn 0 and 1 as numbers",
+            )?,
             _ if self.loss == Some(LossKind::Bce) && !binary => {
                 bad("loss", "bce needs labels of 0 and 1, but features.label.numeric is set")?
             }

@@ -37,6 +37,28 @@ pub enum TrainError {
         /// The folder.
         path: PathBuf,
     },
+    /// The folder holds something else.
+    #[error("{path}: this folder is not empty (it holds `{holds}`) and is no run; give another --out", path = path.display())]
+    FolderNotEmpty {
+        /// The folder.
+        path: PathBuf,
+        /// Something in it.
+        holds: String,
+    },
+    /// Another process works on the run.
+    #[error("{path}: another burnrec is training in this folder; wait for it, or stop it", path = path.display())]
+    FolderInUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A resumed run would go on with other data.
+    #[error("{path}: the data changed since the run was started ({difference}); restore it, or start a new run", path = path.display())]
+    OtherData {
+        /// The run folder.
+        path: PathBuf,
+        /// What differs.
+        difference: String,
+    },
     /// A folder that is no run.
     #[error("{path}: is not a run folder: {problem}", path = path.display())]
     NotARun {

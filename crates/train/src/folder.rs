@@ -14,6 +14,7 @@ use crate::metrics::Metrics;
 /// The format of run folders; a folder of another format is refused.
 pub(crate) const FORMAT: u32 = 1;
 const CONFIG: &str = "config.toml";
+const LOCK: &str = ".lock";
 /// Name of the file with an event a line.
 pub const EVENTS: &str = "metrics.jsonl";
 /// Name of the file with the outcome.
@@ -33,16 +34,8 @@ impl RunFolder {
     /// # Errors
     /// [`TrainError::FolderExists`], and folders that cannot be written.
     pub fn create(path: &Path, experiment: &Experiment) -> Result<Self, TrainError> {
-        let is_free = match fs::read_dir(path) {
-            Ok(entries) => entries.flatten().all(|e| e.file_name().to_string_lossy().starts_with(TEMPORARY)),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => true,
-            Err(e) => return Err(TrainError::io(path)(e)),
-        };
-        if !is_free {
-            return Err(TrainError::FolderExists { path: path.to_path_buf() });
-        }
+        Self::check_free(path)?;
         fs::create_dir_all(path).map_err(TrainError::io(path))?;
-        fs::create_dir_all(path.join("checkpoints")).map_err(TrainError::io(path))?;
         write_whole(&path.join(CONFIG), config_text(experiment)?.as_bytes())?;
         Self::with_events(path)
     }
@@ -65,11 +58,48 @@ impl RunFolder {
         let text = fs::read_to_string(&events).unwrap_or_default();
         let keep = |line: &&str| {
             let at = serde_json::from_str::<Value>(line).ok().and_then(|e| e.get("step")?.as_u64());
-            at.is_some_and(|s| s <= step)
+            // The test is made anew at the end.
+            at.is_some_and(|s| s <= step) && !line.contains("\"phase\":\"test\"")
         };
         let kept: String = text.lines().filter(keep).map(|l| format!("{l}\n")).collect();
         write_whole(&events, kept.as_bytes())?;
         Self::with_events(path)
+    }
+
+    /// Refuses a folder that holds a run, or anything else.
+    ///
+    /// # Errors
+    /// [`TrainError::FolderExists`], and [`TrainError::FolderNotEmpty`] for a folder of other things.
+    pub fn check_free(path: &Path) -> Result<(), TrainError> {
+        if Self::is_started(path) {
+            return Err(TrainError::FolderExists { path: path.to_path_buf() });
+        }
+        let is_rest = |name: &str| name.starts_with(TEMPORARY) || name == LOCK;
+        match fs::read_dir(path) {
+            Ok(entries) => match entries.flatten().find(|e| !is_rest(&e.file_name().to_string_lossy())) {
+                Some(entry) => Err(TrainError::FolderNotEmpty {
+                    path: path.to_path_buf(),
+                    holds: entry.file_name().to_string_lossy().into_owned(),
+                }),
+                None => Ok(()),
+            },
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(e) => Err(TrainError::io(path)(e)),
+        }
+    }
+
+    /// Holds a run folder for this process; the system lets go of it however the process ends.
+    ///
+    /// # Errors
+    /// [`TrainError::FolderInUse`] where another process holds it.
+    pub(crate) fn lock(path: &Path) -> Result<File, TrainError> {
+        let file = path.join(LOCK);
+        let lock = OpenOptions::new().create(true).append(true).open(&file).map_err(TrainError::io(&file))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(lock),
+            Err(fs::TryLockError::WouldBlock) => Err(TrainError::FolderInUse { path: path.to_path_buf() }),
+            Err(fs::TryLockError::Error(e)) => Err(TrainError::io(&file)(e)),
+        }
     }
 
     /// Whether a run was started here.

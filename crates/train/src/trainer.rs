@@ -63,7 +63,7 @@ struct Run<'a> {
     rows: SideRows,
     seconds: BTreeMap<&'static str, f64>,
     step_times: Vec<f32>,
-    trained_rows: u64,
+    _lock: Option<std::fs::File>,
     valid: Option<Metrics>,
     pending: Option<burn::tensor::Tensor<1>>,
 }
@@ -105,25 +105,29 @@ impl<'a> Run<'a> {
         job.experiment.model.check(&schema)?;
         let (names, monitor) =
             (job.experiment.train.metric_names(binary, grouped)?, job.experiment.train.monitor_name(binary)?);
-        if !job.resume && RunFolder::is_started(&job.out) {
-            return Err(TrainError::FolderExists { path: job.out.clone() });
+        let started = RunFolder::is_started(&job.out);
+        if !(job.resume && started) {
+            RunFolder::check_free(&job.out)?;
         }
+        let mut lock = if started { Some(RunFolder::lock(&job.out)?) } else { None };
         observer.event(&Event::Phase("fitting the encoder"));
         let (encoder, vocabularies, rows) = fit(&job, schema)?;
-        let resumed = if job.resume && RunFolder::is_started(&job.out) { Self::reopen(&job)? } else { None };
+        let resumed = if started { Self::reopen(&job, &encoder)? } else { None };
         let encoder = Arc::new(encoder);
         let (folder, learner, progress) = match resumed {
             Some((learner, progress)) => {
                 observer.event(&Event::Note(&format!("resuming after step {}", progress.step)));
                 (RunFolder::resume(&job.out, &job.experiment, progress.step)?, learner, progress)
             }
-            None if RunFolder::is_started(&job.out) => {
+            None if started => {
                 let learner = fresh(&job, &encoder, &vocabularies)?;
                 (RunFolder::resume(&job.out, &job.experiment, 0)?, learner, Progress::default())
             }
             None => {
                 let learner = fresh(&job, &encoder, &vocabularies)?;
-                (RunFolder::create(&job.out, &job.experiment)?, learner, Progress::default())
+                let folder = RunFolder::create(&job.out, &job.experiment)?;
+                lock = Some(RunFolder::lock(&job.out)?);
+                (folder, learner, Progress::default())
             }
         };
         std::fs::create_dir_all(folder.checkpoints()).map_err(TrainError::io(&folder.checkpoints()))?;
@@ -140,20 +144,28 @@ impl<'a> Run<'a> {
             rows,
             seconds,
             step_times: Vec::new(),
-            trained_rows: 0,
+            _lock: lock,
             valid: None,
             pending: None,
         })
     }
 
     /// The learner and the place of the latest checkpoint, if there is one.
-    fn reopen(job: &Job) -> Result<Option<(Learner, Progress)>, TrainError> {
+    fn reopen(job: &Job, encoder: &Encoder) -> Result<Option<(Learner, Progress)>, TrainError> {
         let checkpoints = job.out.join("checkpoints");
         RunFolder::config(&job.out)?;
         sweep(&checkpoints);
         let Some(manifest) = Manifest::read(&checkpoints)? else { return Ok(None) };
         let latest = manifest.latest.clone();
         let loaded = manifest.open(&checkpoints, &latest)?;
+        if loaded.fitted != *encoder.fitted() {
+            let (was, is) = (&loaded.fitted, encoder.fitted());
+            let difference = match was.rows == is.rows {
+                true => "its columns have other values".to_string(),
+                false => format!("{} training rows then, {} now", was.rows, is.rows),
+            };
+            return Err(TrainError::OtherData { path: job.out.clone(), difference });
+        }
         let saved =
             SavedModel::open_checkpoint(&manifest, &checkpoints, &latest, job.experiment.clone(), &job.opened.device)?;
         let mut learner = saved.learner;
@@ -247,7 +259,7 @@ impl<'a> Run<'a> {
         let seconds = last.elapsed().as_secs_f64();
         *last = Instant::now();
         self.progress.seconds += seconds;
-        self.trained_rows += rows as u64;
+        self.progress.rows += rows as u64;
         if self.step_times.len() == STEP_TIMES {
             self.step_times.remove(0);
         }
@@ -344,7 +356,14 @@ impl<'a> Run<'a> {
         let source = self.job.dataset.source(side).clone();
         // An epoch's evaluation is finished even when a stop is asked for: the checkpoint after it needs it.
         let scored = evaluate(&mut self.learner, rows, &source, &self.encoder, true, &Stop::default())?;
-        Ok(compute(&self.names, &scored))
+        match scored.scores.iter().find(|s| !s.is_finite()) {
+            Some(score) => Err(TrainError::Diverged {
+                step: self.progress.step,
+                loss: f64::from(*score),
+                learning_rate: self.job.experiment.train.learning_rate,
+            }),
+            None => Ok(compute(&self.names, &scored)),
+        }
     }
 
     /// Metrics of the best epoch's weights on the test side.
@@ -387,7 +406,7 @@ impl<'a> Run<'a> {
         let facts = self.learner.tables.facts();
         let mut times = std::mem::take(&mut self.step_times);
         times.sort_by(f32::total_cmp);
-        let training: f64 = self.seconds.get("train").copied().unwrap_or(0.0);
+        let progress = &self.progress;
         let sides = [("valid", self.valid.take()), ("test", test)];
         let sides: Vec<_> = sides.into_iter().filter_map(|(name, m)| Some((name, m?))).collect();
         let undefined = |m: &Metrics| serde_json::Value::Object(m.undefined());
@@ -406,7 +425,7 @@ impl<'a> Run<'a> {
                 .collect(),
             metrics: sides.iter().map(|(n, m)| (*n, m.values())).collect(),
             throughput: Throughput {
-                rows_per_second: if training > 0.0 { self.trained_rows as f64 / training } else { 0.0 },
+                rows_per_second: if progress.seconds > 0.0 { progress.rows as f64 / progress.seconds } else { 0.0 },
                 median_step_ms: times.get(times.len() / 2).map_or(0.0, |s| f64::from(*s) * 1e3),
             },
             seconds: self.seconds.clone(),

@@ -60,6 +60,12 @@ pub fn generate(args: &GenerateArgs) -> Result<(), CliError> {
     config.rows = args.rows.unwrap_or(config.rows);
     config.seed = args.seed.unwrap_or(config.seed);
     config.check()?;
+    if args.out.extension().is_none_or(|e| e != "parquet") {
+        return Err(CliError::Usage(format!(
+            "--out {}: the log is Parquet; give a name that ends in .parquet",
+            args.out.display()
+        )));
+    }
     let parent = args.out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     crate::setup::probe_folder(parent, "--out")?;
     let truth = write_log(&config, &args.out)?;

@@ -21,9 +21,14 @@ pub fn open(run: &Path, place: &Place) -> Result<SavedModel, CliError> {
 }
 
 /// Other rows read as the run's own were: the same side tables, unless their columns are there already.
-pub fn other_rows(input: &Path, experiment: &Experiment, data_dir: &Path) -> Result<Dataset, CliError> {
+///
+/// Returns the rows and the names of the input's own columns. Of the run's data only side tables are read.
+pub fn other_rows(input: &Path, experiment: &Experiment, data_dir: &Path) -> Result<(Dataset, Vec<String>), CliError> {
     let announce = |line: &str| tracing::info!("{line}");
-    let (_, own) = catalog::resolve(data_dir, &experiment.data, &announce)?;
+    let own = match catalog::find(data_dir, &experiment.data.source)? {
+        Some(manifest) if !manifest.join.is_empty() => catalog::resolve(data_dir, &experiment.data, &announce)?.1,
+        _ => experiment.data.clone(),
+    };
     let kind = burnrec_data::FormatKind::of_path(input);
     let same = own.format.is_some() && kind.is_none();
     let plain = DataConfig {
@@ -40,13 +45,17 @@ pub fn other_rows(input: &Path, experiment: &Experiment, data_dir: &Path) -> Res
         synthetic: None,
     };
     let bare = burnrec_data::open(input, &plain)?;
-    let has = |name: &String| bare.columns().iter().any(|c| c.name == *name);
-    let needed = |join: &burnrec_data::JoinConfig| -> bool {
-        let side = burnrec_data::open_path(Path::new(&join.source), join.format, &join.text);
-        side.is_ok_and(|s| s.columns().iter().filter(|c| c.name != join.on).all(|c| !has(&c.name)))
-    };
-    let join = own.join.into_iter().filter(needed).collect();
-    Ok(Dataset::whole(burnrec_data::open(input, &DataConfig { join, ..plain })?))
+    let names: Vec<String> = bare.columns().iter().map(|c| c.name.clone()).collect();
+    let mut join = Vec::new();
+    for table in own.join {
+        let side = burnrec_data::open_path(Path::new(&table.source), table.format, &table.text)?;
+        // A table whose columns the input has already is not joined again.
+        if side.columns().iter().filter(|c| c.name != table.on).all(|c| !names.contains(&c.name)) {
+            join.push(table);
+        }
+    }
+    let rows = burnrec_data::open(input, &DataConfig { join, ..plain })?;
+    Ok((Dataset::whole(rows), names))
 }
 
 /// Evaluates.
@@ -58,7 +67,7 @@ pub fn run(args: &EvaluateArgs) -> Result<(), CliError> {
         _ => Side::Test,
     };
     let (dataset, side) = match &args.input {
-        Some(input) => (other_rows(input, &saved.experiment, &args.place.data_dir)?, Side::Train),
+        Some(input) => (other_rows(input, &saved.experiment, &args.place.data_dir)?.0, Side::Train),
         None => {
             let (path, data) =
                 catalog::resolve(&args.place.data_dir, &saved.experiment.data, &|line| tracing::info!("{line}"))?;

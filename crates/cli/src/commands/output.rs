@@ -20,7 +20,8 @@ const PREDICTION: &str = "prediction";
 
 /// The format that an output path's extension names.
 pub fn kind(path: &Path) -> Result<FormatKind, CliError> {
-    match FormatKind::of_path(path) {
+    let packed = path.extension().is_some_and(|e| e == "gz" || e == "zst");
+    match FormatKind::of_path(path).filter(|_| !packed) {
         Some(kind @ (FormatKind::Csv | FormatKind::Tsv | FormatKind::Jsonl | FormatKind::Parquet)) => Ok(kind),
         _ => Err(CliError::Usage(format!(
             "--output {}: give a name that ends in .csv, .tsv, .jsonl or .parquet",
@@ -59,7 +60,19 @@ impl Writer {
             .map_err(failed)?;
         let file = BufWriter::new(temporary.as_file().try_clone().map_err(failed)?);
         let delimited = |file, delimiter| {
-            Format::Delimited(Box::new(csv::WriterBuilder::new().delimiter(delimiter).from_writer(file)), false)
+            Format::Delimited(
+                Box::new(
+                    csv::WriterBuilder::new()
+                        .quote_style(if delimiter == b'\t' {
+                            csv::QuoteStyle::Never
+                        } else {
+                            csv::QuoteStyle::Necessary
+                        })
+                        .delimiter(delimiter)
+                        .from_writer(file),
+                ),
+                false,
+            )
         };
         let format = match kind {
             FormatKind::Csv => delimited(file, b','),
@@ -77,6 +90,15 @@ impl Writer {
     /// Adds rows; the last column of the batch, their place, is left out.
     pub fn write(&mut self, batch: &RecordBatch, scores: &[f32]) -> Result<(), CliError> {
         let columns = batch.num_columns() - 1;
+        let schema = batch.schema();
+        let names: Vec<&str> =
+            schema.fields()[..columns].iter().map(|f| f.name().as_str()).chain([PREDICTION]).collect();
+        if let Some(twice) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
+            return Err(CliError::Usage(format!(
+                "column `{}` would stand twice in the output; choose columns with --columns",
+                names[twice]
+            )));
+        }
         let mut fields: Vec<Field> = (0..columns).map(|c| batch.schema().field(c).clone()).collect();
         fields.push(Field::new(PREDICTION, DataType::Float32, false));
         let mut arrays: Vec<ArrayRef> = (0..columns).map(|c| batch.column(c).clone()).collect();
@@ -121,6 +143,42 @@ impl Writer {
             }),
         }
     }
+}
+
+/// Copies the objects of a JSON-lines file with their scores, keys and types as they are.
+pub fn add_to_json_lines(
+    input: &Path,
+    keep: &[String],
+    scores: &[f32],
+    folder: &Path,
+    output: &Path,
+) -> Result<(), CliError> {
+    let failed = |reason: String| CliError::Output { path: output.display().to_string(), reason, option: "--output" };
+    if keep.iter().any(|k| k == PREDICTION) {
+        return Err(CliError::Usage(format!(
+            "column `{PREDICTION}` would stand twice in the output; choose columns with --columns"
+        )));
+    }
+    let builder =
+        || tempfile::Builder::new().prefix(".tmp-predict-").permissions(burnrec_data::readable()).tempfile_in(folder);
+    let temporary = builder().map_err(|e| failed(e.to_string()))?;
+    let mut writer = BufWriter::new(temporary.as_file().try_clone().map_err(|e| failed(e.to_string()))?);
+    let reader = std::io::BufReader::new(File::open(input).map_err(|e| burnrec_data::DataError::io(input, e))?);
+    let mut scores = scores.iter();
+    for line in std::io::BufRead::lines(reader) {
+        let line = line.map_err(|e| failed(e.to_string()))?;
+        let line = line.trim_start_matches('\u{feff}');
+        if line.trim().is_empty() {
+            continue;
+        }
+        let mut object: Map<String, Value> = serde_json::from_str(line).map_err(|e| failed(e.to_string()))?;
+        object.retain(|key, _| keep.contains(key));
+        let score = scores.next().ok_or_else(|| failed("the input changed while it was scored".into()))?;
+        object.insert(PREDICTION.to_string(), Value::from(*score));
+        writeln!(writer, "{}", Value::Object(object)).map_err(|e| failed(e.to_string()))?;
+    }
+    writer.flush().and_then(|()| temporary.as_file().sync_all()).map_err(|e| failed(e.to_string()))?;
+    temporary.persist(output).map(drop).map_err(|e| failed(e.error.to_string()))
 }
 
 /// A column as text; lists are joined by a space.

@@ -31,7 +31,7 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
     }
     setup::probe_folder(folder, "--output")?;
     let mut saved = open(&args.run, &args.place)?;
-    let dataset = other_rows(&args.input, &saved.experiment, &args.place.data_dir)?;
+    let (dataset, own) = other_rows(&args.input, &saved.experiment, &args.place.data_dir)?;
     let source = dataset.source(Side::Train).clone();
     let encoder = saved.encoder.clone();
     let mut columns = encoder.schema().columns(false);
@@ -40,13 +40,16 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
     for column in &columns {
         source.column(column)?;
     }
+    let keep = args.columns.clone().unwrap_or(own);
+    for column in &keep {
+        source.column(column)?;
+    }
     let scores = score(&mut saved, source.stream(&columns)?, &source)?;
-    let own = burnrec_data::open_path(&args.input, None, &Default::default());
-    let names = || own.map(|s| s.columns().iter().map(|c| c.name.clone()).collect::<Vec<_>>());
-    let keep = match &args.columns {
-        Some(columns) => columns.clone(),
-        None => names().unwrap_or_else(|_| source.columns().iter().map(|c| c.name.clone()).collect()),
-    };
+    let lines = |path: &std::path::Path| path.extension().is_some_and(|e| e == "jsonl" || e == "ndjson");
+    if lines(&args.input) && lines(&args.output) {
+        // Objects pass through as they stand: numbers stay numbers.
+        return super::output::add_to_json_lines(&args.input, &keep, &scores, folder, &args.output);
+    }
     let mut writer = Writer::new(kind, folder, &args.output)?;
     let mut at = 0;
     for batch in source.stream(&keep)? {

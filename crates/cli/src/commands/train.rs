@@ -35,10 +35,7 @@ pub fn check(experiment: &Experiment) -> Result<(), CliError> {
         optimizer.check(&key).map_err(burnrec_train::TrainError::from)?;
     }
     experiment.train.check(binary, schema.group.is_some())?;
-    if let Some(synthetic) = &experiment.data.synthetic {
-        synthetic.check()?;
-    }
-    Ok(())
+    Ok(experiment.data.check()?)
 }
 
 /// Trains.

@@ -187,6 +187,14 @@ impl MetricName {
     }
 
     fn compute(self, p: &Predictions) -> Result<f64, String> {
+        let value = self.value(p)?;
+        match value.is_finite() {
+            true => Ok(value),
+            false => Err("the predictions are not finite numbers".into()),
+        }
+    }
+
+    fn value(self, p: &Predictions) -> Result<f64, String> {
         match self {
             Self::Auc => auc(p),
             Self::Gauc => gauc(p),
