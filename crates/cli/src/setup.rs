@@ -11,17 +11,26 @@ use tracing_subscriber::EnvFilter;
 use crate::args::LogFormat;
 use crate::error::CliError;
 
-/// Lets the allocator keep what was freed: a step frees and takes the same large buffers again, and giving
-/// them back to the system in between costs a page fault for each. The allocator reads this once, when the
-/// process starts, so the process starts over with it; where that fails, it is only slower.
-pub fn keep_freed_memory() {
+/// Starts the process over with the two settings that libraries read when a process starts; where that fails,
+/// it is only slower and noisier.
+///
+/// The allocator keeps what was freed: a step frees and takes the same large buffers again, and giving them back to
+/// the system in between costs a page fault for each. And where there is no session folder, as on most servers,
+/// graphics drivers would print an error of their own for every adapter that is looked for.
+pub fn environment() {
     use std::os::unix::process::CommandExt;
-    const SETTING: &str = "MIMALLOC_PURGE_DELAY";
-    if std::env::var_os(SETTING).is_none()
-        && let Ok(program) = std::env::current_exe()
-    {
-        let failed = std::process::Command::new(program).args(std::env::args_os().skip(1)).env(SETTING, "-1").exec();
-        drop(failed);
+    const PURGE: &str = "MIMALLOC_PURGE_DELAY";
+    const SESSION: &str = "XDG_RUNTIME_DIR";
+    if std::env::var_os(PURGE).is_some() {
+        return;
+    }
+    if let Ok(program) = std::env::current_exe() {
+        let mut again = std::process::Command::new(program);
+        again.args(std::env::args_os().skip(1)).env(PURGE, "-1");
+        if std::env::var_os(SESSION).is_none() {
+            again.env(SESSION, std::env::temp_dir());
+        }
+        drop(again.exec());
     }
 }
 

@@ -1,4 +1,4 @@
-//! Models: tensors in, logits out. One file a model, under [`rankers`]; their parts under [`blocks`].
+//! Models: tensors in, logits out. One file a model, under `rankers`; their parts under [`blocks`].
 //!
 //! A model declares which vectors it looks up ([`burnrec_embedding::Slots`]) and owns no table, loss,
 //! optimiser or file. A new model is one file, one line in the registry, one config.
