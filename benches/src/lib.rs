@@ -1,1 +1,1 @@
-//! Placeholder.
+//! Figures stand in README.md; `burnrec bench` measures whole steps.
