@@ -11,7 +11,7 @@ fn the_crate_graph_is_the_documented_one() {
         ("data", &[]),
         ("features", &["data"]),
         ("embedding", &["features"]),
-        ("models", &["embedding", "features"]),
+        ("models", &["backend", "embedding", "features"]),
         ("train", &["backend", "data", "features", "embedding", "models"]),
         ("cli", &["backend", "data", "features", "embedding", "models", "train"]),
     ]);

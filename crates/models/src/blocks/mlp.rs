@@ -3,6 +3,7 @@
 use burn::module::Module;
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear};
 use burn::tensor::{Device, Tensor, activation::relu};
+use burnrec_backend::{Activation, dense, dense_beside};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -71,16 +72,39 @@ impl LayersConfig {
 
 impl Layers {
     /// # Shapes
-    /// - `x`: `[B, in]`
+    /// - `x`: `[B, i]`; `beside`: `[B, j]`, more inputs of the first layer; i + j the width it was made for
     /// - output `[B, hidden.last()]`
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        self.linear.iter().enumerate().fold(x, |x, (number, linear)| {
-            let x = linear.forward(x); // [B, out]
-            let x = match self.norm.get(number) {
-                Some(norm) => norm.forward(x),
+    pub fn forward(&self, x: Tensor<2>, beside: Option<Tensor<2>>) -> Tensor<2> {
+        if self.linear.is_empty() {
+            return match beside {
+                Some(beside) => Tensor::cat(vec![x, beside], 1),
                 None => x,
             };
-            self.dropout.forward(relu(x))
+        }
+        let mut beside = beside;
+        self.linear.iter().enumerate().fold(x, |x, (number, linear)| {
+            let x = match self.norm.get(number) {
+                Some(norm) => relu(norm.forward(layer(linear, x, beside.take(), Activation::Identity))),
+                None => layer(linear, x, beside.take(), Activation::Relu),
+            }; // [B, out]
+            self.dropout.forward(x)
         })
+    }
+}
+
+/// `act([x, beside]·W + b)`.
+///
+/// # Shapes
+/// - `x`: `[B, i]`; `beside`: `[B, j]`
+/// - output `[B, out]`
+pub fn layer(linear: &Linear, x: Tensor<2>, beside: Option<Tensor<2>>, activation: Activation) -> Tensor<2> {
+    let (weight, device) = (linear.weight.val(), x.device());
+    let bias = match &linear.bias {
+        Some(bias) => bias.val(),
+        None => Tensor::zeros([weight.dims()[1]], &device),
+    };
+    match beside {
+        Some(beside) => dense_beside(x, beside, weight, bias, activation),
+        None => dense(x, weight, bias, activation),
     }
 }

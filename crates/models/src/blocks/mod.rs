@@ -7,5 +7,5 @@ mod residual;
 
 pub use fm::pair_term;
 pub use linear_terms::LinearTerms;
-pub use mlp::{Layers, LayersConfig};
+pub use mlp::{Layers, LayersConfig, layer};
 pub use residual::Residual;

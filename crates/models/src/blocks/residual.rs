@@ -4,6 +4,9 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, activation::relu};
 
+use burnrec_backend::{Activation, dense_residual};
+
+use crate::blocks::layer;
 use crate::initial::Initial;
 
 /// `ReLU(s + W1·ReLU(W0·s + b0) + b1)`: the sum comes before the last ReLU, as in the paper.
@@ -29,8 +32,12 @@ impl Residual {
     /// - `s`: `[B, d]`
     /// - output `[B, d]`
     pub fn forward(&self, s: Tensor<2>) -> Tensor<2> {
-        let inner = relu(self.inner.forward(s.clone())); // [B, h]
-        relu(s + self.outer.forward(inner)) // [B, d]
+        let inner = layer(&self.inner, s.clone(), None, Activation::Relu); // [B, h]
+        let outer = &self.outer;
+        match &outer.bias {
+            Some(bias) => dense_residual(inner, s, outer.weight.val(), bias.val(), Activation::Relu),
+            None => relu(s + inner.matmul(outer.weight.val())),
+        } // [B, d]
     }
 }
 

@@ -11,13 +11,14 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, activation::relu};
+use burnrec_backend::Activation;
 use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{check_vectors, vector_lookup};
-use crate::blocks::{LayersConfig, Residual};
+use crate::blocks::{LayersConfig, Residual, layer};
 use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker};
 use crate::error::ModelError;
 use crate::initial::Initial;
@@ -97,6 +98,6 @@ impl Ranker for DeepCrossing {
             None => embedded,
         };
         let crossed = self.residual.iter().fold(stacked, |s, unit| unit.forward(s)); // [B, F·k + N]
-        Output::logits(self.score.forward(crossed)) // [B, 1]
+        Output::logits(layer(&self.score, crossed, None, Activation::Identity)) // [B, 1]
     }
 }

@@ -8,13 +8,14 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Device;
+use burnrec_backend::Activation;
 use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{check_vectors, vector_lookup};
-use crate::blocks::{Layers, LayersConfig};
+use crate::blocks::{Layers, LayersConfig, layer};
 use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker};
 use crate::error::ModelError;
 use crate::initial::Initial;
@@ -88,7 +89,7 @@ impl Ranker for Mlp {
     /// - lookup 0: vectors `[B, F, k]`, numeric `[B, N]`
     /// - output: logits `[B, 1]`
     fn forward(&self, inputs: &Inputs) -> Output {
-        let hidden = self.layers.forward(inputs.stacked(0)); // [B, h]
-        Output::logits(self.score.forward(hidden)) // [B, 1]
+        let hidden = self.layers.forward(inputs.flat(0), inputs.numeric.clone()); // [B, h]
+        Output::logits(layer(&self.score, hidden, None, Activation::Identity)) // [B, 1]
     }
 }

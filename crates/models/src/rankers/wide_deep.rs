@@ -10,13 +10,14 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
+use burnrec_backend::Activation;
 use burnrec_embedding::{Slots, SparseOptimizer, SparseRule};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{check_vectors, linear_lookup, vector_lookup};
-use crate::blocks::{Layers, LayersConfig};
+use crate::blocks::{Layers, LayersConfig, layer};
 use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker};
 use crate::error::ModelError;
 use crate::initial::Initial;
@@ -104,7 +105,7 @@ impl Ranker for WideDeep {
     /// - output: logits `[B, 1]`
     fn forward(&self, inputs: &Inputs) -> Output {
         let wide: Tensor<2> = inputs.lookups[0].clone().sum_dim(1).flatten(1, 2); // [B, 1]
-        let hidden = self.layers.forward(inputs.stacked(1)); // [B, h]
-        Output::logits(wide + self.score.forward(hidden)) // [B, 1]
+        let hidden = self.layers.forward(inputs.flat(1), inputs.numeric.clone()); // [B, h]
+        Output::logits(wide + layer(&self.score, hidden, None, Activation::Identity)) // [B, 1]
     }
 }

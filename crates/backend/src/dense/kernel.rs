@@ -1,0 +1,282 @@
+//! The layer over slices of host memory, on all cores.
+//!
+//! Work is cut into blocks of rows whose number depends on the shape alone, never on the threads: the same input
+//! gives the same bits on one core and on sixteen.
+#![allow(
+    unsafe_code,
+    reason = "matrix products take pointers; every pointer below stays within a slice of known length"
+)]
+
+use rayon::prelude::*;
+
+use crate::vector::vectorized;
+
+/// Columns of the input.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a> {
+    /// `[B, width]`.
+    pub(super) values: &'a [f32],
+    pub(super) width: usize,
+}
+
+/// Which gradients to compute besides those of the inputs.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) weight: bool,
+    pub(super) bias: bool,
+    /// The gradient of the sum before the activation.
+    pub(super) summed: bool,
+}
+
+/// Gradients; `summed` is none where no activation cut it and the given gradient is it.
+pub(super) struct Found {
+    pub(super) parts: Vec<Option<Vec<f32>>>,
+    pub(super) weight: Option<Vec<f32>>,
+    pub(super) bias: Option<Vec<f32>>,
+    pub(super) summed: Option<Vec<f32>>,
+}
+
+/// Rows of a block, and how many threads share it.
+fn blocks(rows: usize) -> (usize, gemm::Parallelism) {
+    let count = if rows < 512 { 1 } else { (rows / 1024).clamp(2, 8) };
+    let threads = rayon::current_num_threads();
+    let each = threads.div_ceil(count);
+    (rows.div_ceil(count).max(1), if each > 1 { gemm::Parallelism::Rayon(each) } else { gemm::Parallelism::None })
+}
+
+/// A matrix as a slice with its strides.
+#[derive(Clone, Copy)]
+struct Matrix<'a> {
+    values: &'a [f32],
+    /// Elements from a row to the next, and from a column to the next.
+    strides: [usize; 2],
+}
+
+/// `to = sum·to + a·b` with `to` row-major `[m, n]`, a `[m, k]`, b `[k, n]`.
+///
+/// # Safety
+/// `to` must be writable for m·n floats, and initialised if `sum`.
+unsafe fn product(
+    [m, n, k]: [usize; 3],
+    to: *mut f32,
+    sum: bool,
+    a: Matrix<'_>,
+    b: Matrix<'_>,
+    parallelism: gemm::Parallelism,
+) {
+    let reach = |x: Matrix<'_>, rows: usize, columns: usize| {
+        rows == 0 || columns == 0 || (rows - 1) * x.strides[0] + (columns - 1) * x.strides[1] < x.values.len()
+    };
+    assert!(reach(a, m, k) && reach(b, k, n), "a matrix is smaller than its shape");
+    let stride = |x: usize| isize::try_from(x).unwrap_or(isize::MAX);
+    // SAFETY: a and b were checked above; `to` is the caller's promise.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            to,
+            1,
+            stride(n),
+            sum,
+            a.values.as_ptr(),
+            stride(a.strides[1]),
+            stride(a.strides[0]),
+            b.values.as_ptr(),
+            stride(b.strides[1]),
+            stride(b.strides[0]),
+            1.0f32,
+            1.0f32,
+            false,
+            false,
+            false,
+            parallelism,
+        );
+    }
+}
+
+/// Memory that a block writes all of before anything reads it.
+fn fresh(length: usize) -> Vec<f32> {
+    let mut values = Vec::with_capacity(length);
+    // SAFETY: the capacity is there, every bit pattern is an f32, and every caller writes each element before it is
+    // read: forward and the inputs' gradients by a product that does not read its target, the rest by `mask`.
+    #[allow(clippy::uninit_vec, reason = "zero-filling costs a pass over memory; see above")]
+    unsafe {
+        values.set_len(length);
+    }
+    values
+}
+
+/// `act(Σ parts·W + b + residual)`, `[rows, b.len()]`.
+pub(super) fn forward(
+    rows: usize,
+    parts: &[Part<'_>],
+    w: &[f32],
+    b: &[f32],
+    residual: Option<&[f32]>,
+    relu: bool,
+) -> Vec<f32> {
+    let n = b.len();
+    let mut output = fresh(rows * n);
+    let (step, parallelism) = blocks(rows);
+    output.par_chunks_mut((step * n).max(1)).with_max_len(1).enumerate().for_each(|(block, out)| {
+        let (first, m) = (block * step, out.len() / n);
+        let mut above = 0;
+        for (number, part) in parts.iter().enumerate() {
+            let k = part.width;
+            let a = Matrix { values: &part.values[first * k..(first + m) * k], strides: [k, 1] };
+            let weight = Matrix { values: &w[above * n..(above + k) * n], strides: [n, 1] };
+            // SAFETY: `out` holds m·n floats; the second part adds to what the first wrote.
+            unsafe { product([m, n, k], out.as_mut_ptr(), number > 0, a, weight, parallelism) };
+            above += k;
+        }
+        let residual = residual.map(|r| &r[first * n..(first + m) * n]);
+        vectorized(|| finish(out, b, residual, relu));
+    });
+    output
+}
+
+/// Adds bias and residual and cuts at zero.
+#[inline(always)]
+fn finish(out: &mut [f32], b: &[f32], residual: Option<&[f32]>, relu: bool) {
+    let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
+    let keep = |z: f32| if z < floor { floor } else { z };
+    match residual {
+        None => {
+            out.chunks_exact_mut(b.len()).for_each(|row| row.iter_mut().zip(b).for_each(|(z, b)| *z = keep(*z + b)))
+        }
+        Some(residual) => {
+            for (row, residual) in out.chunks_exact_mut(b.len()).zip(residual.chunks_exact(b.len())) {
+                row.iter_mut().zip(b).zip(residual).for_each(|((z, b), r)| *z = keep(*z + b + r));
+            }
+        }
+    }
+}
+
+/// One block's share of the sums over rows.
+#[derive(Default)]
+struct Share {
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+/// The gradients of [`forward`]: `cut` is its output where it was cut at zero, `gradient` `[rows, n]` that of the
+/// output.
+pub(super) fn backward(
+    rows: usize,
+    parts: &[(Part<'_>, bool)],
+    w: &[f32],
+    cut: Option<&[f32]>,
+    gradient: &[f32],
+    wanted: Wanted,
+) -> Found {
+    let n = gradient.len() / rows.max(1);
+    let (step, parallelism) = blocks(rows);
+    let count = rows.div_ceil(step);
+    let mut targets: Vec<Option<Vec<f32>>> =
+        parts.iter().map(|(part, wanted)| wanted.then(|| fresh(rows * part.width))).collect();
+    let mut summed = cut.map(|_| fresh(rows * n));
+    let mut tasks: Vec<Task<'_>> = (0..count).map(|_| Task::default()).collect();
+    for (target, (part, _)) in targets.iter_mut().zip(parts) {
+        let mut pieces = target.as_mut().map(|t| t.chunks_mut((step * part.width).max(1)));
+        tasks.iter_mut().for_each(|task| task.parts.push(pieces.as_mut().and_then(Iterator::next)));
+    }
+    if let Some(summed) = &mut summed {
+        tasks.iter_mut().zip(summed.chunks_mut((step * n).max(1))).for_each(|(t, piece)| t.summed = Some(piece));
+    }
+    tasks.par_iter_mut().with_max_len(1).enumerate().for_each(|(block, task)| {
+        let span = block * step..((block + 1) * step).min(rows);
+        task.run(span, n, parts, w, cut, gradient, wanted, parallelism);
+    });
+    let shares: Vec<Share> = tasks.into_iter().map(|t| t.share).collect();
+    let weight = wanted.weight.then(|| total(shares.iter().map(|s| s.weight.as_slice()).collect()));
+    let bias = wanted.bias.then(|| total(shares.iter().map(|s| s.bias.as_slice()).collect()));
+    Found { parts: targets, weight, bias, summed: summed.filter(|_| wanted.summed) }
+}
+
+/// What one block writes.
+#[derive(Default)]
+struct Task<'a> {
+    parts: Vec<Option<&'a mut [f32]>>,
+    summed: Option<&'a mut [f32]>,
+    share: Share,
+}
+
+impl Task<'_> {
+    #[allow(clippy::too_many_arguments, reason = "the operands of one layer's backward pass")]
+    fn run(
+        &mut self,
+        span: std::ops::Range<usize>,
+        n: usize,
+        parts: &[(Part<'_>, bool)],
+        w: &[f32],
+        cut: Option<&[f32]>,
+        gradient: &[f32],
+        wanted: Wanted,
+        parallelism: gemm::Parallelism,
+    ) {
+        let m = span.len();
+        let given = &gradient[span.start * n..span.end * n];
+        let mut bias = vec![0.0; n];
+        let gradient: &[f32] = match (&mut self.summed, cut) {
+            (Some(summed), Some(cut)) => {
+                vectorized(|| mask(given, &cut[span.start * n..span.end * n], summed, &mut bias));
+                summed
+            }
+            _ => {
+                if wanted.bias {
+                    vectorized(|| given.chunks_exact(n).for_each(|row| add(&mut bias, row)));
+                }
+                given
+            }
+        };
+        self.share.bias = bias;
+        let height: usize = parts.iter().map(|(p, _)| p.width).sum();
+        self.share.weight = fresh(if wanted.weight { height * n } else { 0 });
+        let mut above = 0;
+        for ((part, _), target) in parts.iter().zip(&mut self.parts) {
+            let k = part.width;
+            let g = Matrix { values: gradient, strides: [n, 1] };
+            if wanted.weight {
+                let x = Matrix { values: &part.values[span.start * k..span.end * k], strides: [1, k] };
+                let to = self.share.weight[above * n..(above + k) * n].as_mut_ptr();
+                // SAFETY: `to` holds k·n floats and is not read.
+                unsafe { product([k, n, m], to, false, x, g, parallelism) };
+            }
+            if let Some(target) = target {
+                let transposed = Matrix { values: &w[above * n..(above + k) * n], strides: [1, n] };
+                // SAFETY: `target` holds m·k floats and is not read.
+                unsafe { product([m, k, n], target.as_mut_ptr(), false, g, transposed, parallelism) };
+            }
+            above += k;
+        }
+    }
+}
+
+/// The gradient where the output is above zero, and its sum over rows.
+#[inline(always)]
+fn mask(gradient: &[f32], cut: &[f32], to: &mut [f32], bias: &mut [f32]) {
+    let n = bias.len();
+    for ((row, cut), to) in gradient.chunks_exact(n).zip(cut.chunks_exact(n)).zip(to.chunks_exact_mut(n)) {
+        to.iter_mut().zip(row).zip(cut).for_each(|((to, g), y)| *to = if *y > 0.0 { *g } else { 0.0 });
+        add(bias, to);
+    }
+}
+
+#[inline(always)]
+fn add(sum: &mut [f32], values: &[f32]) {
+    sum.iter_mut().zip(values).for_each(|(s, v)| *s += v);
+}
+
+/// The sum of the blocks' shares, in the order of the blocks.
+fn total(shares: Vec<&[f32]>) -> Vec<f32> {
+    let mut sum = shares.first().map(|s| s.to_vec()).unwrap_or_default();
+    sum.par_chunks_mut(1 << 14).enumerate().for_each(|(chunk, sum)| {
+        let first = chunk << 14;
+        let last = first + sum.len();
+        for share in &shares[1.min(shares.len())..] {
+            vectorized(|| add(sum, &share[first..last]));
+        }
+    });
+    sum
+}

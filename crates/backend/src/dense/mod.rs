@@ -1,0 +1,106 @@
+//! A fully connected layer as one operation: `y = act(x·W + b)`, forward and backward.
+//!
+//! Composed of Burn's own operations it is a product, a sum, a maximum, and as many passes over memory back. On flex
+//! the operation here does its elementwise work on rows that are still in cache, never zero-fills what it is about to
+//! write, and splits the weights' gradient over the batch; elsewhere it is composed, and fused by the backend.
+
+mod grad;
+mod kernel;
+mod op;
+#[cfg(test)]
+mod tests;
+
+use burn::backend::{Dispatch, DispatchDevice};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+
+use op::DenseOps;
+
+/// What follows the linear part of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    Identity,
+    /// `max(z, 0)`.
+    Relu,
+}
+
+/// `act(x·W + b)`.
+///
+/// # Shapes
+/// - `x`: `[B, in]`, `weight`: `[in, out]`, `bias`: `[out]`
+/// - output: `[B, out]`
+pub fn dense(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, activation: Activation) -> Tensor<2> {
+    if !is_flex(&x.device()) {
+        return activate(x.matmul(weight) + bias.unsqueeze::<2>(), activation);
+    }
+    let act = activation == Activation::Relu;
+    Tensor::from_dispatch(<Dispatch as DenseOps>::dense(
+        x.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        act,
+    ))
+}
+
+/// `act([x, more]·W + b)` without making `[x, more]`.
+///
+/// # Shapes
+/// - `x`: `[B, i]`, `more`: `[B, j]`, `weight`: `[i + j, out]`, `bias`: `[out]`
+/// - output: `[B, out]`
+pub fn dense_beside(
+    x: Tensor<2>,
+    more: Tensor<2>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    activation: Activation,
+) -> Tensor<2> {
+    if !is_flex(&x.device()) {
+        return dense(Tensor::cat(vec![x, more], 1), weight, bias, activation);
+    }
+    let act = activation == Activation::Relu;
+    Tensor::from_dispatch(<Dispatch as DenseOps>::dense_beside(
+        x.into_dispatch(),
+        more.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        act,
+    ))
+}
+
+/// `act(x·W + b + residual)`.
+///
+/// # Shapes
+/// - `x`: `[B, in]`, `residual`: `[B, out]`, `weight`: `[in, out]`, `bias`: `[out]`
+/// - output: `[B, out]`
+pub fn dense_residual(
+    x: Tensor<2>,
+    residual: Tensor<2>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    activation: Activation,
+) -> Tensor<2> {
+    if !is_flex(&x.device()) {
+        return activate(x.matmul(weight) + bias.unsqueeze::<2>() + residual, activation);
+    }
+    let act = activation == Activation::Relu;
+    Tensor::from_dispatch(<Dispatch as DenseOps>::dense_residual(
+        x.into_dispatch(),
+        residual.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        act,
+    ))
+}
+
+fn activate(z: Tensor<2>, activation: Activation) -> Tensor<2> {
+    match activation {
+        Activation::Identity => z,
+        Activation::Relu => relu(z),
+    }
+}
+
+/// Whether a device, with autodiff or without, is flex.
+pub(crate) fn is_flex(device: &Device) -> bool {
+    matches!(device.clone().inner().as_dispatch(), DispatchDevice::Flex(_))
+}
