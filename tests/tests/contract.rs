@@ -72,7 +72,7 @@ fn ready(learner: &Learner, batch: &Batch) -> Prepared {
 
 fn predict(learner: &mut Learner, batch: &Batch) -> Vec<f32> {
     let prepared = ready(learner, batch);
-    let frozen = learner.frozen();
+    let frozen = learner.frozen().unwrap();
     learner.predict(&frozen, prepared)
 }
 
@@ -129,7 +129,7 @@ impl ModuleVisitor for Values {
 
 fn values(learner: &Learner) -> Vec<Vec<f32>> {
     let mut values = Values::default();
-    learner.model().visit(&mut values);
+    learner.model().unwrap().visit(&mut values);
     values.0
 }
 

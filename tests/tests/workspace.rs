@@ -10,7 +10,7 @@ fn the_crate_graph_is_the_documented_one() {
         ("backend", &[][..]),
         ("data", &[]),
         ("features", &["data"]),
-        ("embedding", &["features"]),
+        ("embedding", &["backend", "features"]),
         ("models", &["backend", "embedding", "features"]),
         ("train", &["backend", "data", "features", "embedding", "models"]),
         ("cli", &["backend", "data", "features", "embedding", "models", "train"]),

@@ -3,6 +3,7 @@
 //! The backend is a run-time value: `--device flex|wgpu|…`. There is no silent fallback: where `auto` finds
 //! no GPU it takes the CPU and says why, and a software adapter (llvmpipe) is used only when it is named.
 
+mod adam;
 mod dense;
 mod device;
 mod error;
@@ -11,6 +12,7 @@ mod vector;
 #[cfg(any(feature = "wgpu", feature = "vulkan"))]
 mod wgpu;
 
+pub use adam::{AdamStep, adam};
 pub use dense::{Activation, dense, dense_beside, dense_residual};
 pub use device::{Opened, list, open};
 pub use error::BackendError;

@@ -10,6 +10,7 @@ mod error;
 mod index;
 mod init;
 mod optimizer;
+mod radix;
 mod shard;
 mod slots;
 mod space;

@@ -187,6 +187,7 @@ impl SparseOptimizer {
 
     /// One step. `skipped` is the number of steps since the row was last touched, this one excluded;
     /// `frequency` the training rows that hold the id. `gradient` is scratch afterwards.
+    #[inline(always)]
     pub(crate) fn step(
         &self,
         context: &StepContext,
@@ -228,6 +229,7 @@ impl SparseOptimizer {
         }
     }
 
+    #[inline(always)]
     fn regularise(&self, weights: &[f32], gradient: &mut [f32]) {
         if self.l2 > 0.0 {
             gradient.iter_mut().zip(weights).for_each(|(g, w)| *g += self.l2 * w);
@@ -245,6 +247,7 @@ impl SparseOptimizer {
         StepContext { step, rate, rows, correction }
     }
 
+    #[inline(always)]
     fn adam(&self, scale: f32, weights: &mut [f32], state: &mut [f32], gradient: &[f32]) {
         let (first, second) = state.split_at_mut(weights.len());
         for (((w, g), m), v) in weights.iter_mut().zip(gradient).zip(first).zip(second) {
@@ -254,6 +257,7 @@ impl SparseOptimizer {
         }
     }
 
+    #[inline(always)]
     fn ftrl(&self, weights: &mut [f32], state: &mut [f32], gradient: &[f32]) {
         let (zs, ns) = state.split_at_mut(weights.len());
         for (((w, g), z), n) in weights.iter_mut().zip(gradient).zip(zs).zip(ns) {
@@ -268,6 +272,7 @@ impl SparseOptimizer {
         }
     }
 
+    #[inline(always)]
     fn fobos(&self, rate: f32, weights: &mut [f32], state: &mut [f32], gradient: &[f32], skipped: u64) {
         let shrink = |w: f32, by: f32| w.signum() * (w.abs() - by).max(0.0);
         for ((w, g), n) in weights.iter_mut().zip(gradient).zip(state) {
@@ -280,6 +285,7 @@ impl SparseOptimizer {
         }
     }
 
+    #[inline(always)]
     fn rda(&self, context: &StepContext, weights: &mut [f32], state: &mut [f32], gradient: &[f32]) {
         let t = context.step as f32;
         let (sums, starts) = state.split_at_mut(weights.len());

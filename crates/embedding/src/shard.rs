@@ -8,7 +8,8 @@ use crate::optimizer::SparseOptimizer;
 
 /// Shards of a table; a power of two.
 pub(crate) const SHARDS: usize = 64;
-const SHARD_BITS: u32 = SHARDS.trailing_zeros();
+/// Bits of a shard's number.
+pub(crate) const SHARD_BITS: u32 = SHARDS.trailing_zeros();
 const CHUNK_ROWS: usize = 1024;
 /// Floats for the two counters: touches and the step of the last one.
 const COUNTERS: usize = 2;

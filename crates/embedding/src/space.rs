@@ -4,6 +4,7 @@ use burnrec_features::{Batch, Keys, Pooling, Schema};
 use rayon::prelude::*;
 
 use crate::index::Space;
+use crate::radix::sort_by_row;
 use crate::shard::{SHARDS, rotate};
 
 /// The occurrences of a space's rows in a batch. An occurrence is one id of one slot of one row of the
@@ -58,7 +59,7 @@ impl SpaceBatch {
     fn sort(&mut self) {
         let packed = |(at, row): (usize, &u32)| (u64::from(rotate(*row)) << 32) | at as u64;
         self.order = self.rows.iter().enumerate().filter(|(_, r)| **r != 0).map(packed).collect();
-        self.order.sort_unstable();
+        sort_by_row(&mut self.order);
         let start = |shard: usize| self.order.partition_point(|o| ((o >> 58) as usize) < shard);
         self.shards = (0..=SHARDS).map(start).collect();
     }

@@ -194,7 +194,7 @@ fn write_files(folder: &Path, learner: &Learner, encoder: &Encoder, progress: &P
     fs::create_dir_all(&tables).map_err(TrainError::io(&tables))?;
     let dense = folder.join(DENSE);
     let mut store = SafetensorsStore::from_bytes(None).clear_metadata();
-    learner.model.save_into(&mut store).map_err(|e| broken(&dense, e.to_string()))?;
+    learner.model()?.save_into(&mut store).map_err(|e| broken(&dense, e.to_string()))?;
     let bytes = store.get_bytes().map_err(|e| broken(&dense, e.to_string()))?;
     write_durable(&dense, &bytes)?;
     let path = folder.join(OPTIMIZER);

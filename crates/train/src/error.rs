@@ -31,6 +31,9 @@ pub enum TrainError {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// A step failed while the optimiser held the weights.
+    #[error("a step failed half-way, the weights are gone: continue from the last checkpoint with --resume")]
+    HalfStep,
     /// The run folder exists.
     #[error("{path}: this folder holds a run already; give another --out, or continue it with --resume", path = path.display())]
     FolderExists {

@@ -38,7 +38,7 @@ pub fn evaluate(
         with_label,
     };
     let loader = load(rows, source.clone(), encoder.clone(), config, prepare(learner.tables.indexer()));
-    let frozen = learner.frozen();
+    let frozen = learner.frozen()?;
     let mut scored = Scored::default();
     for prepared in loader {
         let mut prepared = prepared?;

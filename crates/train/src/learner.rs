@@ -29,7 +29,8 @@ pub fn prepare(indexer: Indexer) -> impl Fn(Batch) -> Prepared + Send + 'static 
 
 /// A model in training: weights, tables, optimiser state.
 pub struct Learner {
-    pub(crate) model: AnyModel,
+    /// Absent only while the optimiser holds it: a second handle would make it copy every weight.
+    model: Option<AnyModel>,
     pub(crate) optimizer: ModuleOptimizer,
     /// The embedding tables.
     pub tables: Tables,
@@ -54,7 +55,7 @@ impl Learner {
         seed: u64,
     ) -> Self {
         Self {
-            model,
+            model: Some(model),
             optimizer: config.optimizer.build(),
             tables,
             slots,
@@ -67,14 +68,17 @@ impl Learner {
     }
 
     /// The weights alone.
-    pub fn model(&self) -> &AnyModel {
-        &self.model
+    ///
+    /// # Errors
+    /// A step that failed half-way.
+    pub fn model(&self) -> Result<&AnyModel, TrainError> {
+        self.model.as_ref().ok_or(TrainError::HalfStep)
     }
 
     /// One step on a batch at a factor of the learning rates; returns its loss, not yet read from the device.
     ///
     /// # Errors
-    /// None of its own; kept for devices that fail.
+    /// A step after one that failed half-way.
     pub fn step(&mut self, prepared: Prepared, factor: f64) -> Result<Tensor<1>, TrainError> {
         // On a worker of the pool: this thread then takes its share of every parallel part, instead of sleeping
         // while others are woken for it.
@@ -87,13 +91,14 @@ impl Learner {
         self.tables.complete(batch, spaces, true);
         self.device.seed(stream_seed(self.seed, "dropout", self.tables.step()));
         let mut gathered = self.tables.gather(batch.rows, spaces);
+        let model = self.model.take().ok_or(TrainError::HalfStep)?;
         let leaves: Vec<Tensor<3>> = leaves(&mut gathered, batch.rows, &self.slots, &self.device)
             .into_iter()
             .map(Tensor::require_grad)
             .collect();
         let gathered_at = start.elapsed();
         let inputs = Inputs { lookups: leaves.clone(), numeric: numeric(batch, &self.device) };
-        let Output { logits, auxiliary } = self.model.forward(&inputs);
+        let Output { logits, auxiliary } = model.forward(&inputs);
         let labels = column(&batch.label, &self.device);
         let weights = (!batch.weight.is_empty()).then(|| column(&batch.weight, &self.device));
         let objective = loss(self.loss, logits, labels, weights);
@@ -107,23 +112,22 @@ impl Learner {
                     .map_or_else(|| TensorData::new(Vec::<f32>::new(), [0]), Tensor::into_data)
             })
             .collect();
-        let mut dense = GradientsParams::from_grads(gradients, &self.model);
+        let mut dense = GradientsParams::from_grads(gradients, &model);
         let backward_at = start.elapsed();
-        penalise(&self.model, &mut dense, self.config.l1, self.config.l2);
+        penalise(&model, &mut dense, self.config.l1, self.config.l2);
         let mut sparse: Vec<Vec<f32>> = Vec::new();
         let mut slices: Vec<&[f32]> = leaf_data.iter().map(|d| d.as_slice::<f32>().unwrap_or(&[])).collect();
         if let Some(limit) = self.config.clip_norm {
-            let squares = squared_norm(&self.model, &dense) + self.tables.squared_norm(spaces, &gathered, &slices);
+            let squares = squared_norm(&model, &dense) + self.tables.squared_norm(spaces, &gathered, &slices);
             let by = limit / squares.sqrt().max(1e-12);
             if by < 1.0 {
-                scale(&self.model, &mut dense, by);
+                scale(&model, &mut dense, by);
                 sparse.extend(slices.iter().map(|s| s.iter().map(|g| g * by as f32).collect()));
                 slices = sparse.iter().map(Vec::as_slice).collect();
             }
         }
         let rate = self.config.learning_rate * factor;
-        let model = self.model.clone();
-        self.model = self.optimizer.step(rate, model, dense);
+        self.model = Some(self.optimizer.step(rate, model, dense));
         self.tables.apply(batch.rows, spaces, &gathered, &slices, factor as f32);
         let end = start.elapsed();
         for (total, part) in self.seconds.iter_mut().zip([
@@ -145,8 +149,11 @@ impl Learner {
     }
 
     /// The model as it predicts: off the autodiff graph.
-    pub fn frozen(&self) -> AnyModel {
-        self.model.valid()
+    ///
+    /// # Errors
+    /// A step that failed half-way.
+    pub fn frozen(&self) -> Result<AnyModel, TrainError> {
+        Ok(self.model()?.valid())
     }
 }
 

@@ -7,6 +7,7 @@ mod evaluate;
 mod experiment;
 mod files;
 mod folder;
+mod fused_adam;
 mod learner;
 pub mod metrics;
 mod objective;

@@ -7,13 +7,19 @@ use burn::optim::{
 use burn::tensor::Tensor;
 
 use crate::config::{DenseOptimizer, DenseRule};
+use crate::fused_adam::FusedAdam;
 
 impl DenseOptimizer {
     /// Burn's optimiser of these settings.
     pub(crate) fn build(&self) -> ModuleOptimizer {
         match self.kind {
             DenseRule::Adam => {
-                AdamConfig::new().with_beta_1(self.beta_1).with_beta_2(self.beta_2).with_epsilon(self.epsilon).init()
+                let composed = AdamConfig::new()
+                    .with_beta_1(self.beta_1)
+                    .with_beta_2(self.beta_2)
+                    .with_epsilon(self.epsilon)
+                    .build();
+                ModuleOptimizer::from(FusedAdam::new(composed, self))
             }
             DenseRule::Adamw => AdamWConfig::new()
                 .with_beta_1(self.beta_1)

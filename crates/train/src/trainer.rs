@@ -430,7 +430,7 @@ impl<'a> Run<'a> {
             },
             seconds: self.seconds.clone(),
             parameters: Parameters {
-                dense: burn::module::Module::num_params(self.learner.model()) as u64,
+                dense: self.learner.model().map_or(0, burn::module::Module::num_params) as u64,
                 embedding_rows: facts.rows,
                 embedding_floats: facts.floats,
                 embedding_non_zero: facts.non_zero,
