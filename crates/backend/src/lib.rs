@@ -8,6 +8,8 @@ mod dense;
 mod device;
 mod error;
 mod kind;
+mod rows;
+pub mod traffic;
 mod vector;
 #[cfg(any(feature = "wgpu", feature = "vulkan"))]
 mod wgpu;
@@ -17,4 +19,5 @@ pub use dense::{Activation, dense, dense_beside, dense_residual};
 pub use device::{Opened, list, open};
 pub use error::BackendError;
 pub use kind::{DeviceFacts, DeviceName};
+pub use rows::{ALIGN, Columns, DeviceRows, PIECE, PackedBatch, Packer, Parts, Plan, RowStep, rule};
 pub use vector::vectorized;

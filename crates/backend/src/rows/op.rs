@@ -1,0 +1,301 @@
+//! The kernels behind Burn's run-time dispatch.
+
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Backend, DType, Shape, backend_extension};
+use burn_cubecl::CubeBackend;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::*;
+
+use super::kernel;
+use super::{Columns, Parts, Plan, RowStep, rule};
+
+/// Rows of tables on a device.
+#[backend_extension(Cube)]
+pub(crate) trait RowOps: Backend {
+    /// `shape` numbers of a packed batch from an aligned place, without a copy.
+    fn view(packed: IntTensor<Self>, at: usize, shape: Shape) -> FloatTensor<Self>;
+
+    /// The vectors of the cells `[rows, count, dim]`, one id a cell.
+    fn gather_one(
+        weights: FloatTensor<Self>,
+        packed: IntTensor<Self>,
+        plan: Plan,
+        columns: Columns,
+    ) -> FloatTensor<Self>;
+
+    /// The pooled vectors, and who won each maximum.
+    fn gather_pooled(
+        weights: FloatTensor<Self>,
+        packed: IntTensor<Self>,
+        plan: Plan,
+        columns: Columns,
+    ) -> (FloatTensor<Self>, IntTensor<Self>);
+
+    /// Sums `[pieces, dim]` of the leaf's gradient.
+    fn sum_pieces(
+        gradient: FloatTensor<Self>,
+        packed: IntTensor<Self>,
+        winners: IntTensor<Self>,
+        plan: Plan,
+        columns: Columns,
+    ) -> FloatTensor<Self>;
+
+    /// Squares `[unique, dim]` of the touched rows' gradients.
+    fn square(sums: FloatTensor<Self>, packed: IntTensor<Self>, plan: Plan, columns: Columns) -> FloatTensor<Self>;
+
+    /// One optimiser step in place; returns weights, state and counters.
+    #[allow(clippy::too_many_arguments, reason = "the operands of one fused update")]
+    fn step(
+        weights: FloatTensor<Self>,
+        state: FloatTensor<Self>,
+        counters: IntTensor<Self>,
+        sums: FloatTensor<Self>,
+        packed: IntTensor<Self>,
+        frequency: IntTensor<Self>,
+        scale: FloatTensor<Self>,
+        plan: Plan,
+        step: RowStep,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, IntTensor<Self>);
+
+    /// Writes into `to` from element `at`, in place.
+    fn put_floats(from: FloatTensor<Self>, to: FloatTensor<Self>, at: usize) -> FloatTensor<Self>;
+
+    /// Writes into `to` from element `at`, in place.
+    fn put_ints(from: IntTensor<Self>, to: IntTensor<Self>, at: usize) -> IntTensor<Self>;
+}
+
+fn numbers(step: &RowStep) -> kernel::NumbersLaunch {
+    kernel::NumbersLaunch::new(
+        step.rate,
+        step.base_rate,
+        step.beta_1,
+        step.beta_2,
+        step.epsilon,
+        step.beta,
+        step.l1,
+        step.l2,
+        step.mba_l2,
+        step.correction,
+        step.batch_rows,
+        step.step,
+    )
+}
+
+fn parts(p: &Parts) -> kernel::PartsLaunch {
+    kernel::PartsLaunch::new(p.rows, p.starts, p.places, p.shares, p.maxima, p.order, p.pieces, p.row_pieces, p.unique)
+}
+
+fn leaf(c: &Columns) -> kernel::LeafLaunch {
+    kernel::LeafLaunch::new(c.first, c.count, c.total, c.dim)
+}
+
+fn empty(like: &CubeTensor, shape: Shape, dtype: DType) -> CubeTensor {
+    let handle = like.client.empty(shape.num_elements().max(1) * 4);
+    CubeTensor::new_contiguous(like.client.clone(), like.device.clone(), shape, handle, dtype)
+}
+
+/// One thread an element.
+fn threads(like: &CubeTensor, length: usize) -> (CubeCount, CubeDim) {
+    let dim = CubeDim::new_1d(64);
+    (cubecl::calculate_cube_count_elemwise(&like.client, length, dim), dim)
+}
+
+impl RowOps for CubeBackend {
+    fn view(packed: CubeTensor, at: usize, shape: Shape) -> CubeTensor {
+        let after = packed.meta.num_elements() - at - shape.num_elements();
+        let handle = packed.handle.clone().offset_start(at as u64 * 4).offset_end(after as u64 * 4);
+        CubeTensor::new_contiguous(packed.client.clone(), packed.device.clone(), shape, handle, DType::F32)
+    }
+
+    fn gather_one(weights: CubeTensor, packed: CubeTensor, plan: Plan, columns: Columns) -> CubeTensor {
+        let shape = Shape::from(vec![plan.cells / columns.count.max(1), columns.count, columns.dim]);
+        let out = empty(&weights, shape, DType::F32);
+        let length = plan.cells * columns.dim;
+        if length > 0 {
+            let (count, dim) = threads(&weights, length);
+            kernel::gather_one::launch(
+                &weights.client.clone(),
+                count,
+                dim,
+                weights.into_tensor_arg(),
+                packed.into_tensor_arg(),
+                out.clone().into_tensor_arg(),
+                parts(&plan.parts),
+                columns.dim,
+                length,
+            );
+        }
+        out
+    }
+
+    fn gather_pooled(
+        weights: CubeTensor,
+        packed: CubeTensor,
+        plan: Plan,
+        columns: Columns,
+    ) -> (CubeTensor, CubeTensor) {
+        let shape = Shape::from(vec![plan.cells / columns.count.max(1), columns.count, columns.dim]);
+        let out = empty(&weights, shape.clone(), DType::F32);
+        let winners = empty(&weights, shape, DType::I32);
+        let length = plan.cells * columns.dim;
+        if length > 0 {
+            let (count, dim) = threads(&weights, length);
+            kernel::gather_pooled::launch(
+                &weights.client.clone(),
+                count,
+                dim,
+                weights.into_tensor_arg(),
+                packed.into_tensor_arg(),
+                out.clone().into_tensor_arg(),
+                winners.clone().into_tensor_arg(),
+                parts(&plan.parts),
+                leaf(&columns),
+                length,
+            );
+        }
+        (out, winners)
+    }
+
+    fn sum_pieces(
+        gradient: CubeTensor,
+        packed: CubeTensor,
+        winners: CubeTensor,
+        plan: Plan,
+        columns: Columns,
+    ) -> CubeTensor {
+        let gradient = burn_cubecl::kernel::into_contiguous(gradient);
+        let sums = empty(&gradient, Shape::from(vec![plan.pieces, columns.dim]), DType::F32);
+        let length = plan.pieces * columns.dim;
+        if length > 0 {
+            let (count, dim) = threads(&gradient, length);
+            kernel::sum_pieces::launch(
+                &gradient.client.clone(),
+                count,
+                dim,
+                gradient.into_tensor_arg(),
+                packed.into_tensor_arg(),
+                winners.into_tensor_arg(),
+                sums.clone().into_tensor_arg(),
+                parts(&plan.parts),
+                leaf(&columns),
+                length,
+                plan.pooled,
+            );
+        }
+        sums
+    }
+
+    fn square(sums: CubeTensor, packed: CubeTensor, plan: Plan, columns: Columns) -> CubeTensor {
+        let squares = empty(&sums, Shape::from(vec![plan.unique, columns.dim]), DType::F32);
+        let length = plan.unique * columns.dim;
+        if length > 0 {
+            let (count, dim) = threads(&sums, length);
+            kernel::square::launch(
+                &sums.client.clone(),
+                count,
+                dim,
+                sums.into_tensor_arg(),
+                packed.into_tensor_arg(),
+                squares.clone().into_tensor_arg(),
+                parts(&plan.parts),
+                columns.dim,
+                length,
+            );
+        }
+        squares
+    }
+
+    fn step(
+        weights: CubeTensor,
+        state: CubeTensor,
+        counters: CubeTensor,
+        sums: CubeTensor,
+        packed: CubeTensor,
+        frequency: CubeTensor,
+        scale: CubeTensor,
+        plan: Plan,
+        step: RowStep,
+    ) -> (CubeTensor, CubeTensor, CubeTensor) {
+        if plan.unique == 0 {
+            return (weights, state, counters);
+        }
+        let client = weights.client.clone();
+        let width = weights.meta.shape()[1];
+        let visits = empty(&weights, Shape::from(vec![plan.unique, 2]), DType::F32);
+        let (count, dim) = threads(&weights, plan.unique);
+        kernel::visit::launch(
+            &client,
+            count,
+            dim,
+            weights.clone().into_tensor_arg(),
+            state.clone().into_tensor_arg(),
+            counters.clone().into_tensor_arg(),
+            sums.clone().into_tensor_arg(),
+            packed.clone().into_tensor_arg(),
+            frequency.into_tensor_arg(),
+            scale.clone().into_tensor_arg(),
+            visits.clone().into_tensor_arg(),
+            numbers(&step),
+            parts(&plan.parts),
+            width,
+            plan.unique,
+            step.counted,
+            step.rule == rule::ROW_WISE,
+        );
+        let length = plan.unique * width;
+        let (count, dim) = threads(&weights, length);
+        kernel::step_rows::launch(
+            &client,
+            count,
+            dim,
+            weights.clone().into_tensor_arg(),
+            state.clone().into_tensor_arg(),
+            sums.into_tensor_arg(),
+            packed.into_tensor_arg(),
+            scale.into_tensor_arg(),
+            visits.into_tensor_arg(),
+            numbers(&step),
+            parts(&plan.parts),
+            width,
+            length,
+            step.rule,
+        );
+        (weights, state, counters)
+    }
+
+    fn put_floats(from: CubeTensor, to: CubeTensor, at: usize) -> CubeTensor {
+        let length = from.meta.num_elements();
+        if length > 0 {
+            let (count, dim) = threads(&to, length);
+            let client = to.client.clone();
+            kernel::copy_floats::launch(
+                &client,
+                count,
+                dim,
+                from.into_tensor_arg(),
+                to.clone().into_tensor_arg(),
+                at,
+                length,
+            );
+        }
+        to
+    }
+
+    fn put_ints(from: CubeTensor, to: CubeTensor, at: usize) -> CubeTensor {
+        let length = from.meta.num_elements();
+        if length > 0 {
+            let (count, dim) = threads(&to, length);
+            let client = to.client.clone();
+            kernel::copy_ints::launch(
+                &client,
+                count,
+                dim,
+                from.into_tensor_arg(),
+                to.clone().into_tensor_arg(),
+                at,
+                length,
+            );
+        }
+        to
+    }
+}
