@@ -62,7 +62,7 @@ fn learner(model: &ModelInfo, device: &Device, rate: f64) -> Learner {
     config.sparse = SparseOptimizer::new(SparseRule::Adam, rate as f32);
     let shapes = InputShapes::new(&slots, &schema, 0.1);
     let module = model.default.init(&shapes, &mut Initial::new(9), &device.clone().inner().autodiff());
-    let tables = Tables::new(Arc::new(schema), &slots, &vocabularies, &config.sparse, 4).unwrap();
+    let tables = Tables::new(Arc::new(schema), &slots, &vocabularies, &config.sparse, 4, None).unwrap();
     Learner::new(module, tables, slots, device, &config, LossKind::Bce, 1)
 }
 
@@ -190,7 +190,7 @@ fn saved_tables_come_back_to_the_bit() {
         learner.tables.save(folder.path(), &slots).unwrap();
         let sparse = SparseOptimizer::new(SparseRule::Adam, 1e-2);
         let before = predict(&mut learner, &batch());
-        learner.tables = Tables::load(folder.path(), schema, &slots, &sparse, 4).unwrap();
+        learner.tables = Tables::load(folder.path(), schema, &slots, &sparse, 4, None).unwrap();
         assert_eq!(before, predict(&mut learner, &batch()), "{}", model.name);
         let (first, again) = (folder.path().to_path_buf(), tempfile::tempdir().unwrap());
         learner.tables.save(again.path(), &slots).unwrap();

@@ -31,6 +31,17 @@ pub fn open(name: DeviceName) -> Result<Opened, BackendError> {
     }
 }
 
+/// Whether a device's memory is not the host's, so that rows and batches have to travel.
+pub fn has_own_memory(device: &Device) -> bool {
+    #[cfg(feature = "cube")]
+    return matches!(device.clone().inner().as_dispatch(), burn::backend::DispatchDevice::Cube(_));
+    #[cfg(not(feature = "cube"))]
+    return {
+        let _ = device;
+        false
+    };
+}
+
 /// Every device that answers in this build.
 pub fn list() -> Vec<DeviceFacts> {
     let mut found = vec![flex().facts];

@@ -8,6 +8,7 @@ mod dense;
 mod device;
 mod error;
 mod kind;
+mod launches;
 mod rows;
 pub mod traffic;
 mod vector;
@@ -16,8 +17,9 @@ mod wgpu;
 
 pub use adam::{AdamStep, adam};
 pub use dense::{Activation, dense, dense_beside, dense_residual};
-pub use device::{Opened, list, open};
+pub use device::{Opened, has_own_memory, list, open};
 pub use error::BackendError;
 pub use kind::{DeviceFacts, DeviceName};
+pub use launches::LaunchCounter;
 pub use rows::{ALIGN, Columns, DeviceRows, PIECE, PackedBatch, Packer, Parts, Plan, RowStep, rule};
 pub use vector::vectorized;

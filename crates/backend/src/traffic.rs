@@ -45,6 +45,14 @@ pub fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     values
 }
 
+/// The numbers of a tensor; counted where the device has memory of its own.
+pub fn read_from<const D: usize>(tensor: Tensor<D>, own_memory: bool) -> Vec<f32> {
+    match own_memory {
+        true => read(tensor),
+        false => tensor.into_data().try_to_vec().unwrap_or_default(),
+    }
+}
+
 /// The whole numbers of a tensor; waits for the device.
 pub fn read_ints<const D: usize>(tensor: Tensor<D, Int>) -> Vec<i32> {
     let values: Vec<i32> = tensor.into_data().try_to_vec().unwrap_or_default();

@@ -21,12 +21,10 @@ use serde::{Deserialize, Serialize};
 use crate::error::EmbeddingError;
 use crate::index::{FeatureRows, Growing, Indexer, Space};
 use crate::optimizer::SparseOptimizer;
-use crate::shard::{SHARDS, shard_of};
+use crate::placement::TableDevice;
 use crate::slots::Slots;
-use crate::table::Table;
+use crate::table::{ROWS_A_MOVE, RowsPart, Table};
 use crate::tables::{Tables, keys_by_row};
-
-const ROWS_A_BATCH: u32 = 1 << 16;
 
 #[derive(Serialize, Deserialize)]
 struct Facts {
@@ -96,14 +94,7 @@ fn table_schema(table: &Table) -> ArrowSchema {
 /// Rows `from..to` of a table as columns.
 fn rows_of(table: &Table, keys: &[u64], from: u32, to: u32) -> Vec<ArrayRef> {
     let layout = table.layout;
-    let (mut weights, mut state, mut count, mut last) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for row in from..to {
-        let floats = table.shards[shard_of(row)].row(row as usize / SHARDS);
-        weights.extend_from_slice(&floats[..layout.dim]);
-        state.extend_from_slice(&floats[layout.dim..layout.dim + layout.state]);
-        count.push(floats[layout.dim + layout.state].to_bits());
-        last.push(floats[layout.dim + layout.state + 1].to_bits());
-    }
+    let RowsPart { weights, state, count, last } = table.part(from, to);
     let mut columns: Vec<ArrayRef> = vec![
         Arc::new(UInt64Array::from(keys[from as usize..to as usize].to_vec())),
         Arc::new(UInt32Array::from_iter_values(from..to)),
@@ -169,8 +160,8 @@ impl Tables {
             let keys = keys_by_row(space, &self.growing[which], self.grown[which]);
             for table in self.tables.iter().filter(|t| t.space == which) {
                 let rows = self.grown[which];
-                let pieces = (0..rows).step_by(ROWS_A_BATCH as usize);
-                let columns = pieces.map(|from| rows_of(table, &keys, from, rows.min(from + ROWS_A_BATCH)));
+                let pieces = (0..rows).step_by(ROWS_A_MOVE as usize);
+                let columns = pieces.map(|from| rows_of(table, &keys, from, rows.min(from + ROWS_A_MOVE)));
                 write(&table_path(folder, slots, table), table_schema(table), columns)?;
             }
         }
@@ -187,6 +178,7 @@ impl Tables {
         slots: &Slots,
         default: &SparseOptimizer,
         seed: u64,
+        device: Option<&TableDevice>,
     ) -> Result<Self, EmbeddingError> {
         let path = folder.join("tables.json");
         let text = std::fs::read_to_string(&path).map_err(io_error(&path))?;
@@ -204,11 +196,10 @@ impl Tables {
         tables.growing = growing;
         tables.grown = facts.rows;
         tables.set_step(facts.step);
+        tables.place(device);
         for table in &mut tables.tables {
             let rows = tables.grown[table.space];
-            for (number, shard) in table.shards.iter_mut().enumerate() {
-                shard.grow((rows as usize + SHARDS - 1 - number) / SHARDS);
-            }
+            table.make_room(rows);
             read_table(&table_path(folder, slots, table), table, rows)?;
         }
         Ok(tables)
@@ -261,19 +252,18 @@ fn read_table(path: &Path, table: &mut Table, rows: u32) -> Result<(), Embedding
         let (Some(row), Some(count), Some(last)) = (whole("row"), whole("count"), whole("last_seen")) else {
             return Err(other());
         };
-        for i in 0..batch.num_rows() {
-            let number = row.value(i);
-            if number >= rows {
-                return Err(mismatch(path, format!("has row {number}, but the table has {rows}")));
-            }
-            let mut target = table.shards[shard_of(number)].row_mut(number as usize / SHARDS);
-            target.weights.copy_from_slice(&weights.values()[i * table.layout.dim..(i + 1) * table.layout.dim]);
-            if let Some(state) = &state {
-                target.state.copy_from_slice(&state.values()[i * width..(i + 1) * width]);
-            }
-            target.set_counters(count.value(i), last.value(i));
-            read_rows += 1;
+        let from = read_rows;
+        read_rows += batch.num_rows() as u32;
+        if read_rows > rows || row.values().iter().zip(from..).any(|(found, expected)| *found != expected) {
+            return Err(mismatch(path, format!("its rows are not 0 to {rows} in order")));
         }
+        let part = RowsPart {
+            weights: weights.values().to_vec(),
+            state: state.map_or_else(Vec::new, |s| s.values().to_vec()),
+            count: count.values().to_vec(),
+            last: last.values().to_vec(),
+        };
+        table.write(from, &part);
     }
     match read_rows == rows {
         true => Ok(()),

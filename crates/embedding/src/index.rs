@@ -84,6 +84,8 @@ pub(crate) struct Space {
 pub struct Indexer {
     pub(crate) schema: Arc<Schema>,
     pub(crate) spaces: Arc<Vec<Space>>,
+    /// Which spaces are packed for a device; none where there is no such device.
+    pub(crate) packs: Option<Arc<Vec<bool>>>,
 }
 
 impl Space {
@@ -188,7 +190,7 @@ impl Indexer {
         }
         let spaces = groups.into_iter().map(|(_, features)| Space::new(&schema, features, vocabularies));
         let spaces = spaces.collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { schema, spaces: Arc::new(spaces) })
+        Ok(Self { schema, spaces: Arc::new(spaces), packs: None })
     }
 
     /// Rows of every space whose rows are fixed; growing spaces come out empty, see [`crate::Tables::complete`].

@@ -24,6 +24,11 @@ pub(crate) fn rotate(row: u32) -> u32 {
     row.rotate_right(SHARD_BITS)
 }
 
+/// The row of a rotated one.
+pub(crate) fn unrotate(rotated: u32) -> u32 {
+    rotated.rotate_left(SHARD_BITS)
+}
+
 /// The place in its shard of a rotated row.
 pub(crate) fn local(rotated: u32) -> usize {
     (rotated & (u32::MAX >> SHARD_BITS)) as usize

@@ -1,6 +1,6 @@
 //! One table: the vectors of one space for one lookup, gathered and updated over all cores.
 
-use burnrec_backend::vectorized;
+use burnrec_backend::{DeviceRows, vectorized};
 use burnrec_features::Pooling;
 use rayon::prelude::*;
 
@@ -29,8 +29,26 @@ pub(crate) struct Table {
     pub(crate) layout: Layout,
     init: Init,
     seed: u64,
+    /// The rows, in host memory; none while they are on a device.
     pub(crate) shards: Vec<Shard>,
+    /// The rows, in a device's memory.
+    pub(crate) away: Option<DeviceRows>,
 }
+
+/// Rows of a table, side by side.
+pub(crate) struct RowsPart {
+    /// `[rows, dim]`
+    pub(crate) weights: Vec<f32>,
+    /// `[rows, state]`
+    pub(crate) state: Vec<f32>,
+    /// Touches of each row.
+    pub(crate) count: Vec<u32>,
+    /// Step of each row's last touch.
+    pub(crate) last: Vec<u32>,
+}
+
+/// Rows that are made or moved at a time.
+pub(crate) const ROWS_A_MOVE: u32 = 1 << 16;
 
 /// No occurrence won a maximum.
 pub(crate) const NOBODY: u32 = u32::MAX;
@@ -47,24 +65,145 @@ impl Table {
     ) -> Self {
         let layout = Layout { dim, state: optimizer.state_floats(dim) };
         let shards = (0..SHARDS).map(|_| Shard::new(layout)).collect();
-        Self { space, lookup, columns, optimizer, layout, init, seed, shards }
+        Self { space, lookup, columns, optimizer, layout, init, seed, shards, away: None }
+    }
+
+    /// Puts the rows to come on a device.
+    pub(crate) fn send_away(&mut self, frequency: &[u32], device: &burn::tensor::Device) {
+        self.away = Some(DeviceRows::new(self.layout.dim, self.layout.state, frequency, device));
+    }
+
+    /// Takes all rows back into host memory.
+    pub(crate) fn bring_home(&mut self) {
+        let Some(away) = self.away.take() else { return };
+        let rows = away.rows() as u32;
+        self.make_room(rows);
+        for from in (0..rows).step_by(ROWS_A_MOVE as usize) {
+            let to = rows.min(from + ROWS_A_MOVE);
+            let (weights, state, counters) = away.read(from as usize, to as usize);
+            let count = counters.iter().step_by(2).map(|c| c.cast_unsigned()).collect();
+            let last = counters.iter().skip(1).step_by(2).map(|c| c.cast_unsigned()).collect();
+            self.write(from, &RowsPart { weights, state, count, last });
+        }
+    }
+
+    /// Makes room for rows below `rows` where they live.
+    pub(crate) fn make_room(&mut self, rows: u32) {
+        match &mut self.away {
+            // Twice what there was, so that growing copies every row a bounded number of times.
+            Some(away) if away.capacity() > 0 => away.reserve((rows as usize).max(away.capacity() * 2)),
+            Some(away) => away.reserve(rows as usize),
+            None => {
+                for (number, shard) in self.shards.iter_mut().enumerate() {
+                    shard.grow((rows as usize + SHARDS - 1 - number) / SHARDS);
+                }
+            }
+        }
+    }
+
+    /// Whether the next growth to `rows` keeps every buffer within a device's limit.
+    pub(crate) fn fits(&self, rows: u32, limit: u64) -> bool {
+        let needed = match &self.away {
+            Some(away) if away.capacity() >= rows as usize => return true,
+            Some(away) if away.capacity() > 0 => (rows as usize).max(away.capacity() * 2),
+            _ => rows as usize,
+        };
+        DeviceRows::largest_buffer(self.layout.dim, self.layout.state, needed) <= limit
+    }
+
+    /// Rows `from..to`, wherever they live.
+    pub(crate) fn part(&self, from: u32, to: u32) -> RowsPart {
+        let layout = self.layout;
+        if let Some(away) = &self.away {
+            let (weights, state, counters) = away.read(from as usize, to as usize);
+            let count = counters.iter().step_by(2).map(|c| c.cast_unsigned()).collect();
+            let last = counters.iter().skip(1).step_by(2).map(|c| c.cast_unsigned()).collect();
+            return RowsPart { weights, state, count, last };
+        }
+        let mut part = RowsPart { weights: Vec::new(), state: Vec::new(), count: Vec::new(), last: Vec::new() };
+        for row in from..to {
+            let floats = self.shards[shard_of(row)].row(row as usize / SHARDS);
+            part.weights.extend_from_slice(&floats[..layout.dim]);
+            part.state.extend_from_slice(&floats[layout.dim..layout.dim + layout.state]);
+            part.count.push(floats[layout.dim + layout.state].to_bits());
+            part.last.push(floats[layout.dim + layout.state + 1].to_bits());
+        }
+        part
+    }
+
+    /// Sets rows from `from` on, wherever they live; room must have been made.
+    pub(crate) fn write(&mut self, from: u32, part: &RowsPart) {
+        let layout = self.layout;
+        if let Some(away) = &mut self.away {
+            let counters = part.count.iter().zip(&part.last).flat_map(|(c, l)| [c.cast_signed(), l.cast_signed()]);
+            away.write(from as usize, part.weights.clone(), part.state.clone(), counters.collect());
+            return;
+        }
+        for (i, (count, last)) in part.count.iter().zip(&part.last).enumerate() {
+            let row = from + i as u32;
+            let mut target = self.shards[shard_of(row)].row_mut(row as usize / SHARDS);
+            target.weights.copy_from_slice(&part.weights[i * layout.dim..(i + 1) * layout.dim]);
+            target.state.copy_from_slice(&part.state[i * layout.state..(i + 1) * layout.state]);
+            target.set_counters(*count, *last);
+        }
+    }
+
+    /// The first values of rows `from..to`.
+    fn first_values(&self, from: u32, to: u32, key_of: &(dyn Fn(u32) -> u64 + Sync)) -> RowsPart {
+        let (dim, state) = (self.layout.dim, self.layout.state);
+        let rows = (to - from) as usize;
+        let mut part = RowsPart {
+            weights: vec![0.0; rows * dim],
+            state: vec![0.0; rows * state],
+            count: vec![0; rows],
+            last: vec![0; rows],
+        };
+        let fill = |row: u32, weights: &mut [f32], state: &mut [f32]| {
+            let (how, key) = self.first_of(row, key_of);
+            how.fill(weights, self.seed, key);
+            self.optimizer.init_state(weights, state);
+        };
+        match state {
+            0 => part.weights.par_chunks_mut(dim).enumerate().for_each(|(i, w)| fill(from + i as u32, w, &mut [])),
+            _ => part
+                .weights
+                .par_chunks_mut(dim)
+                .zip(part.state.par_chunks_mut(state))
+                .enumerate()
+                .for_each(|(i, (w, s))| fill(from + i as u32, w, s)),
+        }
+        part
+    }
+
+    /// Padding (0) and the rows of unseen ids (key 0) start at zero.
+    fn first_of(&self, row: u32, key_of: &(dyn Fn(u32) -> u64 + Sync)) -> (Init, u64) {
+        let key = if row == 0 { 0 } else { key_of(row) };
+        (if key == 0 { Init::Zeros } else { self.init }, key)
     }
 
     /// Makes room for rows below `rows`, and starts those from `from` with the value of their key.
     pub(crate) fn grow(&mut self, from: u32, rows: u32, key_of: &(dyn Fn(u32) -> u64 + Sync)) {
-        let (init, optimizer, seed) = (self.init, &self.optimizer, self.seed);
-        self.shards.par_iter_mut().enumerate().for_each(|(number, shard)| {
+        if self.away.is_some() {
+            if rows > from {
+                self.make_room(rows);
+            }
+            for start in (from..rows).step_by(ROWS_A_MOVE as usize) {
+                let part = self.first_values(start, rows.min(start + ROWS_A_MOVE), key_of);
+                self.write(start, &part);
+            }
+            return;
+        }
+        self.make_room(rows);
+        let mut shards = std::mem::take(&mut self.shards);
+        shards.par_iter_mut().enumerate().for_each(|(number, shard)| {
             let count = (rows as usize + SHARDS - 1 - number) / SHARDS;
-            shard.grow(count);
             let first = (from as usize + SHARDS - 1 - number) / SHARDS;
             for at in first..count {
-                let row = (at * SHARDS + number) as u32;
-                // Padding (0) and the rows of unseen ids (key 0) start at zero.
-                let key = if row == 0 { 0 } else { key_of(row) };
-                let how = if key == 0 { Init::Zeros } else { init };
-                shard.init_row(at, how, optimizer, seed, key);
+                let (how, key) = self.first_of((at * SHARDS + number) as u32, key_of);
+                shard.init_row(at, how, &self.optimizer, self.seed, key);
             }
         });
+        self.shards = shards;
     }
 
     pub(crate) fn weights(&self, row: u32) -> &[f32] {

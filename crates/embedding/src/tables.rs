@@ -8,9 +8,10 @@ use rayon::prelude::*;
 use crate::error::EmbeddingError;
 use crate::index::{FeatureRows, Growing, Indexer, Space};
 use crate::optimizer::SparseOptimizer;
+use crate::placement::TableDevice;
 use crate::slots::Slots;
 use crate::space::SpaceBatch;
-use crate::table::{Columns, NOBODY, Table};
+use crate::table::{Columns, NOBODY, ROWS_A_MOVE, Table};
 
 /// Batch rows that one task gathers.
 const ROWS_A_TASK: usize = 128;
@@ -21,6 +22,15 @@ pub struct Gathered {
     pub leaves: Vec<Vec<f32>>,
     /// One entry a table: who won each maximum, `[B, slots, dim]`; empty without max pooling.
     winners: Vec<Vec<u32>>,
+}
+
+impl Gathered {
+    /// The leaf of a lookup, which is gone then; padded with zeros to `length`.
+    pub fn take(&mut self, lookup: usize, length: usize) -> Vec<f32> {
+        let mut leaf = std::mem::take(&mut self.leaves[lookup]);
+        leaf.resize(length, 0.0);
+        leaf
+    }
 }
 
 /// Size of one lookup's tables.
@@ -36,7 +46,7 @@ pub struct TableFacts {
     pub bytes: u64,
 }
 
-/// The tables of a model, in host memory.
+/// The tables of a model, each in host memory or on a device.
 pub struct Tables {
     pub(crate) indexer: Indexer,
     pub(crate) growing: Vec<Growing>,
@@ -45,6 +55,7 @@ pub struct Tables {
     slot_order: Vec<Vec<usize>>,
     dims: Vec<usize>,
     step: u64,
+    pub(crate) device: Option<TableDevice>,
 }
 
 impl Tables {
@@ -58,8 +69,10 @@ impl Tables {
         vocabularies: &[Vocabulary],
         default: &SparseOptimizer,
         seed: u64,
+        device: Option<&TableDevice>,
     ) -> Result<Self, EmbeddingError> {
         let mut tables = Self::without_rows(Indexer::new(schema, slots, vocabularies)?, slots, default, seed);
+        tables.place(device);
         tables.fill_fixed_rows();
         Ok(tables)
     }
@@ -81,7 +94,7 @@ impl Tables {
         let growing = indexer.spaces.iter().map(|_| Growing::default()).collect();
         let grown = indexer.spaces.iter().map(|s| s.rows).collect();
         let dims = slots.0.iter().map(|l| l.dim).collect();
-        Self { indexer, growing, grown, tables, slot_order, dims, step: 0 }
+        Self { indexer, growing, grown, tables, slot_order, dims, step: 0, device: None }
     }
 
     fn fill_fixed_rows(&mut self) {
@@ -96,6 +109,20 @@ impl Tables {
     /// The categorical inputs in the order of a lookup's slots.
     pub fn slot_order(&self, lookup: usize) -> &[usize] {
         &self.slot_order[lookup]
+    }
+
+    pub(crate) fn lookups(&self) -> usize {
+        self.dims.len()
+    }
+
+    /// Width of a lookup's vectors.
+    pub(crate) fn dim(&self, lookup: usize) -> usize {
+        self.dims[lookup]
+    }
+
+    /// Slots of a lookup's leaf: one of zeros where it has no fields.
+    pub(crate) fn leaf_slots(&self, lookup: usize) -> usize {
+        self.slot_order[lookup].len().max(1)
     }
 
     /// The key → row half that the loader's thread uses.
@@ -146,6 +173,7 @@ impl Tables {
             }
         }
         self.grown[which] = before + admitted.len() as u32;
+        self.keep_within_limits(which);
         for table in self.tables.iter_mut().filter(|t| t.space == which) {
             table.grow(before, self.grown[which], &|row| admitted[(row - before) as usize]);
         }
@@ -156,10 +184,10 @@ impl Tables {
         let mut winners: Vec<Vec<u32>> = self.tables.iter().map(|_| Vec::new()).collect();
         let leaf = |lookup: usize| {
             let width = self.slot_order[lookup].len() * self.dims[lookup];
-            vec![0.0; batch_rows * width]
+            vec![0.0; if self.is_away(lookup) { 0 } else { batch_rows * width }]
         };
         let mut leaves: Vec<Vec<f32>> = (0..self.dims.len()).map(leaf).collect();
-        for (table, winners) in self.tables.iter().zip(&mut winners) {
+        for (table, winners) in self.tables.iter().zip(&mut winners).filter(|(t, _)| t.away.is_none()) {
             let (dim, columns) = (table.layout.dim, table.columns);
             let space = &prepared[table.space];
             let own = columns.count * dim;
@@ -188,11 +216,11 @@ impl Tables {
 
     /// Sum of squares of the gradients of all touched rows, for clipping by the global norm.
     pub fn squared_norm(&self, prepared: &[SpaceBatch], gathered: &Gathered, gradients: &[&[f32]]) -> f64 {
-        let each = self.tables.iter().zip(&gathered.winners);
+        let each = self.tables.iter().zip(&gathered.winners).filter(|(t, _)| t.away.is_none());
         each.map(|(table, winners)| table.squared_norm(&prepared[table.space], gradients[table.lookup], winners)).sum()
     }
 
-    /// One optimiser step on every touched row: `gradients` has one `[B, slots, dim]` a lookup.
+    /// One optimiser step on every touched row in host memory: `gradients` has one `[B, slots, dim]` a lookup.
     pub fn apply(
         &mut self,
         batch_rows: usize,
@@ -202,7 +230,7 @@ impl Tables {
         rate: f32,
     ) {
         self.step += 1;
-        for (table, winners) in self.tables.iter_mut().zip(&gathered.winners) {
+        for (table, winners) in self.tables.iter_mut().zip(&gathered.winners).filter(|(t, _)| t.away.is_none()) {
             let context = table.optimizer.context(self.step, rate, batch_rows as f32);
             let frequency = &self.indexer.spaces[table.space].frequency;
             table.apply(&prepared[table.space], gradients[table.lookup], winners, &context, frequency);
@@ -210,22 +238,29 @@ impl Tables {
     }
 
     /// The vector of a row of a lookup's first table; for tests and exports.
-    pub fn vector(&self, lookup: usize, row: u32) -> Option<&[f32]> {
-        self.tables.iter().find(|t| t.lookup == lookup).map(|t| t.weights(row))
+    pub fn vector(&self, lookup: usize, row: u32) -> Option<Vec<f32>> {
+        self.tables.iter().find(|t| t.lookup == lookup).map(|t| t.part(row, row + 1).weights)
     }
 
     /// Sizes over all tables.
     pub fn facts(&self) -> TableFacts {
         let mut facts = TableFacts { rows: 0, floats: 0, non_zero: 0, bytes: 0 };
         for table in &self.tables {
-            let rows: u64 = table.shards.iter().map(|s| s.rows() as u64).sum();
+            let rows = u64::from(self.grown[table.space]);
             facts.rows += rows.saturating_sub(1);
             facts.floats += rows * table.layout.dim as u64;
             facts.bytes += rows * 4 * table.layout.stride() as u64;
             let shard = |s: &crate::shard::Shard| {
                 (0..s.rows()).map(|r| s.weights(r).iter().filter(|w| **w != 0.0).count() as u64).sum::<u64>()
             };
-            facts.non_zero += table.shards.par_iter().map(shard).sum::<u64>();
+            facts.non_zero += match table.away {
+                None => table.shards.par_iter().map(shard).sum::<u64>(),
+                Some(_) => (0..rows as u32)
+                    .step_by(ROWS_A_MOVE as usize)
+                    .map(|from| table.part(from, (rows as u32).min(from + ROWS_A_MOVE)))
+                    .map(|part| part.weights.iter().filter(|w| **w != 0.0).count() as u64)
+                    .sum(),
+            };
         }
         facts
     }

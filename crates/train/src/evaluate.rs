@@ -1,7 +1,9 @@
 //! Predictions over one side of the data.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use burnrec_backend::traffic;
 use burnrec_data::{RowStream, Source};
 use burnrec_features::{Encoder, LoaderConfig, load};
 
@@ -12,6 +14,9 @@ use crate::observer::Stop;
 
 /// Rows that are scored at once; a setting of speed, not of results.
 const BATCH_ROWS: usize = 4096;
+
+/// Batches whose scores are read only after later ones were begun: a read waits for what the device has finished.
+const IN_FLIGHT: usize = 4;
 
 /// Predictions, and how many rows they are of.
 pub type Scored = Predictions;
@@ -40,6 +45,7 @@ pub fn evaluate(
     let loader = load(rows, source.clone(), encoder.clone(), config, prepare(learner.tables.indexer()));
     let frozen = learner.frozen()?;
     let mut scored = Scored::default();
+    let mut waiting = VecDeque::with_capacity(IN_FLIGHT + 1);
     for prepared in loader {
         let mut prepared = prepared?;
         if stop.is_asked() {
@@ -48,7 +54,11 @@ pub fn evaluate(
         scored.labels.append(&mut prepared.batch.label);
         scored.weights.append(&mut prepared.batch.weight);
         scored.groups.append(&mut prepared.batch.group);
-        scored.scores.extend(learner.predict(&frozen, prepared));
+        waiting.push_back(learner.score(&frozen, prepared));
+        if waiting.len() > IN_FLIGHT {
+            scored.scores.extend(waiting.pop_front().map_or_else(Vec::new, traffic::read));
+        }
     }
+    waiting.into_iter().for_each(|scores| scored.scores.extend(traffic::read(scores)));
     Ok(scored)
 }

@@ -2,6 +2,7 @@
 
 use burnrec_backend::DeviceName;
 use burnrec_data::DataConfig;
+use burnrec_embedding::Placement;
 use burnrec_features::FeaturesConfig;
 use burnrec_models::ModelConfig;
 use schemars::JsonSchema;
@@ -55,4 +56,6 @@ pub struct BackendConfig {
     /// CPU threads; all cores when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
+    /// Where the tables live.
+    pub placement: Placement,
 }

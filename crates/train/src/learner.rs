@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
-use burn::tensor::{Device, Tensor, TensorData};
-use burnrec_embedding::{Gathered, Indexer, Slots, SpaceBatch, Tables};
+use burn::tensor::{Device, Tensor};
+use burnrec_backend::traffic;
+use burnrec_embedding::{Gathered, Indexer, Packing, Slots, SpaceBatch, Tables, Uploaded};
 use burnrec_features::{Batch, stream_seed};
 use burnrec_models::{AnyModel, Inputs, Output, Ranker};
 
 use crate::config::{LossKind, TrainConfig};
 use crate::error::TrainError;
+use crate::feed::feed;
 use crate::objective::loss;
 use crate::optimizer::{penalise, scale, squared_norm};
 
@@ -20,11 +22,16 @@ pub struct Prepared {
     pub batch: Batch,
     /// The rows of each space.
     pub spaces: Vec<SpaceBatch>,
+    /// The batch as it goes up to a device with memory of its own.
+    pub packing: Option<Packing>,
 }
 
 /// The half of a step that the loader's thread does.
 pub fn prepare(indexer: Indexer) -> impl Fn(Batch) -> Prepared + Send + 'static {
-    move |batch| Prepared { spaces: indexer.prepare(&batch), batch }
+    move |batch| {
+        let spaces = indexer.prepare(&batch);
+        Prepared { packing: indexer.pack(&batch, &spaces), spaces, batch }
+    }
 }
 
 /// A model in training: weights, tables, optimiser state.
@@ -87,48 +94,31 @@ impl Learner {
 
     fn step_on_worker(&mut self, mut prepared: Prepared, factor: f64) -> Result<Tensor<1>, TrainError> {
         let start = std::time::Instant::now();
-        let Prepared { batch, spaces } = &mut prepared;
+        let Prepared { batch, spaces, packing } = &mut prepared;
         self.tables.complete(batch, spaces, true);
         self.device.seed(stream_seed(self.seed, "dropout", self.tables.step()));
-        let mut gathered = self.tables.gather(batch.rows, spaces);
+        let (feed, gathered) = feed(&self.tables, &self.slots, &self.device, batch, spaces, packing.take());
         let model = self.model.take().ok_or(TrainError::HalfStep)?;
-        let leaves: Vec<Tensor<3>> = leaves(&mut gathered, batch.rows, &self.slots, &self.device)
-            .into_iter()
-            .map(Tensor::require_grad)
-            .collect();
+        let leaves: Vec<Tensor<3>> = feed.leaves.into_iter().map(Tensor::require_grad).collect();
         let gathered_at = start.elapsed();
-        let inputs = Inputs { lookups: leaves.clone(), numeric: numeric(batch, &self.device) };
-        let Output { logits, auxiliary } = model.forward(&inputs);
-        let labels = column(&batch.label, &self.device);
-        let weights = (!batch.weight.is_empty()).then(|| column(&batch.weight, &self.device));
-        let objective = loss(self.loss, logits, labels, weights);
+        let Output { logits, auxiliary } = model.forward(&Inputs { lookups: leaves.clone(), numeric: feed.numeric });
+        let objective = loss(self.loss, logits, feed.label, feed.weight);
         let total = auxiliary.into_iter().fold(objective.clone(), |sum, part| sum + part);
         let forward_at = start.elapsed();
         let mut gradients = total.backward();
-        let leaf_data: Vec<TensorData> = leaves
-            .iter()
-            .map(|leaf| {
-                leaf.grad_remove(&mut gradients)
-                    .map_or_else(|| TensorData::new(Vec::<f32>::new(), [0]), Tensor::into_data)
-            })
-            .collect();
+        let leaf_gradients: Vec<Option<Tensor<3>>> =
+            leaves.into_iter().map(|leaf| leaf.grad_remove(&mut gradients)).collect();
         let mut dense = GradientsParams::from_grads(gradients, &model);
+        let mut sparse = self.split(leaf_gradients, feed.uploaded.as_ref());
         let backward_at = start.elapsed();
         penalise(&model, &mut dense, self.config.l1, self.config.l2);
-        let mut sparse: Vec<Vec<f32>> = Vec::new();
-        let mut slices: Vec<&[f32]> = leaf_data.iter().map(|d| d.as_slice::<f32>().unwrap_or(&[])).collect();
-        if let Some(limit) = self.config.clip_norm {
-            let squares = squared_norm(&model, &dense) + self.tables.squared_norm(spaces, &gathered, &slices);
-            let by = limit / squares.sqrt().max(1e-12);
-            if by < 1.0 {
-                scale(&model, &mut dense, by);
-                sparse.extend(slices.iter().map(|s| s.iter().map(|g| g * by as f32).collect()));
-                slices = sparse.iter().map(Vec::as_slice).collect();
-            }
-        }
+        let scale = self.clip(&model, &mut dense, &mut sparse, spaces, &gathered, feed.uploaded.as_ref());
         let rate = self.config.learning_rate * factor;
         self.model = Some(self.optimizer.step(rate, model, dense));
-        self.tables.apply(batch.rows, spaces, &gathered, &slices, factor as f32);
+        self.tables.apply(batch.rows, spaces, &gathered, &sparse.slices(), factor as f32);
+        if let Some(uploaded) = &feed.uploaded {
+            self.tables.apply_away(uploaded, sparse.away, scale.as_ref(), factor as f32);
+        }
         let end = start.elapsed();
         for (total, part) in self.seconds.iter_mut().zip([
             gathered_at,
@@ -141,11 +131,64 @@ impl Learner {
         Ok(objective.inner())
     }
 
-    /// Log-odds (or numbers) of a batch, without dropout and with moving statistics.
-    pub fn predict(&mut self, frozen: &AnyModel, mut prepared: Prepared) -> Vec<f32> {
+    /// Divides the leaves' gradients: those of host tables are read, those of tables on the device summed there.
+    fn split(&self, gradients: Vec<Option<Tensor<3>>>, uploaded: Option<&Uploaded>) -> Sparse {
+        let on_device = gradients.into_iter().enumerate().map(|(lookup, gradient)| {
+            let away = self.tables.is_away(lookup);
+            if away { (None, gradient) } else { (gradient, None) }
+        });
+        let (home, away): (Vec<_>, Vec<_>) = on_device.unzip();
+        let read =
+            |gradient: Option<Tensor<3>>| gradient.map_or_else(Vec::new, |g| traffic::read_from(g, uploaded.is_some()));
+        Sparse {
+            home: home.into_iter().map(read).collect(),
+            away: uploaded.map_or_else(Vec::new, |u| self.tables.sum_away(u, &away)),
+        }
+    }
+
+    /// Limits the norm of all gradients together. Gradients on a device of its own memory are scaled there, by the
+    /// number that comes back, without the host knowing it.
+    fn clip(
+        &self,
+        model: &AnyModel,
+        dense: &mut GradientsParams,
+        sparse: &mut Sparse,
+        spaces: &[SpaceBatch],
+        gathered: &Gathered,
+        uploaded: Option<&Uploaded>,
+    ) -> Option<Tensor<1>> {
+        let limit = self.config.clip_norm?;
+        let mut squares = squared_norm(model, dense);
+        if let Some(more) = uploaded.and_then(|u| self.tables.squared_norm_away(u, &sparse.away)) {
+            squares = Some(squares.map_or(more.clone(), |s| s + more));
+        }
+        let at_home = self.tables.squared_norm(spaces, gathered, &sparse.slices());
+        let device = self.device.clone().inner();
+        let all = squares.unwrap_or_else(|| Tensor::zeros([1], &device)) + at_home as f32;
+        let by = (all.sqrt().clamp_min(1e-12).recip() * limit as f32).clamp_max(1.0);
+        if sparse.home.iter().any(|g| !g.is_empty()) {
+            let factor = traffic::read_from(by.clone(), uploaded.is_some())[0];
+            if factor < 1.0 {
+                sparse.home.iter_mut().flatten().for_each(|g| *g *= factor);
+                scale(model, dense, &by);
+            }
+        } else {
+            scale(model, dense, &by);
+        }
+        Some(by)
+    }
+
+    /// Log-odds (or numbers) of a batch `[B, 1]`, without dropout and with moving statistics; not yet read from the
+    /// device.
+    pub fn score(&mut self, frozen: &AnyModel, mut prepared: Prepared) -> Tensor<2> {
         self.tables.complete(&prepared.batch, &mut prepared.spaces, false);
         let device = self.device.clone().inner();
-        rayon::scope(|_| forward(frozen, &self.tables, &self.slots, &device, &prepared))
+        rayon::scope(|_| forward(frozen, &self.tables, &self.slots, &device, prepared))
+    }
+
+    /// [`Learner::score`], read.
+    pub fn predict(&mut self, frozen: &AnyModel, prepared: Prepared) -> Vec<f32> {
+        traffic::read(self.score(frozen, prepared))
     }
 
     /// The model as it predicts: off the autodiff graph.
@@ -157,37 +200,28 @@ impl Learner {
     }
 }
 
+/// Gradients of the looked-up vectors: of host tables `[B, slots, dim]` a lookup, of tables on the device summed by
+/// pieces, one entry a table.
+struct Sparse {
+    home: Vec<Vec<f32>>,
+    away: Vec<Option<Tensor<2>>>,
+}
+
+impl Sparse {
+    fn slices(&self) -> Vec<&[f32]> {
+        self.home.iter().map(Vec::as_slice).collect()
+    }
+}
+
 /// The forward pass of a model that is off the graph.
 pub(crate) fn forward(
     model: &AnyModel,
     tables: &Tables,
     slots: &Slots,
     device: &Device,
-    prepared: &Prepared,
-) -> Vec<f32> {
-    let mut gathered = tables.gather(prepared.batch.rows, &prepared.spaces);
-    let lookups = leaves(&mut gathered, prepared.batch.rows, slots, device);
-    let inputs = Inputs { lookups, numeric: numeric(&prepared.batch, device) };
-    let logits = model.forward(&inputs).logits.into_data();
-    logits.as_slice::<f32>().map(<[f32]>::to_vec).unwrap_or_default()
-}
-
-/// The gathered vectors as tensors. A lookup without fields gets one slot of zeros.
-fn leaves(gathered: &mut Gathered, rows: usize, slots: &Slots, device: &Device) -> Vec<Tensor<3>> {
-    let leaf = |(values, lookup): (&mut Vec<f32>, &burnrec_embedding::Lookup)| {
-        let mut values = std::mem::take(values);
-        let slots = lookup.features.len().max(1);
-        values.resize(rows * slots * lookup.dim, 0.0);
-        Tensor::from_data(TensorData::new(values, [rows, slots, lookup.dim]), device)
-    };
-    gathered.leaves.iter_mut().zip(&slots.0).map(leaf).collect()
-}
-
-fn numeric(batch: &Batch, device: &Device) -> Option<Tensor<2>> {
-    let width = batch.numeric.len() / batch.rows.max(1);
-    (width > 0).then(|| Tensor::from_data(TensorData::new(batch.numeric.clone(), [batch.rows, width]), device))
-}
-
-fn column(values: &[f32], device: &Device) -> Tensor<2> {
-    Tensor::from_data(TensorData::new(values.to_vec(), [values.len(), 1]), device)
+    prepared: Prepared,
+) -> Tensor<2> {
+    let Prepared { batch, spaces, packing } = prepared;
+    let (feed, _) = feed(tables, slots, device, &batch, &spaces, packing);
+    model.forward(&Inputs { lookups: feed.leaves, numeric: feed.numeric }).logits
 }

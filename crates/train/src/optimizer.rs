@@ -82,13 +82,13 @@ impl ModuleVisitor for Squares<'_> {
 /// Multiplies all gradients by a number.
 struct Scale<'a> {
     grads: &'a mut GradientsParams,
-    by: f64,
+    by: &'a Tensor<1>,
 }
 
 impl ModuleVisitor for Scale<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = self.grads.remove::<D>(param.id) {
-            self.grads.register(param.id, gradient * self.by);
+            self.grads.register(param.id, gradient * self.by.clone().reshape([1; D]));
         }
     }
 }
@@ -100,14 +100,14 @@ pub(crate) fn penalise<M: Module>(model: &M, grads: &mut GradientsParams, l1: f6
     }
 }
 
-/// Sum of squares of the dense gradients.
-pub(crate) fn squared_norm<M: Module>(model: &M, grads: &GradientsParams) -> f64 {
+/// Sum of squares `[1]` of the dense gradients, not read from the device; none without gradients.
+pub(crate) fn squared_norm<M: Module>(model: &M, grads: &GradientsParams) -> Option<Tensor<1>> {
     let mut squares = Squares { grads, sum: None };
     model.visit(&mut squares);
-    squares.sum.map_or(0.0, |sum| f64::from(sum.into_scalar::<f32>()))
+    squares.sum
 }
 
-/// Multiplies the dense gradients.
-pub(crate) fn scale<M: Module>(model: &M, grads: &mut GradientsParams, by: f64) {
+/// Multiplies the dense gradients by a number `[1]` on their device.
+pub(crate) fn scale<M: Module>(model: &M, grads: &mut GradientsParams, by: &Tensor<1>) {
     model.visit(&mut Scale { grads, by });
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use burn::tensor::Device;
+use burnrec_backend::Opened;
 use burnrec_embedding::Tables;
 use burnrec_features::{Encoder, Schema, stream_seed};
 use burnrec_models::{Initial, InputShapes};
@@ -13,6 +13,7 @@ use crate::error::TrainError;
 use crate::experiment::Experiment;
 use crate::folder::RunFolder;
 use crate::learner::Learner;
+use crate::place::table_device;
 
 /// A trained model with its encoder and configuration.
 pub struct SavedModel {
@@ -29,7 +30,7 @@ impl SavedModel {
     ///
     /// # Errors
     /// Folders that hold no run, runs of another version, missing or altered files.
-    pub fn open(run: &Path, device: &Device) -> Result<Self, TrainError> {
+    pub fn open(run: &Path, opened: &Opened) -> Result<Self, TrainError> {
         let experiment = RunFolder::config(run)?;
         let checkpoints = run.join("checkpoints");
         let manifest = Manifest::read(&checkpoints)?.ok_or_else(|| TrainError::NotARun {
@@ -37,7 +38,7 @@ impl SavedModel {
             problem: "it has no checkpoint yet; train it to the end, or with --resume".into(),
         })?;
         let name = manifest.best.clone().unwrap_or_else(|| manifest.latest.clone());
-        Self::open_checkpoint(&manifest, &checkpoints, &name, experiment, device)
+        Self::open_checkpoint(&manifest, &checkpoints, &name, experiment, opened)
     }
 
     pub(crate) fn open_checkpoint(
@@ -45,7 +46,7 @@ impl SavedModel {
         checkpoints: &Path,
         name: &str,
         experiment: Experiment,
-        device: &Device,
+        opened: &Opened,
     ) -> Result<Self, TrainError> {
         let loaded = manifest.open(checkpoints, name)?;
         let schema = Schema::new(&experiment.features)?;
@@ -53,7 +54,8 @@ impl SavedModel {
         let slots = Arc::new(experiment.model.slots(&schema));
         let shapes = InputShapes::new(&slots, &schema, 0.0);
         let seed = experiment.run.seed;
-        let mut model = experiment.model.init(&shapes, &mut Initial::new(seed), &device.clone().inner().autodiff());
+        let mut model =
+            experiment.model.init(&shapes, &mut Initial::new(seed), &opened.device.clone().inner().autodiff());
         load_dense(&loaded.folder, &mut model)?;
         let tables = Tables::load(
             &tables_folder(&loaded.folder),
@@ -61,9 +63,10 @@ impl SavedModel {
             &slots,
             &experiment.train.sparse,
             stream_seed(seed, "tables", 0),
+            table_device(opened, experiment.backend.placement).as_ref(),
         )?;
         let loss = experiment.train.loss(binary);
-        let learner = Learner::new(model, tables, slots, device, &experiment.train, loss, seed);
+        let learner = Learner::new(model, tables, slots, &opened.device, &experiment.train, loss, seed);
         let encoder = Arc::new(Encoder::restore(schema, loaded.fitted));
         Ok(Self { experiment, encoder, learner })
     }

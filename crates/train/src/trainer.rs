@@ -20,6 +20,7 @@ use crate::folder::RunFolder;
 use crate::learner::{Learner, prepare};
 use crate::metrics::{MetricName, Metrics, compute};
 use crate::observer::{Event, Observer, Stop};
+use crate::place::{check_placement, table_device};
 use crate::rate::RateSchedule;
 use crate::saved::SavedModel;
 use crate::summary::{Parameters, Summary, Throughput, peak_memory_bytes};
@@ -103,6 +104,7 @@ impl<'a> Run<'a> {
         let binary = schema.label.is_binary();
         let grouped = schema.group.is_some();
         job.experiment.model.check(&schema)?;
+        check_placement(&job.opened, job.experiment.backend.placement)?;
         let (names, monitor) =
             (job.experiment.train.metric_names(binary, grouped)?, job.experiment.train.monitor_name(binary)?);
         let started = RunFolder::is_started(&job.out);
@@ -166,8 +168,7 @@ impl<'a> Run<'a> {
             };
             return Err(TrainError::OtherData { path: job.out.clone(), difference });
         }
-        let saved =
-            SavedModel::open_checkpoint(&manifest, &checkpoints, &latest, job.experiment.clone(), &job.opened.device)?;
+        let saved = SavedModel::open_checkpoint(&manifest, &checkpoints, &latest, job.experiment.clone(), &job.opened)?;
         let mut learner = saved.learner;
         learner.optimizer = load_optimizer(&loaded.folder, learner.optimizer)?;
         Ok(Some((learner, loaded.progress)))
@@ -379,7 +380,7 @@ impl<'a> Run<'a> {
                 &checkpoints,
                 &best,
                 self.job.experiment.clone(),
-                &self.job.opened.device,
+                &self.job.opened,
             )?;
             self.learner = opened.learner;
         }
@@ -458,6 +459,7 @@ fn fresh(job: &Job, encoder: &Encoder, vocabularies: &[Vocabulary]) -> Result<Le
         vocabularies,
         &experiment.train.sparse,
         stream_seed(seed, "tables", 0),
+        table_device(&job.opened, experiment.backend.placement).as_ref(),
     )?;
     let loss = experiment.train.loss(binary);
     Ok(Learner::new(model, tables, slots, &job.opened.device, &experiment.train, loss, seed))

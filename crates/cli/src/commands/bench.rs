@@ -186,7 +186,7 @@ fn one(args: &BenchArgs, name: &str, rows: u64, device: &burn::tensor::Device) -
     let base_memory = resident("VmRSS:");
     reset_peak();
     let tables =
-        Tables::new(Arc::new(schema), &slots, &[], &config.sparse, 1).map_err(burnrec_train::TrainError::from)?;
+        Tables::new(Arc::new(schema), &slots, &[], &config.sparse, 1, None).map_err(burnrec_train::TrainError::from)?;
     let table_bytes = tables.facts().bytes;
     let ready = prepare(tables.indexer());
     let mut learner = Learner::new(module, tables, slots, device, &config, LossKind::Bce, 1);

@@ -85,7 +85,7 @@ impl Bench<'_> {
         let device = self.opened.device.clone().inner().autodiff();
         let module = model.init(&InputShapes::new(&slots, schema, -1.1), &mut Initial::new(1), &device);
         let config = TrainConfig::default();
-        let tables = Tables::new(Arc::new(schema.clone()), &slots, &self.vocabularies, &config.sparse, 1)
+        let tables = Tables::new(Arc::new(schema.clone()), &slots, &self.vocabularies, &config.sparse, 1, None)
             .map_err(TrainError::from)?;
         Ok(Learner::new(module, tables, slots, &self.opened.device, &config, LossKind::Bce, 1))
     }

@@ -17,7 +17,7 @@ pub fn open(run: &Path, place: &Place) -> Result<SavedModel, CliError> {
     let experiment = burnrec_train::RunFolder::config(run)?;
     setup::threads(place.threads.or(experiment.backend.threads))?;
     let opened = setup::device(place.device.unwrap_or(experiment.backend.device))?;
-    Ok(SavedModel::open(run, &opened.device)?)
+    Ok(SavedModel::open(run, &opened)?)
 }
 
 /// Other rows read as the run's own were: the same side tables, unless their columns are there already.

@@ -1,0 +1,65 @@
+//! A prepared batch as tensors on the device that computes.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use burnrec_embedding::{Gathered, Packing, Slots, SpaceBatch, Tables, Uploaded};
+use burnrec_features::Batch;
+
+/// The tensors of a batch.
+pub(crate) struct Feed {
+    /// The gathered vectors, one leaf a lookup `[B, slots, dim]`, not yet tracked.
+    pub(crate) leaves: Vec<Tensor<3>>,
+    /// `[B, N]`; none where N is 0.
+    pub(crate) numeric: Option<Tensor<2>>,
+    /// `[B, 1]`; no rows where the batch has no labels.
+    pub(crate) label: Tensor<2>,
+    /// `[B, 1]`, where rows are weighted.
+    pub(crate) weight: Option<Tensor<2>>,
+    /// What stays on a device of its own memory until the update.
+    pub(crate) uploaded: Option<Uploaded>,
+}
+
+/// Gathers, and brings everything to the device: in one upload where it has memory of its own.
+pub(crate) fn feed(
+    tables: &Tables,
+    slots: &Slots,
+    device: &Device,
+    batch: &Batch,
+    spaces: &[SpaceBatch],
+    packing: Option<Packing>,
+) -> (Feed, Gathered) {
+    let mut gathered = tables.gather(batch.rows, spaces);
+    let shape = |lookup: usize| [batch.rows, slots.0[lookup].features.len().max(1), slots.0[lookup].dim];
+    let of_device = |tensor: Tensor<3>| if device.is_autodiff() { Tensor::from_inner(tensor) } else { tensor };
+    let flat = |tensor: Tensor<2>| if device.is_autodiff() { Tensor::from_inner(tensor) } else { tensor };
+    let feed = match packing.and_then(|p| tables.upload(spaces, p, &mut gathered)) {
+        Some(uploaded) => Feed {
+            leaves: (0..slots.0.len()).map(|l| of_device(uploaded.leaf(tables, l, shape(l)))).collect(),
+            numeric: uploaded.numeric().map(flat),
+            label: if batch.label.is_empty() { column(&[], device) } else { flat(uploaded.label()) },
+            weight: uploaded.weight().map(flat),
+            uploaded: Some(uploaded),
+        },
+        None => Feed {
+            leaves: (0..slots.0.len())
+                .map(|l| {
+                    let length = shape(l).iter().product();
+                    Tensor::from_data(TensorData::new(gathered.take(l, length), shape(l)), device)
+                })
+                .collect(),
+            numeric: numeric(batch, device),
+            label: column(&batch.label, device),
+            weight: (!batch.weight.is_empty()).then(|| column(&batch.weight, device)),
+            uploaded: None,
+        },
+    };
+    (feed, gathered)
+}
+
+fn numeric(batch: &Batch, device: &Device) -> Option<Tensor<2>> {
+    let width = batch.numeric.len() / batch.rows.max(1);
+    (width > 0).then(|| Tensor::from_data(TensorData::new(batch.numeric.clone(), [batch.rows, width]), device))
+}
+
+fn column(values: &[f32], device: &Device) -> Tensor<2> {
+    Tensor::from_data(TensorData::new(values.to_vec(), [values.len(), 1]), device)
+}

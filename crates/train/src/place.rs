@@ -1,0 +1,35 @@
+//! Where a run's tables live.
+
+use burnrec_backend::{Opened, has_own_memory};
+use burnrec_embedding::{Placement, TableDevice};
+
+use crate::error::TrainError;
+
+/// Refuses a placement that this device cannot give.
+///
+/// # Errors
+/// `device` asked for where there is no memory but the host's.
+pub fn check_placement(opened: &Opened, placement: Placement) -> Result<(), TrainError> {
+    if placement != Placement::Device || has_own_memory(&opened.device) {
+        return Ok(());
+    }
+    Err(TrainError::Setting {
+        key: "backend.placement".into(),
+        problem: format!(
+            "device {} has no memory of its own; use \"auto\" or \"host\", or another device",
+            opened.facts.kind
+        ),
+    })
+}
+
+/// The device that holds tables, or only batches; none where the device's memory is the host's.
+pub fn table_device(opened: &Opened, placement: Placement) -> Option<TableDevice> {
+    let facts = &opened.facts;
+    let holds_tables = match placement {
+        Placement::Auto => !facts.software,
+        Placement::Device => true,
+        Placement::Host => false,
+    };
+    let limit = facts.max_binding_bytes.unwrap_or(u64::MAX).min(facts.max_buffer_bytes.unwrap_or(u64::MAX));
+    has_own_memory(&opened.device).then(|| TableDevice { device: opened.device.clone().inner(), limit, holds_tables })
+}

@@ -1,0 +1,230 @@
+//! Tables on a device against tables in host memory: the same training, on a software adapter in CI.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use burnrec_backend::traffic::{Traffic, traffic};
+use burnrec_backend::{DeviceName, LaunchCounter, Opened, open};
+use burnrec_embedding::{Placement, SparseOptimizer, SparseRule, Tables};
+use burnrec_features::{Batch, FeaturesConfig, Keys, Schema, Vocabulary};
+use burnrec_models::{Initial, InputShapes, ModelConfig, registered};
+use burnrec_train::{Learner, LossKind, TrainConfig, prepare, table_device};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+const ROWS: usize = 48;
+const RULES: [SparseRule; 7] = [
+    SparseRule::Sgd,
+    SparseRule::Adagrad,
+    SparseRule::RowwiseAdagrad,
+    SparseRule::Adam,
+    SparseRule::Ftrl,
+    SparseRule::Fobos,
+    SparseRule::Rda,
+];
+
+/// Counters are of the whole process: one test at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn adapter() -> Option<Opened> {
+    let opened = open(DeviceName::Wgpu).ok();
+    if opened.is_none() {
+        eprintln!("SKIPPED: no wgpu adapter answers; nothing was tested");
+    }
+    opened
+}
+
+fn schema(fields: usize, index: &str) -> Schema {
+    let one: String =
+        (0..fields).map(|f| format!("c{f} = {{ kind = \"categorical\", index = \"{index}\" }}\n")).collect();
+    let text = format!(
+        "label = {{ column = \"y\" }}\n[fields]\n{one}\
+         m = {{ kind = \"multi\" }}\nx = {{ kind = \"multi\", pooling = \"max\" }}\nn = \"numeric\""
+    );
+    Schema::new(&toml::from_str::<FeaturesConfig>(&text).unwrap()).unwrap()
+}
+
+fn many(rng: &mut ChaCha8Rng) -> Keys {
+    let (mut keys, mut offsets) = (Vec::new(), vec![0]);
+    for _ in 0..ROWS {
+        keys.extend((0..rng.random_range(0..4)).map(|_| rng.random_range(1..=9)));
+        offsets.push(keys.len() as u32);
+    }
+    Keys::Many { keys, weights: None, offsets }
+}
+
+/// A batch of the schema's fields, with a missing id here and there and ids that no vocabulary has.
+fn batch(fields: usize, step: u64) -> Batch {
+    let mut rng = ChaCha8Rng::seed_from_u64(step % 5);
+    let one = |rng: &mut ChaCha8Rng| Keys::One((0..ROWS).map(|_| rng.random_range(0..24)).collect());
+    let mut keys: Vec<Keys> = (0..fields).map(|_| one(&mut rng)).collect();
+    keys.extend([many(&mut rng), many(&mut rng)]);
+    Batch {
+        rows: ROWS,
+        keys,
+        numeric: (0..ROWS).map(|_| rng.random_range(-1.0..1.0)).collect(),
+        label: (0..ROWS).map(|_| f32::from(u8::from(rng.random::<bool>()))).collect(),
+        weight: (0..ROWS).map(|_| rng.random_range(0.5..2.0)).collect(),
+        group: vec![],
+    }
+}
+
+fn learner(
+    model: &ModelConfig,
+    schema: Schema,
+    opened: &Opened,
+    placement: Placement,
+    config: &TrainConfig,
+) -> Learner {
+    let vocabulary: Vocabulary = (1..=20).map(|k| (k, k as u32)).collect();
+    let vocabularies = vec![vocabulary; schema.categorical.len()];
+    let slots = Arc::new(model.slots(&schema));
+    let shapes = InputShapes::new(&slots, &schema, 0.1);
+    let module = model.init(&shapes, &mut Initial::new(9), &opened.device.clone().inner().autodiff());
+    let device = table_device(opened, placement);
+    let tables = Tables::new(Arc::new(schema), &slots, &vocabularies, &config.sparse, 4, device.as_ref()).unwrap();
+    Learner::new(module, tables, slots, &opened.device, config, LossKind::Bce, 1)
+}
+
+fn losses(learner: &mut Learner, fields: usize, steps: u64) -> Vec<f32> {
+    let ready = prepare(learner.tables.indexer());
+    (0..steps).map(|s| learner.step(ready(batch(fields, s)), 1.0).unwrap().into_scalar::<f32>()).collect()
+}
+
+fn model(name: &str) -> ModelConfig {
+    registered().into_iter().find(|m| m.name == name).unwrap().default
+}
+
+fn alike(found: &[f32], expected: &[f32], what: &str) {
+    for (step, (f, e)) in found.iter().zip(expected).enumerate() {
+        assert!((f - e).abs() <= 1e-3 * e.abs(), "{what}, step {step}: {f} {e}");
+    }
+}
+
+#[test]
+fn every_optimiser_learns_the_same_curve_on_the_device_as_in_host_memory() {
+    let (_alone, Some(adapter)) = (alone(), adapter()) else { return };
+    let flex = open(DeviceName::Flex).unwrap();
+    for rule in RULES {
+        let rate = if rule == SparseRule::Adam { 1e-3 } else { 0.01 };
+        let sparse = SparseOptimizer { l1: 1e-4, l2: 1e-4, mba_l2: 1e-3, ..SparseOptimizer::new(rule, rate) };
+        let config = TrainConfig { sparse, ..TrainConfig::default() };
+        let mut host = learner(&model("fm"), schema(3, "vocabulary"), &flex, Placement::Host, &config);
+        let mut device = learner(&model("fm"), schema(3, "vocabulary"), &adapter, Placement::Device, &config);
+        assert_eq!((host.tables.placement(), device.tables.placement()), ("host", "device"));
+        let expected = losses(&mut host, 3, 200);
+        alike(&losses(&mut device, 3, 200), &expected, &format!("{rule:?}"));
+        assert!(expected.last() < expected.first(), "{rule:?} does not learn: {expected:?}");
+    }
+}
+
+#[test]
+fn every_model_learns_the_same_curve_on_the_device_with_clipping() {
+    let (_alone, Some(adapter)) = (alone(), adapter()) else { return };
+    let flex = open(DeviceName::Flex).unwrap();
+    let config = TrainConfig { clip_norm: Some(0.05), ..TrainConfig::default() };
+    let free = TrainConfig::default();
+    for info in registered() {
+        let curve = |opened, placement, config| {
+            losses(&mut learner(&info.default, schema(2, "vocabulary"), opened, placement, config), 2, 30)
+        };
+        let expected = curve(&flex, Placement::Host, &config);
+        assert_ne!(expected, curve(&flex, Placement::Host, &free), "{}: nothing was clipped", info.name);
+        alike(&curve(&adapter, Placement::Device, &config), &expected, info.name);
+        alike(&curve(&adapter, Placement::Host, &config), &expected, info.name);
+    }
+}
+
+#[test]
+fn growing_tables_grow_on_the_device_and_move_home_when_they_outgrow_it() {
+    let (_alone, Some(adapter)) = (alone(), adapter()) else { return };
+    let flex = open(DeviceName::Flex).unwrap();
+    let config = TrainConfig::default();
+    let mut host = learner(&model("mlp"), schema(2, "growing"), &flex, Placement::Host, &config);
+    let expected = losses(&mut host, 2, 20);
+    let mut device = learner(&model("mlp"), schema(2, "growing"), &adapter, Placement::Device, &config);
+    alike(&losses(&mut device, 2, 20), &expected, "growing");
+    assert_eq!(device.tables.placement(), "device");
+    assert_eq!(device.tables.facts().rows, host.tables.facts().rows);
+    // Room for 20 rows of 2·16 floats of state: the growing space has more.
+    let mut small = adapter.clone();
+    small.facts.max_binding_bytes = Some(30 * 32 * 4);
+    let mut device = learner(&model("mlp"), schema(2, "growing"), &small, Placement::Device, &config);
+    alike(&losses(&mut device, 2, 20), &expected, "outgrown");
+    assert_eq!(device.tables.placement(), "host");
+}
+
+#[test]
+fn tables_above_the_limit_live_in_host_memory_beside_others_on_the_device() {
+    let (_alone, Some(adapter)) = (alone(), adapter()) else { return };
+    let flex = open(DeviceName::Flex).unwrap();
+    let config = TrainConfig::default();
+    let mut host = learner(&model("fm"), schema(3, "vocabulary"), &flex, Placement::Host, &config);
+    let mut small = adapter.clone();
+    small.facts.max_binding_bytes = Some(1024);
+    let mut mixed = learner(&model("fm"), schema(3, "vocabulary"), &small, Placement::Device, &config);
+    assert_eq!(mixed.tables.placement(), "mixed");
+    alike(&losses(&mut mixed, 3, 30), &losses(&mut host, 3, 30), "mixed");
+}
+
+#[test]
+fn what_is_saved_from_the_device_is_the_same_wherever_it_is_loaded() {
+    let (_alone, Some(adapter)) = (alone(), adapter()) else { return };
+    let config = TrainConfig::default();
+    for index in ["vocabulary", "growing"] {
+        let (name, schema) = ("fm", schema(3, index));
+        let mut device = learner(&model(name), schema.clone(), &adapter, Placement::Device, &config);
+        losses(&mut device, 3, 5);
+        let folder = tempfile::tempdir().unwrap();
+        let slots = model(name).slots(&schema);
+        device.tables.save(folder.path(), &slots).unwrap();
+        for placement in [Placement::Device, Placement::Host] {
+            let there = table_device(&adapter, placement);
+            let schema = Arc::new(schema.clone());
+            let loaded = Tables::load(folder.path(), schema, &slots, &config.sparse, 4, there.as_ref()).unwrap();
+            let again = tempfile::tempdir().unwrap();
+            loaded.save(again.path(), &slots).unwrap();
+            for file in std::fs::read_dir(folder.path()).unwrap().flatten() {
+                let (a, b) = (std::fs::read(file.path()), std::fs::read(again.path().join(file.file_name())));
+                assert!(a.unwrap() == b.unwrap(), "{index} {placement:?} {:?}", file.file_name());
+            }
+        }
+    }
+}
+
+/// Launches, and traffic, of one step after some others.
+fn of_one_step(fields: usize, name: &str, opened: &Opened) -> (u64, Traffic) {
+    let config = TrainConfig { clip_norm: Some(1.0), ..TrainConfig::default() };
+    let mut learner = learner(&model(name), schema(fields, "vocabulary"), opened, Placement::Device, &config);
+    let ready = prepare(learner.tables.indexer());
+    for step in 0..3 {
+        learner.step(ready(batch(fields, step)), 1.0).unwrap();
+    }
+    let prepared = ready(batch(fields, 3));
+    let (counter, before) = (LaunchCounter::start(), traffic());
+    let loss = learner.step(prepared, 1.0).unwrap();
+    let (count, after) = (counter.count(), traffic());
+    drop(loss);
+    let spent = Traffic {
+        bytes_up: after.bytes_up - before.bytes_up,
+        bytes_down: after.bytes_down - before.bytes_down,
+        waits: after.waits - before.waits,
+    };
+    (count, spent)
+}
+
+#[test]
+fn a_step_never_waits_for_the_device_and_launches_as_often_for_two_fields_as_for_twenty() {
+    let (_alone, Some(adapter)) = (alone(), adapter()) else { return };
+    for name in ["lr", "fm", "mlp", "wide_deep", "deep_crossing"] {
+        let (few, spent) = of_one_step(2, name, &adapter);
+        let (more, _) = of_one_step(20, name, &adapter);
+        assert!(few > 0, "{name}: no launch was seen");
+        assert_eq!(few, more, "{name}");
+        assert_eq!((spent.waits, spent.bytes_down), (0, 0), "{name}");
+        assert!(spent.bytes_up > 0, "{name}");
+    }
+}
