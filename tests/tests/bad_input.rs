@@ -365,3 +365,58 @@ fn a_rate_that_diverges_ends_with_advice_and_code_1() {
     assert_eq!(outcome.code, Some(1), "{}", outcome.err);
     assert!(outcome.err.contains("learning_rate"), "{}", outcome.err);
 }
+
+#[test]
+fn a_quote_that_is_never_closed() {
+    let mut text = String::from_utf8(with_line(100, "u1,i1,t1,0.5,1,\"5")).unwrap();
+    text.push('\n');
+    refused_data("log.csv", text.as_bytes(), &["log.csv:100", "quote", "never closed"]);
+    // A quote inside a value is a character like any other.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("log.csv"), with_line(100, "u1,5\" disk,t1,0.5,1,5")).unwrap();
+    std::fs::write(folder.path().join("job.toml"), experiment("log.csv", "lr", TRAIN)).unwrap();
+    run_ok(folder.path(), &["train", "job.toml", "--out", "out"]);
+}
+
+#[test]
+fn a_number_of_more_than_64_bits_in_json() {
+    let line =
+        |id: &str| format!("{{\"user\":{id},\"item\":\"i\",\"tags\":[\"t\"],\"price\":1,\"clicked\":1,\"time\":1}}\n");
+    let text = line("1") + &line("12345678901234567890123");
+    refused_data("log.jsonl", text.as_bytes(), &["log.jsonl:2", "user", "64 bits", "string"]);
+}
+
+#[test]
+fn a_join_that_finds_nothing() {
+    let folder = job(300, "lr", TRAIN);
+    std::fs::write(folder.path().join("side.csv"), "user,age\nx1,3\nx2,4\n").unwrap();
+    let config = std::fs::read_to_string(folder.path().join("job.toml")).unwrap();
+    let config = config.replace("[backend]", "[[data.join]]\nsource = \"side.csv\"\non = \"user\"\n[backend]");
+    let config = config.replace("item = \"categorical\"", "item = \"categorical\"\nage = \"numeric\"");
+    std::fs::write(folder.path().join("job.toml"), config).unwrap();
+    refused(folder.path(), &[], &["log.csv", "user", "side table"]);
+}
+
+#[test]
+fn settings_without_a_meaning_and_out_of_bounds() {
+    let set = |setting: &str, says: &[&str]| {
+        let folder = job(300, "wide_deep", TRAIN);
+        refused(folder.path(), &["--set", setting], says);
+    };
+    set("train.prefetch=1000000000000", &["prefetch", "4096"]);
+    set("train.optimizer={kind=\"sgd\",nesterov=true}", &["nesterov", "momentum"]);
+    set("train.sparse={kind=\"sgd\",learning_rate=0.1,beta_1=0.5}", &["beta_1", "no meaning"]);
+    set("features.fields.item={kind=\"categorical\",index=\"modulo\",buckets=9,min_count=2}", &["min_count", "modulo"]);
+    set("backend.placement=device", &["placement", "flex"]);
+}
+
+#[test]
+fn a_tab_in_a_value_that_should_become_tsv() {
+    let folder = job(300, "lr", TRAIN);
+    run_ok(folder.path(), &["train", "job.toml", "--out", "out"]);
+    std::fs::write(folder.path().join("new.csv"), "user,item,tags,price,note\nu1,i1,t1,1,\"a\tb\"\n").unwrap();
+    let outcome = run(folder.path(), &["predict", "out", "--input", "new.csv", "--output", "new.tsv"]);
+    assert_eq!(outcome.code, Some(2), "{}", outcome.err);
+    assert!(outcome.err.contains("note") && outcome.err.contains("tab"), "{}", outcome.err);
+    assert!(!folder.path().join("new.tsv").exists());
+}

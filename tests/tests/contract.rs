@@ -73,7 +73,7 @@ fn ready(learner: &Learner, batch: &Batch) -> Prepared {
 fn predict(learner: &mut Learner, batch: &Batch) -> Vec<f32> {
     let prepared = ready(learner, batch);
     let frozen = learner.frozen().unwrap();
-    learner.predict(&frozen, prepared)
+    learner.predict(&frozen, prepared).unwrap()
 }
 
 fn train(learner: &mut Learner, steps: usize) -> f64 {

@@ -2,10 +2,11 @@
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 
 use crate::dense::is_flex;
+use crate::device::has_own_memory;
 use crate::vector::vectorized;
 
 /// Floats that one task steps.
@@ -26,10 +27,18 @@ pub struct AdamStep {
     pub time: i32,
 }
 
+impl AdamStep {
+    /// `η √(1-β₂^t) / (1-β₁^t)` and `ε √(1-β₂^t)`: the corrections of both moments, and ε beside the uncorrected root.
+    pub(crate) fn factors(&self) -> (f32, f32) {
+        let root = (1.0 - self.beta_2.powi(self.time)).sqrt();
+        (self.rate * root / (1.0 - self.beta_1.powi(self.time)), self.epsilon * root)
+    }
+}
+
 /// Weight, first and second moment.
 type Three<B> = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>);
 
-#[backend_extension(Flex)]
+#[backend_extension(Flex, Cube: cfg(feature = "cube"))]
 pub(crate) trait AdamOps: Backend {
     fn adam(
         w: FloatTensor<Self>,
@@ -40,18 +49,20 @@ pub(crate) trait AdamOps: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
+/// Whether [`adam`] runs on a device.
+pub fn has_adam(device: &Device) -> bool {
+    is_flex(device) || has_own_memory(device)
+}
+
 /// `m = β₁m + (1-β₁)g; v = β₂v + (1-β₂)g²; w -= η m̂ / (√v̂ + ε)` (Kingma & Ba 2015, algorithm 1) in place where
-/// nothing else holds the tensors. None on a device that has no such operation.
+/// nothing else holds the tensors; for devices that [`has_adam`] names.
 ///
 /// # Shapes
 /// - all alike
-pub fn adam<const D: usize>([w, g, m, v]: [Tensor<D>; 4], step: AdamStep) -> Result<[Tensor<D>; 3], [Tensor<D>; 4]> {
-    if !is_flex(&w.device()) {
-        return Err([w, g, m, v]);
-    }
+pub fn adam<const D: usize>([w, g, m, v]: [Tensor<D>; 4], step: AdamStep) -> [Tensor<D>; 3] {
     let (w, m, v) =
         <Dispatch as AdamOps>::adam(w.into_dispatch(), g.into_dispatch(), m.into_dispatch(), v.into_dispatch(), step);
-    Ok([Tensor::from_dispatch(w), Tensor::from_dispatch(m), Tensor::from_dispatch(v)])
+    [Tensor::from_dispatch(w), Tensor::from_dispatch(m), Tensor::from_dispatch(v)]
 }
 
 impl AdamOps for Flex {
@@ -80,9 +91,8 @@ impl AdamOps for Flex {
 
 #[inline(always)]
 fn pass(w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], step: AdamStep) {
-    let AdamStep { beta_1, beta_2, epsilon, rate, time } = step;
-    let root = (1.0 - beta_2.powi(time)).sqrt();
-    let (scale, floor) = (rate * root / (1.0 - beta_1.powi(time)), epsilon * root);
+    let AdamStep { beta_1, beta_2, .. } = step;
+    let (scale, floor) = step.factors();
     for (((w, m), v), g) in w.iter_mut().zip(m).zip(v).zip(g) {
         *m = beta_1 * *m + (1.0 - beta_1) * g;
         *v = beta_2 * *v + (1.0 - beta_2) * g * g;
@@ -93,15 +103,14 @@ fn pass(w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], step: AdamStep) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::Device;
 
     #[test]
     fn two_steps_equal_the_hand_computed_ones() {
         let device = Device::flex();
         let of = |x: f32| Tensor::<1>::from_floats([x], &device);
         let step = |time| AdamStep { beta_1: 0.9, beta_2: 0.999, epsilon: 0.0, rate: 0.1, time };
-        let [w, m, v] = adam([of(1.0), of(2.0), of(0.0), of(0.0)], step(1)).unwrap();
-        let [w, _, _] = adam([w, of(-1.0), m, v], step(2)).unwrap();
+        let [w, m, v] = adam([of(1.0), of(2.0), of(0.0), of(0.0)], step(1));
+        let [w, _, _] = adam([w, of(-1.0), m, v], step(2));
         // Step 1 moves by η; step 2: m = .09·2 + .1·(-1) = .08, v = .999·.004 + .001 = .004996.
         let second = 0.1 * (1.0f32 - 0.998_001).sqrt() / 0.19 * 0.08 / 0.004_996f32.sqrt();
         let found: f32 = w.into_scalar();
@@ -113,7 +122,7 @@ mod tests {
         let w = Tensor::<1>::from_floats([1.0, 2.0], &Device::flex());
         let zero = w.zeros_like();
         let step = AdamStep { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, rate: 0.1, time: 1 };
-        let [stepped, ..] = adam([w.clone(), w.ones_like(), zero.clone(), zero.clone()], step).unwrap();
+        let [stepped, ..] = adam([w.clone(), w.ones_like(), zero.clone(), zero.clone()], step);
         let before: Vec<f32> = w.into_data().try_to_vec().unwrap();
         assert_eq!(before, [1.0, 2.0]);
         assert_eq!(zero.into_data().try_to_vec::<f32>().unwrap(), [0.0, 0.0]);

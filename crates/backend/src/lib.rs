@@ -4,6 +4,8 @@
 //! no GPU it takes the CPU and says why, and a software adapter (llvmpipe) is used only when it is named.
 
 mod adam;
+#[cfg(feature = "cube")]
+mod adam_cube;
 mod dense;
 mod device;
 mod error;
@@ -15,7 +17,7 @@ mod vector;
 #[cfg(any(feature = "wgpu", feature = "vulkan"))]
 mod wgpu;
 
-pub use adam::{AdamStep, adam};
+pub use adam::{AdamStep, adam, has_adam};
 pub use dense::{Activation, dense, dense_beside, dense_residual};
 pub use device::{Opened, has_own_memory, list, open};
 pub use error::BackendError;

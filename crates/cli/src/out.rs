@@ -1,6 +1,7 @@
 //! Standard output, and errors on standard error.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::CliError;
 
@@ -18,8 +19,19 @@ pub fn json(value: &impl serde::Serialize) -> Result<(), CliError> {
     line(&serde_json::to_string_pretty(value).unwrap_or_default())
 }
 
+static AS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// From now on errors are log lines in JSON.
+pub fn log_as_json() {
+    AS_JSON.store(true, Ordering::Relaxed);
+}
+
 /// An error on standard error.
 pub fn error(text: &str) {
+    if AS_JSON.load(Ordering::Relaxed) {
+        tracing::error!("{text}");
+        return;
+    }
     drop(writeln!(std::io::stderr().lock(), "error: {text}"));
 }
 

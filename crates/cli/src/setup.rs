@@ -40,7 +40,10 @@ pub fn logging(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(ours));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match format {
-        LogFormat::Json => builder.json().init(),
+        LogFormat::Json => {
+            crate::out::log_as_json();
+            builder.json().init();
+        }
         LogFormat::Text => {
             builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).without_time().init()
         }
@@ -68,6 +71,27 @@ pub fn stop_on_signals() -> Stop {
         }
     }
     stop
+}
+
+/// How the temporary files of this process begin.
+pub fn temporary(what: &str) -> String {
+    format!(".tmp-{what}-{}-", std::process::id())
+}
+
+/// Removes this process's temporary files in a folder before a signal ends it.
+pub fn tidy_on_signals(folder: &Path, what: &'static str) {
+    let (folder, prefix) = (folder.to_path_buf(), temporary(what));
+    let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]) else { return };
+    std::thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+                if entry.file_name().to_string_lossy().starts_with(&prefix) {
+                    drop(std::fs::remove_file(entry.path()));
+                }
+            }
+            std::process::exit(130);
+        }
+    });
 }
 
 /// Opens a device and says which it is.

@@ -165,6 +165,15 @@ pub enum SplitConfig {
 }
 
 impl SplitConfig {
+    /// The columns that it reads.
+    pub fn columns(&self) -> Vec<&str> {
+        match self {
+            Self::Random { .. } | Self::Files { .. } => Vec::new(),
+            Self::Time { column, .. } | Self::Day { column, .. } => vec![column],
+            Self::UserLast { user, time, .. } | Self::LeaveOneOut { user, time } => vec![user, time],
+        }
+    }
+
     /// Refuses shares that leave nothing to train on.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -37,14 +38,35 @@ impl Delimited {
         Ok(Self { delimiter, quote, names: text.names.clone() })
     }
 
-    fn reader(&self, path: &Path) -> Result<csv::Reader<Box<dyn Read + Send>>, DataError> {
-        Ok(csv::ReaderBuilder::new()
+    fn reader(&self, path: &Path) -> Result<(csv::Reader<CountQuotes>, Arc<AtomicU64>), DataError> {
+        let quotes = Arc::new(AtomicU64::new(0));
+        let text = CountQuotes { inner: text::open(path)?, quote: self.quote, quotes: quotes.clone() };
+        let reader = csv::ReaderBuilder::new()
             .delimiter(self.delimiter)
             .quoting(self.quote.is_some())
             .quote(self.quote.unwrap_or(b'"'))
             .has_headers(self.names.is_none())
             .buffer_capacity(1 << 18)
-            .from_reader(text::open(path)?))
+            .from_reader(text);
+        Ok((reader, quotes))
+    }
+}
+
+/// Text on its way to the splitter, its quotes counted: a file that ends inside a quoted value has an odd number.
+struct CountQuotes {
+    inner: Box<dyn Read + Send>,
+    quote: Option<u8>,
+    quotes: Arc<AtomicU64>,
+}
+
+impl Read for CountQuotes {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        if let Some(quote) = self.quote {
+            let found = buffer[..length].iter().filter(|b| **b == quote).count();
+            self.quotes.fetch_add(found as u64, Ordering::Relaxed);
+        }
+        Ok(length)
     }
 }
 
@@ -79,7 +101,7 @@ fn csv_error(path: &Path, error: csv::Error) -> DataError {
 
 impl Format for Delimited {
     fn columns(&self, path: &Path) -> Result<Vec<Column>, DataError> {
-        let mut reader = self.reader(path)?;
+        let (mut reader, _) = self.reader(path)?;
         let headers: Vec<String> = match &self.names {
             Some(names) => names.clone(),
             None => reader
@@ -118,10 +140,13 @@ impl Format for Delimited {
             })
         };
         let picked = columns.iter().map(index).collect::<Result<Vec<_>, _>>()?;
+        let (reader, quotes) = self.reader(path)?;
         Ok(Box::new(Records {
             path: path.to_path_buf(),
             file,
-            reader: self.reader(path)?,
+            reader,
+            quotes,
+            multiline: None,
             picked,
             schema: text_schema(columns),
             done: false,
@@ -143,7 +168,10 @@ pub(crate) fn text_schema(columns: &[Column]) -> SchemaRef {
 struct Records {
     path: PathBuf,
     file: usize,
-    reader: csv::Reader<Box<dyn Read + Send>>,
+    reader: csv::Reader<CountQuotes>,
+    quotes: Arc<AtomicU64>,
+    /// Line of the latest record, if a value of it spans lines.
+    multiline: Option<u64>,
     picked: Vec<usize>,
     schema: SchemaRef,
     done: bool,
@@ -157,9 +185,11 @@ impl Records {
         while lines.len() < CHUNK_ROWS {
             if !self.reader.read_byte_record(&mut record).map_err(|e| csv_error(&self.path, e))? {
                 self.done = true;
+                self.closed()?;
                 break;
             }
             let line = record.position().map_or(0, csv::Position::line);
+            self.multiline = record.iter().any(|v| v.contains(&b'\n')).then_some(line);
             lines.push(pack(self.file, line));
             for (at, (builder, &field)) in builders.iter_mut().zip(&self.picked).enumerate() {
                 self.push(builder, record.get(field).unwrap_or(b""), line, at)?;
@@ -171,6 +201,18 @@ impl Records {
         let mut arrays: Vec<ArrayRef> = builders.iter_mut().map(|b| Arc::new(b.finish()) as ArrayRef).collect();
         arrays.push(Arc::new(UInt64Array::from(lines)));
         Ok(Some(RecordBatch::try_new(self.schema.clone(), arrays)?))
+    }
+
+    /// Refuses a file whose last value opens a quote and never closes it.
+    fn closed(&self) -> Result<(), DataError> {
+        match self.multiline {
+            Some(line) if !self.quotes.load(Ordering::Relaxed).is_multiple_of(2) => Err(DataError::Line {
+                path: self.path.clone(),
+                line,
+                problem: "opens a quote that is never closed, so that the rest of the file is one value; close it, or set data.text.quote = \"none\"".into(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn push(&self, builder: &mut StringBuilder, bytes: &[u8], line: u64, at: usize) -> Result<(), DataError> {

@@ -86,14 +86,14 @@ impl Builder {
             (Self::One(_), Some(Value::Array(_) | Value::Object(_))) => {
                 return Err("holds an array or object where one value is expected");
             }
-            (Self::One(b), Some(v)) => b.append_value(scalar(v)),
+            (Self::One(b), Some(v)) => b.append_value(scalar(v)?),
             (Self::Many(b), None | Some(Value::Null)) => b.append_null(),
             (Self::Many(b), Some(Value::Array(items))) => {
                 for item in items {
                     match item {
                         Value::Array(_) | Value::Object(_) => return Err("holds a nested array or object"),
                         Value::Null => {}
-                        v => b.values().append_value(scalar(v)),
+                        v => b.values().append_value(scalar(v)?),
                     }
                 }
                 b.append(true);
@@ -111,11 +111,13 @@ impl Builder {
     }
 }
 
-fn scalar(value: &Value) -> String {
+/// The text of a value. A whole number that needs more than 64 bits has lost digits when it gets here.
+fn scalar(value: &Value) -> Result<String, &'static str> {
+    let lost = |n: &serde_json::Number| n.is_f64() && n.as_f64().is_some_and(|x| x.fract() == 0.0 && x.abs() >= 1.8e19);
     match value {
-        Value::String(s) => s.clone(),
-        Value::Bool(b) => u8::from(*b).to_string(),
-        other => other.to_string(),
+        Value::String(s) => Ok(s.clone()),
+        Value::Number(n) if lost(n) => Err("holds a number of more than 64 bits; write it as a string, in quotes"),
+        other => Ok(other.to_string()),
     }
 }
 

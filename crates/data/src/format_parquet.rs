@@ -65,7 +65,11 @@ fn corrupt(path: &Path) -> impl Fn(parquet::errors::ParquetError) -> DataError +
 
 fn builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, DataError> {
     let file = File::open(path).map_err(|e| DataError::io(path, e))?;
-    ParquetRecordBatchReaderBuilder::try_new(file).map_err(corrupt(path))
+    // The decoder panics on some damaged files.
+    let opened = std::panic::catch_unwind(|| ParquetRecordBatchReaderBuilder::try_new(file));
+    opened
+        .unwrap_or_else(|_| Err(parquet::errors::ParquetError::General("its decoder failed".into())))
+        .map_err(corrupt(path))
 }
 
 impl Format for ParquetFormat {

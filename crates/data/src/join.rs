@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{cast, concat_batches, take};
@@ -73,9 +74,17 @@ impl SideTable {
         Ok(Self { on: config.on.clone(), columns, rows, row_of })
     }
 
-    fn attach(&self, batch: &RecordBatch, wanted: &[String]) -> Result<RecordBatch, DataError> {
+    /// Adds the side columns, and to the counts the rows and those that found theirs.
+    fn attach(
+        &self,
+        batch: &RecordBatch,
+        wanted: &[String],
+        counts: &(AtomicU64, AtomicU64),
+    ) -> Result<RecordBatch, DataError> {
         let keys = text(batch.column(batch.schema().index_of(&self.on)?))?;
         let rows: UInt32Array = keys.iter().map(|k| self.row_of.get(k?).copied()).collect();
+        counts.0.fetch_add(rows.len() as u64, Relaxed);
+        counts.1.fetch_add((rows.len() - rows.null_count()) as u64, Relaxed);
         let schema = batch.schema();
         let (mut fields, mut arrays): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
         for name in wanted {
@@ -113,7 +122,22 @@ impl Source for Joined {
             inner.push(self.side.on.clone());
         }
         let (side, wanted) = (self.side.clone(), columns.to_vec());
-        Ok(Box::new(self.inner.stream(&inner)?.map(move |batch| side.attach(&batch?, &wanted))))
+        let counts = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
+        let seen = counts.clone();
+        let path = self.inner.path().to_path_buf();
+        let on = side.on.clone();
+        let rows = self.inner.stream(&inner)?.map(move |batch| side.attach(&batch?, &wanted, &seen));
+        let check = std::iter::once_with(move || match (counts.0.load(Relaxed), counts.1.load(Relaxed)) {
+            (1.., 0) => Some(Err(DataError::Setting {
+                key: "join".into(),
+                problem: format!(
+                    "no row of {} finds its `{on}` in the side table, so that all its columns would be missing; compare the two columns",
+                    path.display()
+                ),
+            })),
+            _ => None,
+        });
+        Ok(Box::new(rows.chain(check.flatten())))
     }
 
     fn locate(&self, position: u64) -> Location {

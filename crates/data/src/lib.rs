@@ -29,6 +29,14 @@ pub use fetch::Announce;
 pub use source::{CHUNK_ROWS, Column, Location, POSITION, RowStream, Source, Typed, open, open_path, positions};
 pub use zipf::Zipf;
 
+/// A text file's content, decompressed by its extension.
+///
+/// # Errors
+/// A file that is not there.
+pub fn open_text(path: &std::path::Path) -> Result<Box<dyn std::io::Read + Send>, DataError> {
+    text::open(path)
+}
+
 /// Permissions of files that others may read, as `create` would give them.
 pub fn readable() -> std::fs::Permissions {
     use std::os::unix::fs::PermissionsExt;

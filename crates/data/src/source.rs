@@ -173,8 +173,23 @@ pub fn open_path(path: &Path, format: Option<FormatKind>, text: &TextConfig) -> 
     if meta.is_dir() && kind != FormatKind::Parquet {
         return Err(DataError::IsFolder { path: path.to_path_buf(), expected: "file" });
     }
+    if !meta.is_file() && !meta.is_dir() {
+        return Err(DataError::Setting {
+            key: "source".into(),
+            problem: format!(
+                "{} is neither a file nor a folder; rows are read more than once, so that a pipe will not do",
+                path.display()
+            ),
+        });
+    }
     if meta.is_file() && meta.len() == 0 {
         return Err(DataError::Empty { path: path.to_path_buf() });
+    }
+    if *text != TextConfig::default() && !matches!(kind, FormatKind::Csv | FormatKind::Tsv) {
+        return Err(DataError::Setting {
+            key: "text".into(),
+            problem: format!("goes with csv and tsv; {} is {kind:?}: remove it", path.display()),
+        });
     }
     let reader: Arc<dyn Format> = match kind {
         FormatKind::Csv => Arc::new(format_csv::Delimited::new(text, b',', Some(b'"'))?),

@@ -158,8 +158,12 @@ impl Plan {
             latest = time_values(&batch?, column, source)?.into_iter().fold(latest, f64::max);
         }
         let end = (latest / DAY_SECONDS).floor() + 1.0;
-        let from = |days: u32| (end - f64::from(days)) * DAY_SECONDS;
-        Ok(Self::From { column: column.to_string(), valid: from(valid + test), test: from(test) })
+        let from = |days: f64| (end - days) * DAY_SECONDS;
+        Ok(Self::From {
+            column: column.to_string(),
+            valid: from(f64::from(valid) + f64::from(test)),
+            test: from(f64::from(test)),
+        })
     }
 
     /// `held(rows of a user)` says how many of the last rows are (valid, test).

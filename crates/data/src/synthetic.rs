@@ -105,7 +105,18 @@ impl SyntheticConfig {
             _ if self.rows == 0 => bad("rows", "must be at least 1"),
             _ if self.categorical < 2 => bad("categorical", "must be at least 2: the truth holds pairs of fields"),
             _ if self.ids < 4 * self.categorical as u64 => bad("ids", "must be at least 4 a categorical field"),
+            _ if self.rows > 1 << 40 => bad("rows", "must be at most 1099511627776"),
+            _ if self.categorical > 10_000 || self.numeric > 10_000 => {
+                bad("categorical", "and numeric must be at most 10000")
+            }
+            _ if self.ids > 1 << 32 => bad("ids", "must be at most 4294967296"),
             _ if !(0.1..=4.0).contains(&self.zipf) => bad("zipf", "must lie in 0.1..=4"),
+            _ if ![self.bias, self.linear, self.counts, self.pairwise, self.nonlinear]
+                .iter()
+                .all(|x| x.is_finite()) =>
+            {
+                bad("bias", "and the scales linear, counts, pairwise and nonlinear must be finite numbers")
+            }
             _ => Ok(()),
         }
     }
@@ -288,7 +299,7 @@ pub fn generate(config: &SyntheticConfig, path: &Path) -> Result<Truth, DataErro
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(io)?;
     let temporary = tempfile::Builder::new()
-        .prefix(".generate-")
+        .prefix(&format!(".tmp-generate-{}-", std::process::id()))
         .suffix(".tmp")
         .permissions(crate::readable())
         .tempfile_in(folder)

@@ -6,11 +6,16 @@ use std::path::Path;
 
 use crate::error::DataError;
 
+/// The last extension, in small letters.
+fn packing(path: &Path) -> Option<String> {
+    path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase)
+}
+
 /// Opens a text file; `.gz` and `.zst` are decompressed on the way.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn Read + Send>, DataError> {
     let file = File::open(path).map_err(|e| DataError::io(path, e))?;
     let reader = BufReader::with_capacity(1 << 18, file);
-    match path.extension().and_then(|e| e.to_str()) {
+    match packing(path).as_deref() {
         Some("gz") => Ok(Box::new(flate2::bufread::MultiGzDecoder::new(reader))),
         Some("zst") => {
             let decoder = zstd::Decoder::with_buffer(reader).map_err(|e| DataError::io(path, e))?;
@@ -23,7 +28,7 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn Read + Send>, DataError> {
 /// Tells a compressed file that was cut off from other failures of reading.
 pub(crate) fn read_error(path: &Path, line: u64, error: io::Error) -> DataError {
     let cut = error.kind() == io::ErrorKind::UnexpectedEof || error.to_string().contains("incomplete frame");
-    let compressed = matches!(path.extension().and_then(|e| e.to_str()), Some("gz" | "zst"));
+    let compressed = matches!(packing(path).as_deref(), Some("gz" | "zst"));
     match (cut, compressed) {
         (true, _) => DataError::Truncated { path: path.to_path_buf(), line },
         (false, true) => {

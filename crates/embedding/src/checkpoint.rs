@@ -197,10 +197,12 @@ impl Tables {
         tables.grown = facts.rows;
         tables.set_step(facts.step);
         tables.place(device);
+        let keys: Vec<Vec<u64>> = (0..tables.grown.len())
+            .map(|s| keys_by_row(&tables.indexer.spaces[s], &tables.growing[s], tables.grown[s]))
+            .collect();
         for table in &mut tables.tables {
-            let rows = tables.grown[table.space];
-            table.make_room(rows);
-            read_table(&table_path(folder, slots, table), table, rows)?;
+            table.make_room(tables.grown[table.space]);
+            read_table(&table_path(folder, slots, table), table, &keys[table.space])?;
         }
         Ok(tables)
     }
@@ -234,7 +236,9 @@ fn read_index(path: &Path, space: &Space, vocabularies: &mut [Vocabulary]) -> Re
     Ok(growing)
 }
 
-fn read_table(path: &Path, table: &mut Table, rows: u32) -> Result<(), EmbeddingError> {
+/// Reads the rows of a table; `keys` has the key that each row must have.
+fn read_table(path: &Path, table: &mut Table, keys: &[u64]) -> Result<(), EmbeddingError> {
+    let rows = keys.len() as u32;
     let width = table.layout.state;
     let other =
         || mismatch(path, "has other columns or widths than the model needs; give the config that it was trained with");
@@ -256,6 +260,11 @@ fn read_table(path: &Path, table: &mut Table, rows: u32) -> Result<(), Embedding
         read_rows += batch.num_rows() as u32;
         if read_rows > rows || row.values().iter().zip(from..).any(|(found, expected)| *found != expected) {
             return Err(mismatch(path, format!("its rows are not 0 to {rows} in order")));
+        }
+        let found = batch.column_by_name("key").and_then(|c| c.as_primitive_opt::<UInt64Type>()).ok_or_else(other)?;
+        if let Some(at) = found.values().iter().zip(&keys[from as usize..]).position(|(found, key)| found != key) {
+            let row = from as usize + at;
+            return Err(mismatch(path, format!("row {row} belongs to another key than the index file says")));
         }
         let part = RowsPart {
             weights: weights.values().to_vec(),

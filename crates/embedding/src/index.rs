@@ -71,7 +71,7 @@ pub(crate) struct Space {
     pub(crate) min_count: Vec<u32>,
     /// Rows numbered so far.
     pub(crate) rows: u32,
-    /// Training rows that hold each row's id (vocabulary), else empty.
+    /// Training rows that hold each row's id; 0 where that is not known, nothing where it is known of none.
     pub(crate) frequency: Vec<u32>,
     /// Whether some feature has several ids a row.
     pub(crate) pooled: bool,
@@ -128,9 +128,10 @@ impl Space {
         if rows > u64::from(u32::MAX) {
             return Err(EmbeddingError::TooManyRows { rows });
         }
-        let all_fitted = tables.iter().all(|(_, t)| matches!(t, FeatureRows::Vocabulary(_)));
+        let any_fitted = tables.iter().any(|(_, t)| matches!(t, FeatureRows::Vocabulary(_)));
+        frequency.resize(rows as usize, 0);
         let pooled = features.iter().any(|&f| field(f).pooling.is_some());
-        let frequency = if all_fitted { frequency } else { Vec::new() };
+        let frequency = if any_fitted { frequency } else { Vec::new() };
         Ok(Self { features, table_of, tables, min_count, rows: rows as u32, frequency, pooled, grows })
     }
 

@@ -151,7 +151,27 @@ impl SparseOptimizer {
             _ if self.kind == SparseRule::Ftrl && self.beta == 0.0 && self.l2 == 0.0 => {
                 bad("beta", "must be above 0 with FTRL unless l2 is")
             }
-            _ => Ok(()),
+            _ => self.refuse_strays(key),
+        }
+    }
+
+    /// Settings that the rule does not use would be silently ignored.
+    fn refuse_strays(&self, key: &str) -> Result<(), EmbeddingError> {
+        use SparseRule::{Adagrad, Adam, Fobos, Ftrl, RowwiseAdagrad};
+        let usual = Self::new(self.kind, self.learning_rate);
+        let set = [
+            ("beta_1", self.beta_1 != usual.beta_1, &[Adam][..]),
+            ("beta_2", self.beta_2 != usual.beta_2, &[Adam]),
+            ("epsilon", self.epsilon != usual.epsilon, &[Adam, Adagrad, RowwiseAdagrad]),
+            ("beta", self.beta != usual.beta, &[Ftrl, Fobos]),
+            ("initial_accumulator", self.initial_accumulator != 0.0, &[Adagrad, RowwiseAdagrad]),
+        ];
+        match set.iter().find(|(_, set, rules)| *set && !rules.contains(&self.kind)) {
+            Some((name, ..)) => Err(EmbeddingError::Setting {
+                key: format!("{key}.{name}"),
+                problem: "has no meaning for this kind of optimiser; remove it".into(),
+            }),
+            None => Ok(()),
         }
     }
 

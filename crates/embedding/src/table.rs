@@ -266,7 +266,7 @@ impl Table {
                 let count = row.count().saturating_add(segment.len() as u32);
                 let skipped =
                     u64::from(step.saturating_sub(row.last().max(1)).saturating_sub(1)) * u64::from(row.last() > 0);
-                let seen = frequency.get(at * SHARDS + number).copied().unwrap_or(count);
+                let seen = frequency.get(at * SHARDS + number).copied().filter(|f| *f > 0).unwrap_or(count);
                 optimizer.step(context, row.weights, row.state, &mut sum, skipped, seen as f32);
                 row.set_counters(count, step);
             }

@@ -140,19 +140,27 @@ impl Tables {
     }
 
     /// Looks the keys of growing spaces up. With `admit`, keys are counted and get rows.
-    pub fn complete(&mut self, batch: &Batch, prepared: &mut [SpaceBatch], admit: bool) {
+    ///
+    /// # Errors
+    /// More keys than rows can be numbered.
+    pub fn complete(&mut self, batch: &Batch, prepared: &mut [SpaceBatch], admit: bool) -> Result<(), EmbeddingError> {
         let spaces = Arc::clone(&self.indexer.spaces);
         let schema: Arc<Schema> = Arc::clone(&self.indexer.schema);
         for (which, space) in spaces.iter().enumerate().filter(|(_, s)| s.grows) {
             if admit {
-                self.admit(which, space, batch);
+                self.admit(which, space, batch)?;
             }
             let rows = &self.growing[which].rows;
-            prepared[which] = SpaceBatch::new(&schema, space, batch, &|_, key| rows.get(&key).copied().unwrap_or(0));
+            let row = |slot: usize, key: u64| match key {
+                0 => 0,
+                key => rows.get(&key).copied().unwrap_or(1 + space.table_of[slot] as u32),
+            };
+            prepared[which] = SpaceBatch::new(&schema, space, batch, &row);
         }
+        Ok(())
     }
 
-    fn admit(&mut self, which: usize, space: &Space, batch: &Batch) {
+    fn admit(&mut self, which: usize, space: &Space, batch: &Batch) -> Result<(), EmbeddingError> {
         let growing = &mut self.growing[which];
         let before = self.grown[which];
         let mut admitted = Vec::new();
@@ -172,11 +180,13 @@ impl Tables {
                 }
             }
         }
-        self.grown[which] = before + admitted.len() as u32;
+        let rows = u64::from(before) + admitted.len() as u64;
+        self.grown[which] = u32::try_from(rows).map_err(|_| EmbeddingError::TooManyRows { rows })?;
         self.keep_within_limits(which);
         for table in self.tables.iter_mut().filter(|t| t.space == which) {
             table.grow(before, self.grown[which], &|row| admitted[(row - before) as usize]);
         }
+        Ok(())
     }
 
     /// Gathers the vectors of a batch.

@@ -34,6 +34,12 @@ pub struct Batch {
 }
 
 impl Keys {
+    /// A sum over all keys that does not depend on how they are cut into batches.
+    pub(crate) fn checksum(&self) -> u64 {
+        let (Self::One(keys) | Self::Many { keys, .. }) = self;
+        keys.iter().fold(0, |sum: u64, key| sum.wrapping_add((key ^ (key >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+    }
+
     fn take(&self, order: &[u32]) -> Self {
         match self {
             Self::One(keys) => Self::One(order.iter().map(|&r| keys[r as usize]).collect()),

@@ -63,9 +63,9 @@ impl Reader<'_> {
             | DataType::Binary
             | DataType::Decimal128(..) => Values::Text(StringArray::from(to(&DataType::Utf8)?.to_data())),
             DataType::UInt64 if has_large(array) => Values::Text(StringArray::from(to(&DataType::Utf8)?.to_data())),
-            t if t.is_integer() || matches!(t, DataType::Boolean) => {
-                Values::Int(Int64Array::from(to(&DataType::Int64)?.to_data()))
-            }
+            // `true` and `false`, as text files have them.
+            DataType::Boolean => Values::Text(StringArray::from(to(&DataType::Utf8)?.to_data())),
+            t if t.is_integer() => Values::Int(Int64Array::from(to(&DataType::Int64)?.to_data())),
             DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
                 Values::Int(Int64Array::from(to(&DataType::Int64)?.to_data()))
             }
@@ -116,7 +116,12 @@ impl Reader<'_> {
             Values::Text(a) => {
                 let parse = |(row, text): (usize, Option<&str>)| {
                     let Some(text) = text.map(str::trim).filter(|t| !t.is_empty()) else { return Ok(None) };
-                    let number: f64 = text.parse().map_err(|_| {
+                    let number = match text {
+                        "true" | "True" | "TRUE" => Ok(1.0),
+                        "false" | "False" | "FALSE" => Ok(0.0),
+                        _ => text.parse::<f64>(),
+                    };
+                    let number = number.map_err(|_| {
                         self.error(row, format!("`{text}` is not a number; mend the value, leave it empty, or make the field categorical"))
                     })?;
                     finite(row, number, &|| text.to_string())

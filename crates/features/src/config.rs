@@ -176,7 +176,8 @@ pub struct FieldConfig {
     /// Cross: the fields to combine, at least two.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of: Option<Vec<String>>,
-    /// Training rows that a value must appear in; by default `features.min_count`.
+    /// Training rows that a value must appear in; by default `features.min_count`. With `index = "growing"` it counts
+    /// sightings while training, every epoch anew: a value of one row is admitted in epoch `min_count`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_count: Option<u32>,
     /// How keys get rows; by default `features.index`.

@@ -30,6 +30,7 @@ struct Fitting {
     numbers: Vec<NumberFacts>,
     counts: Vec<Option<KeyCounts>>,
     rows: u64,
+    keys: u64,
     labels: f64,
     weights: f64,
     classes: [bool; 2],
@@ -47,8 +48,13 @@ impl Encoder {
         dataset: &Dataset,
         columns: &[String],
     ) -> Result<(Self, Vec<Vocabulary>, SideRows), FeatureError> {
-        let empty =
-            Fitted { rows: 0, base_rate: 0.0, numeric: Vec::new(), bounds: vec![Vec::new(); schema.categorical.len()] };
+        let empty = Fitted {
+            rows: 0,
+            keys: String::new(),
+            base_rate: 0.0,
+            numeric: Vec::new(),
+            bounds: vec![Vec::new(); schema.categorical.len()],
+        };
         let mut encoder = Self { schema, fitted: empty };
         encoder.fit_bounds(dataset, columns)?;
         let (vocabularies, rows) = encoder.fit_all(dataset, columns)?;
@@ -109,6 +115,7 @@ impl Encoder {
             numbers: schema.numeric.iter().map(|n| NumberFacts::new(&n.name)).collect(),
             counts: schema.categorical.iter().map(vocabulary).collect(),
             rows: 0,
+            keys: 0,
             labels: 0.0,
             weights: 0.0,
             classes: [false; 2],
@@ -137,6 +144,7 @@ impl Encoder {
             return Err(FeatureError::OneClass { column: schema.label.column.clone(), rows: fitting.rows, class });
         }
         self.fitted.rows = fitting.rows;
+        self.fitted.keys = format!("{:016x}", fitting.keys);
         self.fitted.base_rate = fitting.labels / fitting.weights.max(f64::MIN_POSITIVE);
         self.fitted.numeric =
             fitting.numbers.into_iter().zip(&schema.numeric).map(|(f, n)| f.fit(n.transform)).collect();
@@ -174,6 +182,7 @@ impl Encoder {
             Ok::<_, FeatureError>(())
         })?;
         let encoded = self.keys(batch, source)?;
+        fitting.keys = encoded.iter().fold(fitting.keys, |sum, keys| sum.wrapping_add(keys.checksum()));
         fitting.counts.par_iter_mut().zip(&encoded).for_each(|(counts, keys)| {
             if let (Some(counts), Keys::One(keys) | Keys::Many { keys, .. }) = (counts, keys) {
                 counts.add(keys);

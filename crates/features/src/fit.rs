@@ -34,6 +34,8 @@ pub type Vocabulary = Vec<(u64, u32)>;
 pub struct Fitted {
     /// Training rows seen while fitting.
     pub rows: u64,
+    /// Sum of hashes of all their keys: other ids give another one.
+    pub keys: String,
     /// Mean label of those rows, weighted.
     pub base_rate: f64,
     /// One entry a numeric input.

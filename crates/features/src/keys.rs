@@ -29,9 +29,10 @@ fn text_key(reader: &Reader<'_>, row: usize, text: &str, ids: IdKind, seed: u64)
         IdKind::Text => Ok(key_of(text.as_bytes(), seed)),
         IdKind::Int => match text.trim().parse::<i64>() {
             Ok(x) => Ok(int_key(x, seed)),
-            Err(_) => {
-                Err(reader.error(row, format!("`{text}` is not a whole number; use ids = \"text\", or mend the value")))
-            }
+            Err(_) => Err(reader.error(
+                row,
+                format!("`{text}` is not a whole number of 64 bits; use ids = \"text\", or mend the value"),
+            )),
         },
         IdKind::Float => {
             match text.trim().parse::<f64>() {

@@ -30,7 +30,7 @@ fn text(value: &LabelValue) -> String {
     match value {
         LabelValue::Int(i) => i.to_string(),
         LabelValue::Float(f) => json!(f).to_string(),
-        LabelValue::Bool(b) => u8::from(*b).to_string(),
+        LabelValue::Bool(b) => b.to_string(),
         LabelValue::Text(t) => t.clone(),
     }
 }
@@ -97,12 +97,23 @@ impl Label {
     }
 }
 
+/// Whether two values are one: as numbers where both are, `true` and `false` in any case.
+fn same(a: &str, b: &str) -> bool {
+    let number = |t: &str| t.parse::<f64>().ok();
+    let truth = |t: &str| ["true", "false"].into_iter().find(|w| t.eq_ignore_ascii_case(w));
+    match (number(a), number(b), truth(a), truth(b)) {
+        (Some(a), Some(b), ..) => a == b,
+        (_, _, Some(a), Some(b)) => a == b,
+        _ => a == b,
+    }
+}
+
 fn values(reader: &Reader<'_>, positive: &[String], negative: Option<&[String]>) -> Result<Vec<f32>, FeatureError> {
     let class = |row: usize, text: Option<String>| match text {
         None => Err(reader.error(row, "the label is missing; every training row needs one")),
-        Some(t) if positive.contains(&t) => Ok(1.0),
+        Some(t) if positive.iter().any(|p| same(p, &t)) => Ok(1.0),
         Some(t) => match negative {
-            Some(n) if !n.contains(&t) => Err(reader.error(
+            Some(n) if !n.iter().any(|n| same(n, &t)) => Err(reader.error(
                 row,
                 format!(
                     "label `{t}` is in neither list of values; allowed are {} and {}",

@@ -234,6 +234,12 @@ fn refuse_strays(name: &str, field: &FieldConfig) -> Result<(), FeatureError> {
         ("buckets", field.buckets.is_some(), &[Categorical, Multi, Bucket, Cross]),
         ("table", field.table.is_some(), &[Categorical, Multi]),
     ];
+    if field.min_count.is_some() && field.index == Some(IndexPolicy::Modulo) {
+        return Err(bad(
+            format!("features.fields.{name}.min_count"),
+            "has no meaning with index = \"modulo\", where every id has a row; remove it",
+        ));
+    }
     match given.iter().find(|(_, set, kinds)| *set && !kinds.contains(&field.kind)) {
         Some((key, ..)) => Err(bad(
             format!("features.fields.{name}.{key}"),

@@ -1,7 +1,8 @@
 //! First values of dense weights, drawn on the host: the same on every device.
 
+use burn::module::RunningState;
 use burn::module::{Param, ParamId};
-use burn::nn::Linear;
+use burn::nn::{BatchNorm, BatchNormConfig, Linear};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -45,6 +46,18 @@ impl Initial {
         let draw = |rng: &mut ChaCha8Rng| -> f32 { StandardNormal.sample(rng) };
         let values = (0..count).map(|_| draw(&mut self.rng) * deviation).collect();
         self.param(values, shape, device)
+    }
+
+    /// Batch norm over `width` activations: scale 1, shift 0, running mean 0 and variance 1.
+    pub fn batch_norm(&mut self, width: usize, device: &Device) -> BatchNorm {
+        let norm = BatchNormConfig::new(width).init(device);
+        BatchNorm {
+            gamma: self.param(vec![1.0; width], [width], device),
+            beta: self.zeros([width], device),
+            running_mean: RunningState::with_id(self.id(), Tensor::zeros([width], device)),
+            running_var: RunningState::with_id(self.id(), Tensor::ones([width], device)),
+            ..norm
+        }
     }
 
     /// `y = xW + b` before a ReLU: He et al. 2015, W ~ N(0, 2/in), b = 0.

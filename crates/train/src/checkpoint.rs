@@ -27,6 +27,7 @@ const OPTIMIZER: &str = "optimizer.bpk";
 const STATE: &str = "state.toml";
 const ENCODER: &str = "encoder.toml";
 const TABLES: &str = "tables";
+const STEP: &str = "step-";
 
 /// Where training stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -82,7 +83,7 @@ pub(crate) struct Loaded {
 /// A checkpoint's folder. The last step of an epoch may be saved twice, before and after its evaluation; a
 /// folder that the manifest names is never written again.
 fn name_of(progress: &Progress) -> String {
-    format!("step-{:012}-epoch-{}", progress.step, progress.epoch)
+    format!("{STEP}{:012}-epoch-{}", progress.step, progress.epoch)
 }
 
 fn broken(path: &Path, problem: impl Into<String>) -> TrainError {
@@ -90,6 +91,16 @@ fn broken(path: &Path, problem: impl Into<String>) -> TrainError {
 }
 
 impl Manifest {
+    /// Writes a manifest of no checkpoints: from then on one that is missing was lost.
+    pub(crate) fn begin(checkpoints: &Path) -> Result<(), TrainError> {
+        let path = checkpoints.join(MANIFEST);
+        if path.exists() {
+            return Ok(());
+        }
+        let empty = Self { format: FORMAT, version: env!("CARGO_PKG_VERSION").to_string(), ..Self::default() };
+        write_whole(&path, to_json(&empty).as_bytes())
+    }
+
     /// The manifest of a run's checkpoints; none before the first.
     pub(crate) fn read(checkpoints: &Path) -> Result<Option<Self>, TrainError> {
         let path = checkpoints.join(MANIFEST);
@@ -101,6 +112,7 @@ impl Manifest {
         let manifest: Self =
             serde_json::from_str(&text).map_err(|e| broken(&path, format!("is not a manifest ({e})")))?;
         match manifest.format == FORMAT {
+            true if manifest.latest.is_empty() => Ok(None),
             true => Ok(Some(manifest)),
             false => Err(TrainError::Version { path, found: manifest.format, expected: FORMAT }),
         }
@@ -139,7 +151,29 @@ pub(crate) fn tables_folder(checkpoint: &Path) -> PathBuf {
 }
 
 /// Writes a checkpoint and then the manifest; older checkpoints that are neither latest nor best go.
+///
+/// # Errors
+/// [`TrainError::Unsaved`]; what was half-written is gone then, and earlier checkpoints stand.
 pub(crate) fn save(
+    checkpoints: &Path,
+    learner: &Learner,
+    encoder: &Encoder,
+    progress: &Progress,
+    is_best: bool,
+) -> Result<(), TrainError> {
+    write(checkpoints, learner, encoder, progress, is_best).map_err(|error| {
+        let temporary = checkpoints.join(format!("{TEMPORARY}{}", name_of(progress)));
+        if temporary.exists() {
+            discard(&temporary);
+        }
+        match error {
+            TrainError::HalfStep => error,
+            error => TrainError::Unsaved { step: progress.step, cause: error.to_string() },
+        }
+    })
+}
+
+fn write(
     checkpoints: &Path,
     learner: &Learner,
     encoder: &Encoder,
@@ -238,16 +272,26 @@ pub(crate) fn load_optimizer(folder: &Path, optimizer: ModuleOptimizer) -> Resul
     optimizer.from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|e| broken(&path, e.to_string()))
 }
 
-/// Removes what an interrupted write left behind.
-pub(crate) fn sweep(checkpoints: &Path) {
-    let Ok(manifest) = Manifest::read(checkpoints) else { return };
-    for entry in fs::read_dir(checkpoints).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
+/// Removes what an interrupted write left behind; returns the manifest.
+///
+/// # Errors
+/// Checkpoints without a manifest: one that was written has it, so that it was lost.
+pub(crate) fn sweep(checkpoints: &Path) -> Result<Option<Manifest>, TrainError> {
+    let manifest = Manifest::read(checkpoints)?;
+    let named = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+    let entries = || fs::read_dir(checkpoints).into_iter().flatten().flatten();
+    let steps = entries().filter(|e| e.path().is_dir() && named(e).starts_with(STEP)).count();
+    if !checkpoints.join(MANIFEST).exists() && steps > 0 {
+        return Err(broken(&checkpoints.join(MANIFEST), format!("is missing, beside {steps} checkpoints")));
+    }
+    for entry in entries() {
+        let name = named(&entry);
         let known = manifest.as_ref().is_some_and(|m| m.files.contains_key(&name));
-        if entry.path().is_dir() && !known {
-            discard(&entry.path());
-        } else if name.starts_with(TEMPORARY) {
+        if name.starts_with(TEMPORARY) && entry.path().is_file() {
             drop(fs::remove_file(entry.path()));
+        } else if name.starts_with(TEMPORARY) || (name.starts_with(STEP) && !known) {
+            discard(&entry.path());
         }
     }
+    Ok(manifest)
 }

@@ -160,10 +160,11 @@ impl TrainConfig {
             _ if !at_least_zero(self.l1) => bad("l1", "must be at least 0")?,
             _ if !at_least_zero(self.l2) => bad("l2", "must be at least 0")?,
             _ if self.log_every == 0 => bad("log_every", "must be at least 1")?,
+            _ if self.shuffle_rows > 1 << 31 => bad("shuffle_rows", "must be at most 2147483648")?,
             _ if self.shuffle_rows == 0 => {
                 bad("shuffle_rows", "must be at least 1; set shuffle = false to keep the order")?
             }
-            _ if self.prefetch == 0 => bad("prefetch", "must be at least 1")?,
+            _ if !(1..=4096).contains(&self.prefetch) => bad("prefetch", "must lie in 1..=4096")?,
             _ if self.loss == Some(LossKind::Mse) && binary => bad(
                 "loss",
                 "mse learns numbers; for classes use bce, or set features.label.numeric = true to learn 0 and 1 as numbers",
@@ -227,6 +228,15 @@ impl DenseOptimizer {
             }
             _ if self.weight_decay > 0.0 && self.kind != DenseRule::Adamw => {
                 bad("optimizer.weight_decay", "goes with kind = \"adamw\"; use train.l2 elsewhere")
+            }
+            _ if self.nesterov && self.momentum == 0.0 => bad("optimizer.nesterov", "needs momentum above 0"),
+            _ if (self.beta_1, self.beta_2) != (0.9, 0.999)
+                && !matches!(self.kind, DenseRule::Adam | DenseRule::Adamw) =>
+            {
+                bad("optimizer.beta_1", "and beta_2 go with kind = \"adam\" and \"adamw\"; remove them")
+            }
+            _ if self.epsilon != 1e-8 && self.kind == DenseRule::Sgd => {
+                bad("optimizer.epsilon", "has no meaning for kind = \"sgd\"; remove it")
             }
             _ if (self.momentum > 0.0 || self.nesterov) && self.kind != DenseRule::Sgd => {
                 bad("optimizer.momentum", "goes with kind = \"sgd\"")

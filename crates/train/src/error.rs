@@ -96,6 +96,16 @@ pub enum TrainError {
         /// What is wrong.
         problem: String,
     },
+    /// A checkpoint could not be written.
+    #[error(
+        "the checkpoint of step {step} could not be written ({cause}); make room or mend the folder, then continue with --resume from the one before"
+    )]
+    Unsaved {
+        /// The step.
+        step: u64,
+        /// The cause, with its file.
+        cause: String,
+    },
     /// A file cannot be read or written.
     #[error("{path}: {source}", path = path.display())]
     Io {
@@ -128,7 +138,9 @@ impl TrainError {
     pub fn is_environment(&self) -> bool {
         match self {
             Self::Data(e) | Self::Feature(FeatureError::Data(e)) => e.is_environment(),
-            Self::Feature(FeatureError::LoaderDied) | Self::Diverged { .. } => true,
+            Self::Feature(FeatureError::LoaderDied) | Self::Diverged { .. } | Self::HalfStep | Self::Unsaved { .. } => {
+                true
+            }
             _ => false,
         }
     }

@@ -54,7 +54,7 @@ pub fn evaluate(
         scored.labels.append(&mut prepared.batch.label);
         scored.weights.append(&mut prepared.batch.weight);
         scored.groups.append(&mut prepared.batch.group);
-        waiting.push_back(learner.score(&frozen, prepared));
+        waiting.push_back(learner.score(&frozen, prepared)?);
         if waiting.len() > IN_FLIGHT {
             scored.scores.extend(waiting.pop_front().map_or_else(Vec::new, traffic::read));
         }

@@ -40,20 +40,32 @@ impl RunFolder {
         Self::with_events(path)
     }
 
-    /// Opens a run folder to go on with: the configuration must be the one it was started with. Events after
-    /// `step` are forgotten.
+    /// Refuses to go on with another configuration; where it computes may change.
     ///
     /// # Errors
     /// Folders of another version or configuration.
-    pub fn resume(path: &Path, experiment: &Experiment, step: u64) -> Result<Self, TrainError> {
+    pub fn check_same(path: &Path, experiment: &Experiment) -> Result<(), TrainError> {
         let found = Self::config(path)?;
-        if found != *experiment {
-            let (a, b) = (config_text(&found)?, config_text(experiment)?);
-            let differs = a.lines().zip(b.lines()).find(|(a, b)| a != b);
-            let difference =
-                differs.map_or_else(|| "more settings".into(), |(a, b)| format!("it had `{a}`, now `{b}`"));
-            return Err(TrainError::OtherConfig { path: path.to_path_buf(), difference });
+        let asked = Experiment { backend: found.backend.clone(), ..experiment.clone() };
+        if found == asked {
+            return Ok(());
         }
+        let (a, b) = (config_text(&found)?, config_text(&asked)?);
+        let gone = a.lines().find(|line| !b.lines().any(|l| l == *line));
+        let new = b.lines().find(|line| !a.lines().any(|l| l == *line));
+        let difference = match (gone, new) {
+            (Some(gone), Some(new)) => format!("it had `{gone}`, now `{new}`"),
+            (Some(gone), None) => format!("it had `{gone}`"),
+            (None, new) => format!("it did not have `{}`", new.unwrap_or("the settings in this order")),
+        };
+        Err(TrainError::OtherConfig { path: path.to_path_buf(), difference })
+    }
+
+    /// Opens a run folder to go on with. Events after `step` are forgotten.
+    ///
+    /// # Errors
+    /// Folders that cannot be written.
+    pub fn resume(path: &Path, step: u64) -> Result<Self, TrainError> {
         let events = path.join(EVENTS);
         let text = fs::read_to_string(&events).unwrap_or_default();
         let keep = |line: &&str| {

@@ -2,7 +2,7 @@
 
 use burn::optim::{Adam, AdamState, AdaptiveMomentumState, LearningRate, Optimizer};
 use burn::tensor::{Device, Tensor};
-use burnrec_backend::{AdamStep, adam};
+use burnrec_backend::{AdamStep, adam, has_adam};
 
 use crate::config::DenseOptimizer;
 
@@ -43,15 +43,13 @@ impl Optimizer for FusedAdam {
             rate: rate as f32,
             time: i32::try_from(time + 1).unwrap_or(i32::MAX),
         };
-        match adam([tensor, gradient, moment_1, moment_2], step) {
-            Ok([tensor, moment_1, moment_2]) => {
-                (tensor, Some(AdamState::new(AdaptiveMomentumState::new(time + 1, moment_1, moment_2))))
-            }
-            Err([tensor, gradient, moment_1, moment_2]) => {
-                let state = AdamState::new(AdaptiveMomentumState::new(time, moment_1, moment_2));
-                self.composed.step(rate, tensor, gradient, Some(state))
-            }
+        if has_adam(&tensor.device()) {
+            let [tensor, moment_1, moment_2] = adam([tensor, gradient, moment_1, moment_2], step);
+            let state = AdaptiveMomentumState::new(time + 1, moment_1, moment_2);
+            return (tensor, Some(AdamState::new(state)));
         }
+        let state = AdamState::new(AdaptiveMomentumState::new(time, moment_1, moment_2));
+        self.composed.step(rate, tensor, gradient, Some(state))
     }
 
     fn to_device<const D: usize>(state: AdamState<D>, device: &Device) -> AdamState<D> {

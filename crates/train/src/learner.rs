@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
-use burnrec_backend::traffic;
+use burnrec_backend::{has_own_memory, traffic};
 use burnrec_embedding::{Gathered, Indexer, Packing, Slots, SpaceBatch, Tables, Uploaded};
 use burnrec_features::{Batch, stream_seed};
 use burnrec_models::{AnyModel, Inputs, Output, Ranker};
@@ -87,15 +87,20 @@ impl Learner {
     /// # Errors
     /// A step after one that failed half-way.
     pub fn step(&mut self, prepared: Prepared, factor: f64) -> Result<Tensor<1>, TrainError> {
+        if has_own_memory(&self.device) {
+            // CubeCL keeps a stream a thread, and knows a buffer by the stream that made it, not by the one that
+            // wrote it last: all work of a run stays on one thread.
+            return self.step_here(prepared, factor);
+        }
         // On a worker of the pool: this thread then takes its share of every parallel part, instead of sleeping
         // while others are woken for it.
-        rayon::scope(|_| self.step_on_worker(prepared, factor))
+        rayon::scope(|_| self.step_here(prepared, factor))
     }
 
-    fn step_on_worker(&mut self, mut prepared: Prepared, factor: f64) -> Result<Tensor<1>, TrainError> {
+    fn step_here(&mut self, mut prepared: Prepared, factor: f64) -> Result<Tensor<1>, TrainError> {
         let start = std::time::Instant::now();
         let Prepared { batch, spaces, packing } = &mut prepared;
-        self.tables.complete(batch, spaces, true);
+        self.tables.complete(batch, spaces, true)?;
         self.device.seed(stream_seed(self.seed, "dropout", self.tables.step()));
         let (feed, gathered) = feed(&self.tables, &self.slots, &self.device, batch, spaces, packing.take());
         let model = self.model.take().ok_or(TrainError::HalfStep)?;
@@ -180,15 +185,24 @@ impl Learner {
 
     /// Log-odds (or numbers) of a batch `[B, 1]`, without dropout and with moving statistics; not yet read from the
     /// device.
-    pub fn score(&mut self, frozen: &AnyModel, mut prepared: Prepared) -> Tensor<2> {
-        self.tables.complete(&prepared.batch, &mut prepared.spaces, false);
+    ///
+    /// # Errors
+    /// None of its own; looking keys up cannot fail.
+    pub fn score(&mut self, frozen: &AnyModel, mut prepared: Prepared) -> Result<Tensor<2>, TrainError> {
+        self.tables.complete(&prepared.batch, &mut prepared.spaces, false)?;
         let device = self.device.clone().inner();
-        rayon::scope(|_| forward(frozen, &self.tables, &self.slots, &device, prepared))
+        if has_own_memory(&device) {
+            return Ok(forward(frozen, &self.tables, &self.slots, &device, prepared));
+        }
+        Ok(rayon::scope(|_| forward(frozen, &self.tables, &self.slots, &device, prepared)))
     }
 
     /// [`Learner::score`], read.
-    pub fn predict(&mut self, frozen: &AnyModel, prepared: Prepared) -> Vec<f32> {
-        traffic::read(self.score(frozen, prepared))
+    ///
+    /// # Errors
+    /// See there.
+    pub fn predict(&mut self, frozen: &AnyModel, prepared: Prepared) -> Result<Vec<f32>, TrainError> {
+        Ok(traffic::read(self.score(frozen, prepared)?))
     }
 
     /// The model as it predicts: off the autodiff graph.

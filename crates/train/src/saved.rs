@@ -15,6 +15,9 @@ use crate::folder::RunFolder;
 use crate::learner::Learner;
 use crate::place::table_device;
 
+/// Checkpoints that are tried while a run replaces them.
+const TRIES: usize = 20;
+
 /// A trained model with its encoder and configuration.
 pub struct SavedModel {
     /// The configuration that it was trained with.
@@ -33,12 +36,21 @@ impl SavedModel {
     pub fn open(run: &Path, opened: &Opened) -> Result<Self, TrainError> {
         let experiment = RunFolder::config(run)?;
         let checkpoints = run.join("checkpoints");
-        let manifest = Manifest::read(&checkpoints)?.ok_or_else(|| TrainError::NotARun {
-            path: run.to_path_buf(),
-            problem: "it has no checkpoint yet; train it to the end, or with --resume".into(),
-        })?;
-        let name = manifest.best.clone().unwrap_or_else(|| manifest.latest.clone());
-        Self::open_checkpoint(&manifest, &checkpoints, &name, experiment, opened)
+        let mut tries = 0;
+        loop {
+            let manifest = Manifest::read(&checkpoints)?.ok_or_else(|| TrainError::NotARun {
+                path: run.to_path_buf(),
+                problem: "it has no checkpoint yet; train it to the end, or with --resume".into(),
+            })?;
+            let name = manifest.best.clone().unwrap_or_else(|| manifest.latest.clone());
+            let outcome = Self::open_checkpoint(&manifest, &checkpoints, &name, experiment.clone(), opened);
+            tries += 1;
+            // A run that is still training may have removed this checkpoint for a newer one meanwhile.
+            let replaced = || Manifest::read(&checkpoints).is_ok_and(|m| m.is_some_and(|m| m.files != manifest.files));
+            if outcome.is_ok() || tries == TRIES || !replaced() {
+                return outcome;
+            }
+        }
     }
 
     pub(crate) fn open_checkpoint(

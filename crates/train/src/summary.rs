@@ -20,6 +20,8 @@ pub struct Summary {
     pub model: &'static str,
     /// The device, with the reason of a fallback.
     pub device: DeviceFacts,
+    /// Where the tables were at the end: `host`, `device` or `mixed`.
+    pub placement: &'static str,
     /// The run's seed.
     pub seed: u64,
     /// Epochs trained, and the best of them.

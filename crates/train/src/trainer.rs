@@ -111,6 +111,12 @@ impl<'a> Run<'a> {
         if !(job.resume && started) {
             RunFolder::check_free(&job.out)?;
         }
+        if started {
+            RunFolder::check_same(&job.out, &job.experiment)?;
+        } else if job.resume {
+            let note = format!("{}: holds no run yet; starting one", job.out.display());
+            observer.event(&Event::Note(&note));
+        }
         let mut lock = if started { Some(RunFolder::lock(&job.out)?) } else { None };
         observer.event(&Event::Phase("fitting the encoder"));
         let (encoder, vocabularies, rows) = fit(&job, schema)?;
@@ -119,11 +125,11 @@ impl<'a> Run<'a> {
         let (folder, learner, progress) = match resumed {
             Some((learner, progress)) => {
                 observer.event(&Event::Note(&format!("resuming after step {}", progress.step)));
-                (RunFolder::resume(&job.out, &job.experiment, progress.step)?, learner, progress)
+                (RunFolder::resume(&job.out, progress.step)?, learner, progress)
             }
             None if started => {
                 let learner = fresh(&job, &encoder, &vocabularies)?;
-                (RunFolder::resume(&job.out, &job.experiment, 0)?, learner, Progress::default())
+                (RunFolder::resume(&job.out, 0)?, learner, Progress::default())
             }
             None => {
                 let learner = fresh(&job, &encoder, &vocabularies)?;
@@ -133,6 +139,7 @@ impl<'a> Run<'a> {
             }
         };
         std::fs::create_dir_all(folder.checkpoints()).map_err(TrainError::io(&folder.checkpoints()))?;
+        Manifest::begin(&folder.checkpoints())?;
         let seconds = BTreeMap::from([("fit", start.elapsed().as_secs_f64())]);
         Ok(Self {
             job,
@@ -155,14 +162,13 @@ impl<'a> Run<'a> {
     /// The learner and the place of the latest checkpoint, if there is one.
     fn reopen(job: &Job, encoder: &Encoder) -> Result<Option<(Learner, Progress)>, TrainError> {
         let checkpoints = job.out.join("checkpoints");
-        RunFolder::config(&job.out)?;
-        sweep(&checkpoints);
-        let Some(manifest) = Manifest::read(&checkpoints)? else { return Ok(None) };
+        let Some(manifest) = sweep(&checkpoints)? else { return Ok(None) };
         let latest = manifest.latest.clone();
         let loaded = manifest.open(&checkpoints, &latest)?;
         if loaded.fitted != *encoder.fitted() {
             let (was, is) = (&loaded.fitted, encoder.fitted());
             let difference = match was.rows == is.rows {
+                true if was.keys != is.keys => "its ids are others".to_string(),
                 true => "its columns have other values".to_string(),
                 false => format!("{} training rows then, {} now", was.rows, is.rows),
             };
@@ -415,6 +421,7 @@ impl<'a> Run<'a> {
             status,
             model: self.job.experiment.model.name(),
             device: self.job.opened.facts.clone(),
+            placement: self.learner.tables.placement(),
             seed: self.job.experiment.run.seed,
             epochs: self.progress.epoch,
             best_epoch: self.progress.best_epoch,

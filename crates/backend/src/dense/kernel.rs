@@ -7,6 +7,8 @@
     reason = "matrix products take pointers; every pointer below stays within a slice of known length"
 )]
 
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
 
 use crate::vector::vectorized;
@@ -95,16 +97,35 @@ unsafe fn product(
     }
 }
 
-/// Memory that a block writes all of before anything reads it.
-fn fresh(length: usize) -> Vec<f32> {
-    let mut values = Vec::with_capacity(length);
-    // SAFETY: the capacity is there, every bit pattern is an f32, and every caller writes each element before it is
-    // read: forward and the inputs' gradients by a product that does not read its target, the rest by `mask`.
-    #[allow(clippy::uninit_vec, reason = "zero-filling costs a pass over memory; see above")]
-    unsafe {
-        values.set_len(length);
+/// Memory that is not zeroed, because all of it is written before it is read.
+struct Fresh(Vec<MaybeUninit<f32>>);
+
+impl Fresh {
+    fn new(length: usize) -> Self {
+        let mut values = Vec::with_capacity(length);
+        // SAFETY: the capacity is there, and elements that may be uninitialised need no first value.
+        unsafe {
+            values.set_len(length);
+        }
+        Self(values)
     }
-    values
+
+    /// # Safety
+    /// Every element was written.
+    unsafe fn written(self) -> Vec<f32> {
+        let mut values = std::mem::ManuallyDrop::new(self.0);
+        // SAFETY: same allocation, length and capacity; the layouts are the same, and all are written.
+        unsafe { Vec::from_raw_parts(values.as_mut_ptr().cast(), values.len(), values.capacity()) }
+    }
+}
+
+/// The floats of a stretch of memory.
+///
+/// # Safety
+/// Every element was written.
+unsafe fn floats(values: &mut [MaybeUninit<f32>]) -> &mut [f32] {
+    // SAFETY: the layouts are the same, and all are written.
+    unsafe { &mut *(std::ptr::from_mut(values) as *mut [f32]) }
 }
 
 /// `act(Σ parts·W + b + residual)`, `[rows, b.len()]`.
@@ -117,9 +138,11 @@ pub(super) fn forward(
     relu: bool,
 ) -> Vec<f32> {
     let n = b.len();
-    let mut output = fresh(rows * n);
+    check(rows, n, parts.iter().copied(), w);
+    assert!(residual.is_none_or(|r| r.len() == rows * n), "the residual is not [{rows}, {n}]");
+    let mut output = Fresh::new(rows * n);
     let (step, parallelism) = blocks(rows);
-    output.par_chunks_mut((step * n).max(1)).with_max_len(1).enumerate().for_each(|(block, out)| {
+    output.0.par_chunks_mut((step * n).max(1)).with_max_len(1).enumerate().for_each(|(block, out)| {
         let (first, m) = (block * step, out.len() / n);
         let mut above = 0;
         for (number, part) in parts.iter().enumerate() {
@@ -127,13 +150,16 @@ pub(super) fn forward(
             let a = Matrix { values: &part.values[first * k..(first + m) * k], strides: [k, 1] };
             let weight = Matrix { values: &w[above * n..(above + k) * n], strides: [n, 1] };
             // SAFETY: `out` holds m·n floats; the second part adds to what the first wrote.
-            unsafe { product([m, n, k], out.as_mut_ptr(), number > 0, a, weight, parallelism) };
+            unsafe { product([m, n, k], out.as_mut_ptr().cast(), number > 0, a, weight, parallelism) };
             above += k;
         }
         let residual = residual.map(|r| &r[first * n..(first + m) * n]);
+        // SAFETY: the first product wrote every element.
+        let out = unsafe { floats(out) };
         vectorized(|| finish(out, b, residual, relu));
     });
-    output
+    // SAFETY: the blocks cover all rows, and each was written by its first product.
+    unsafe { output.written() }
 }
 
 /// Adds bias and residual and cuts at zero.
@@ -153,6 +179,16 @@ fn finish(out: &mut [f32], b: &[f32], residual: Option<&[f32]>, relu: bool) {
     }
 }
 
+/// Refuses operands that do not fit together.
+fn check<'a>(rows: usize, n: usize, parts: impl Iterator<Item = Part<'a>>, w: &[f32]) {
+    let mut height = 0;
+    for part in parts {
+        assert!(part.values.len() == rows * part.width, "an input is not [{rows}, {}]", part.width);
+        height += part.width;
+    }
+    assert!(height > 0 && n > 0 && w.len() == height * n, "the weight is not [{height}, {n}]");
+}
+
 /// One block's share of the sums over rows.
 #[derive(Default)]
 struct Share {
@@ -170,35 +206,47 @@ pub(super) fn backward(
     gradient: &[f32],
     wanted: Wanted,
 ) -> Found {
-    let n = gradient.len() / rows.max(1);
+    let height: usize = parts.iter().map(|(p, _)| p.width).sum();
+    let n = w.len() / height.max(1);
+    check(rows, n, parts.iter().map(|(p, _)| *p), w);
+    assert!(gradient.len() == rows * n && cut.is_none_or(|c| c.len() == rows * n), "the gradient is not [{rows}, {n}]");
     let (step, parallelism) = blocks(rows);
     let count = rows.div_ceil(step);
-    let mut targets: Vec<Option<Vec<f32>>> =
-        parts.iter().map(|(part, wanted)| wanted.then(|| fresh(rows * part.width))).collect();
-    let mut summed = cut.map(|_| fresh(rows * n));
+    let mut targets: Vec<Option<Fresh>> =
+        parts.iter().map(|(part, wanted)| wanted.then(|| Fresh::new(rows * part.width))).collect();
+    let mut summed = cut.map(|_| Fresh::new(rows * n));
     let mut tasks: Vec<Task<'_>> = (0..count).map(|_| Task::default()).collect();
     for (target, (part, _)) in targets.iter_mut().zip(parts) {
-        let mut pieces = target.as_mut().map(|t| t.chunks_mut((step * part.width).max(1)));
+        let mut pieces = target.as_mut().map(|t| t.0.chunks_mut((step * part.width).max(1)));
         tasks.iter_mut().for_each(|task| task.parts.push(pieces.as_mut().and_then(Iterator::next)));
     }
     if let Some(summed) = &mut summed {
-        tasks.iter_mut().zip(summed.chunks_mut((step * n).max(1))).for_each(|(t, piece)| t.summed = Some(piece));
+        tasks.iter_mut().zip(summed.0.chunks_mut((step * n).max(1))).for_each(|(t, piece)| t.summed = Some(piece));
     }
     tasks.par_iter_mut().with_max_len(1).enumerate().for_each(|(block, task)| {
         let span = block * step..((block + 1) * step).min(rows);
         task.run(span, n, parts, w, cut, gradient, wanted, parallelism);
     });
     let shares: Vec<Share> = tasks.into_iter().map(|t| t.share).collect();
-    let weight = wanted.weight.then(|| total(shares.iter().map(|s| s.weight.as_slice()).collect()));
-    let bias = wanted.bias.then(|| total(shares.iter().map(|s| s.bias.as_slice()).collect()));
-    Found { parts: targets, weight, bias, summed: summed.filter(|_| wanted.summed) }
+    let weight = wanted.weight.then(|| match shares.is_empty() {
+        true => vec![0.0; height * n],
+        false => total(shares.iter().map(|s| s.weight.as_slice()).collect()),
+    });
+    let bias = wanted.bias.then(|| match shares.is_empty() {
+        true => vec![0.0; n],
+        false => total(shares.iter().map(|s| s.bias.as_slice()).collect()),
+    });
+    // SAFETY: the tasks cover all rows; each writes all of its parts by a product, and its sums by `mask`.
+    let written = |values: Fresh| unsafe { values.written() };
+    let parts = targets.into_iter().map(|t| t.map(written)).collect();
+    Found { parts, weight, bias, summed: summed.filter(|_| wanted.summed).map(written) }
 }
 
 /// What one block writes.
 #[derive(Default)]
 struct Task<'a> {
-    parts: Vec<Option<&'a mut [f32]>>,
-    summed: Option<&'a mut [f32]>,
+    parts: Vec<Option<&'a mut [MaybeUninit<f32>]>>,
+    summed: Option<&'a mut [MaybeUninit<f32>]>,
     share: Share,
 }
 
@@ -221,7 +269,8 @@ impl Task<'_> {
         let gradient: &[f32] = match (&mut self.summed, cut) {
             (Some(summed), Some(cut)) => {
                 vectorized(|| mask(given, &cut[span.start * n..span.end * n], summed, &mut bias));
-                summed
+                // SAFETY: `mask` wrote every element.
+                unsafe { floats(summed) }
             }
             _ => {
                 if wanted.bias {
@@ -232,34 +281,39 @@ impl Task<'_> {
         };
         self.share.bias = bias;
         let height: usize = parts.iter().map(|(p, _)| p.width).sum();
-        self.share.weight = fresh(if wanted.weight { height * n } else { 0 });
+        let mut weight = Fresh::new(if wanted.weight { height * n } else { 0 });
         let mut above = 0;
         for ((part, _), target) in parts.iter().zip(&mut self.parts) {
             let k = part.width;
             let g = Matrix { values: gradient, strides: [n, 1] };
             if wanted.weight {
                 let x = Matrix { values: &part.values[span.start * k..span.end * k], strides: [1, k] };
-                let to = self.share.weight[above * n..(above + k) * n].as_mut_ptr();
+                let to = weight.0[above * n..(above + k) * n].as_mut_ptr().cast();
                 // SAFETY: `to` holds k·n floats and is not read.
                 unsafe { product([k, n, m], to, false, x, g, parallelism) };
             }
             if let Some(target) = target {
                 let transposed = Matrix { values: &w[above * n..(above + k) * n], strides: [1, n] };
                 // SAFETY: `target` holds m·k floats and is not read.
-                unsafe { product([m, k, n], target.as_mut_ptr(), false, g, transposed, parallelism) };
+                unsafe { product([m, k, n], target.as_mut_ptr().cast(), false, g, transposed, parallelism) };
             }
             above += k;
         }
+        // SAFETY: the parts' products wrote all of it, where it is wanted; else it is empty.
+        self.share.weight = unsafe { weight.written() };
     }
 }
 
 /// The gradient where the output is above zero, and its sum over rows.
 #[inline(always)]
-fn mask(gradient: &[f32], cut: &[f32], to: &mut [f32], bias: &mut [f32]) {
+fn mask(gradient: &[f32], cut: &[f32], to: &mut [MaybeUninit<f32>], bias: &mut [f32]) {
     let n = bias.len();
     for ((row, cut), to) in gradient.chunks_exact(n).zip(cut.chunks_exact(n)).zip(to.chunks_exact_mut(n)) {
-        to.iter_mut().zip(row).zip(cut).for_each(|((to, g), y)| *to = if *y > 0.0 { *g } else { 0.0 });
-        add(bias, to);
+        for (((to, g), y), b) in to.iter_mut().zip(row).zip(cut).zip(bias.iter_mut()) {
+            let passed = if *y > 0.0 { *g } else { 0.0 };
+            to.write(passed);
+            *b += passed;
+        }
     }
 }
 

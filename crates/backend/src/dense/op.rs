@@ -38,7 +38,7 @@ pub(super) fn contiguous(tensor: Flat) -> Flat {
 
 /// The values of a tensor that [`contiguous`] gave.
 pub(super) fn values(tensor: &Flat) -> &[f32] {
-    tensor.as_slice::<f32>().unwrap_or(&[])
+    tensor.as_slice::<f32>().unwrap_or_default()
 }
 
 pub(super) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Flat {

@@ -122,11 +122,11 @@ impl DeviceRows {
     /// Weights, state and counters of rows `from..to`; waits for the device.
     pub fn read(&self, from: usize, to: usize) -> (Vec<f32>, Vec<f32>, Vec<i32>) {
         let floats = |tensor: &Option<Tensor<2>>| {
-            tensor.as_ref().map_or_else(Vec::new, |t| traffic::read(t.clone().slice([from..to])))
+            tensor.as_ref().map_or_else(Vec::new, |t| traffic::read(t.clone().narrow(0, from, to - from)))
         };
         let state = if self.state_width == 0 { Vec::new() } else { floats(&self.state) };
         let counters =
-            self.counters.as_ref().map_or_else(Vec::new, |t| traffic::read_ints(t.clone().slice([from..to])));
+            self.counters.as_ref().map_or_else(Vec::new, |t| traffic::read_ints(t.clone().narrow(0, from, to - from)));
         (floats(&self.weights), state, counters)
     }
 

@@ -233,7 +233,10 @@ pub(super) fn visit(
     }
     let mut seen = f32::cast_from(count);
     if comptime!(counted) {
-        seen = f32::cast_from(frequency[row]);
+        let known = frequency[row];
+        if known > 0 {
+            seen = f32::cast_from(known);
+        }
     }
     visits[ABSOLUTE_POS * 2] = f32::cast_from(rested);
     visits[ABSOLUTE_POS * 2 + 1] = seen;

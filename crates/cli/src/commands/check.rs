@@ -1,6 +1,6 @@
 //! `burnrec check`
 
-use burnrec_data::{catalog, split::Dataset};
+use burnrec_data::{SplitConfig, catalog, split::Dataset};
 use burnrec_features::{CategoricalSource, Schema};
 
 use super::train::checked;
@@ -75,6 +75,14 @@ fn data(args: &CheckArgs, file: &crate::config_file::ConfigFile) -> Result<Strin
     }
     let (path, resolved) = catalog::resolve(root, config, &|_| {}).map_err(|e| located(e.into()))?;
     let source = burnrec_data::open(&path, &resolved).map_err(|e| located(e.into()))?;
+    for column in resolved.split.columns() {
+        source.column(column).map_err(|e| located(e.into()))?;
+    }
+    if let SplitConfig::Files { valid, test } = &resolved.split {
+        for path in [valid, test] {
+            burnrec_data::open_path(path.as_ref(), resolved.format, &resolved.text).map_err(|e| located(e.into()))?;
+        }
+    }
     let dataset = Dataset::whole(source);
     let schema = Schema::new(&file.experiment.features)?;
     schema.check_columns(&**dataset.source(burnrec_data::Side::Train), true).map_err(|e| located(e.into()))?;

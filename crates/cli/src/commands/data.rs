@@ -67,7 +67,11 @@ pub fn generate(args: &GenerateArgs) -> Result<(), CliError> {
         )));
     }
     let parent = args.out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if args.out.exists() {
+        return Err(CliError::Usage(format!("--out {}: exists already; give another name", args.out.display())));
+    }
     crate::setup::probe_folder(parent, "--out")?;
+    crate::setup::tidy_on_signals(parent, "generate");
     let truth = write_log(&config, &args.out)?;
     out::json(&serde_json::json!({ "path": args.out, "rows": config.rows, "truth": truth }))
 }

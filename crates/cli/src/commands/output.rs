@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use tempfile::NamedTempFile;
 
 use crate::error::CliError;
+use crate::setup;
 
 /// The column that is added.
 const PREDICTION: &str = "prediction";
@@ -43,6 +44,8 @@ pub struct Writer {
     path: PathBuf,
     temporary: NamedTempFile,
     format: Format,
+    /// Whether tabs divide cells, so that none may stand in one.
+    tabs: bool,
 }
 
 impl Writer {
@@ -54,7 +57,7 @@ impl Writer {
             option: "--output",
         };
         let temporary = tempfile::Builder::new()
-            .prefix(".tmp-predict-")
+            .prefix(&setup::temporary("predict"))
             .permissions(burnrec_data::readable())
             .tempfile_in(folder)
             .map_err(failed)?;
@@ -80,7 +83,7 @@ impl Writer {
             FormatKind::Parquet => Format::Parquet(file),
             _ => Format::Jsonl(file),
         };
-        Ok(Self { path: path.to_path_buf(), temporary, format })
+        Ok(Self { path: path.to_path_buf(), temporary, format, tabs: kind == FormatKind::Tsv })
     }
 
     fn failed(&self, reason: impl ToString) -> CliError {
@@ -106,7 +109,7 @@ impl Writer {
         let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(|e| self.failed(e))?;
         let written = match std::mem::replace(&mut self.format, Format::Done) {
             Format::Delimited(mut writer, started) => {
-                delimited(&mut writer, &rows, !started).map(|()| Format::Delimited(writer, true))
+                delimited(&mut writer, &rows, !started, self.tabs).map(|()| Format::Delimited(writer, true))
             }
             Format::Jsonl(mut writer) => json_lines(&mut writer, &rows).map(|()| Format::Jsonl(writer)),
             Format::Parquet(file) => ArrowWriter::try_new(file, rows.schema(), None)
@@ -148,22 +151,27 @@ impl Writer {
 /// Copies the objects of a JSON-lines file with their scores, keys and types as they are.
 pub fn add_to_json_lines(
     input: &Path,
-    keep: &[String],
+    keep: Option<&[String]>,
     scores: &[f32],
     folder: &Path,
     output: &Path,
 ) -> Result<(), CliError> {
     let failed = |reason: String| CliError::Output { path: output.display().to_string(), reason, option: "--output" };
-    if keep.iter().any(|k| k == PREDICTION) {
-        return Err(CliError::Usage(format!(
-            "column `{PREDICTION}` would stand twice in the output; choose columns with --columns"
-        )));
+    let twice = || {
+        CliError::Usage(format!("key `{PREDICTION}` would stand twice in the output; choose columns with --columns"))
+    };
+    if keep.is_some_and(|keep| keep.iter().any(|k| k == PREDICTION)) {
+        return Err(twice());
     }
-    let builder =
-        || tempfile::Builder::new().prefix(".tmp-predict-").permissions(burnrec_data::readable()).tempfile_in(folder);
+    let builder = || {
+        tempfile::Builder::new()
+            .prefix(&setup::temporary("predict"))
+            .permissions(burnrec_data::readable())
+            .tempfile_in(folder)
+    };
     let temporary = builder().map_err(|e| failed(e.to_string()))?;
     let mut writer = BufWriter::new(temporary.as_file().try_clone().map_err(|e| failed(e.to_string()))?);
-    let reader = std::io::BufReader::new(File::open(input).map_err(|e| burnrec_data::DataError::io(input, e))?);
+    let reader = std::io::BufReader::new(burnrec_data::open_text(input)?);
     let mut scores = scores.iter();
     for line in std::io::BufRead::lines(reader) {
         let line = line.map_err(|e| failed(e.to_string()))?;
@@ -172,9 +180,15 @@ pub fn add_to_json_lines(
             continue;
         }
         let mut object: Map<String, Value> = serde_json::from_str(line).map_err(|e| failed(e.to_string()))?;
-        object.retain(|key, _| keep.contains(key));
+        if let Some(keep) = keep {
+            object.retain(|key, _| keep.contains(key));
+        } else if object.contains_key(PREDICTION) {
+            return Err(twice());
+        }
         let score = scores.next().ok_or_else(|| failed("the input changed while it was scored".into()))?;
-        object.insert(PREDICTION.to_string(), Value::from(*score));
+        // The shortest digits that give the same 32-bit number, as the other formats have them.
+        let score = serde_json::from_str(&score.to_string()).unwrap_or(Value::Null);
+        object.insert(PREDICTION.to_string(), score);
         writeln!(writer, "{}", Value::Object(object)).map_err(|e| failed(e.to_string()))?;
     }
     writer.flush().and_then(|()| temporary.as_file().sync_all()).map_err(|e| failed(e.to_string()))?;
@@ -201,13 +215,25 @@ fn text(array: &ArrayRef) -> Result<StringArray, String> {
     Ok(StringArray::from(array.to_data()))
 }
 
-fn delimited(writer: &mut csv::Writer<BufWriter<File>>, rows: &RecordBatch, header: bool) -> Result<(), String> {
+fn delimited(
+    writer: &mut csv::Writer<BufWriter<File>>,
+    rows: &RecordBatch,
+    header: bool,
+    tabs: bool,
+) -> Result<(), String> {
     if header {
         writer.write_record(rows.schema().fields().iter().map(|f| f.name())).map_err(|e| e.to_string())?;
     }
     let columns = rows.columns().iter().map(text).collect::<Result<Vec<_>, _>>()?;
     for row in 0..rows.num_rows() {
         let cells = columns.iter().map(|c| if c.is_valid(row) { c.value(row) } else { "" });
+        if tabs && let Some(at) = cells.clone().position(|c| c.contains(['\t', '\n', '\r'])) {
+            return Err(format!(
+                "column `{}` holds `{}`, with a tab or line break, which this format cannot express; write .csv or .jsonl",
+                rows.schema().field(at).name(),
+                columns[at].value(row).escape_debug()
+            ));
+        }
         writer.write_record(cells).map_err(|e| e.to_string())?;
     }
     Ok(())

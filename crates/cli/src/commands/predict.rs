@@ -1,6 +1,6 @@
 //! `burnrec predict`
 
-use burnrec_data::Side;
+use burnrec_data::{FormatKind, Side};
 use burnrec_train::score;
 
 use super::evaluate::{open, other_rows};
@@ -30,6 +30,7 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
         });
     }
     setup::probe_folder(folder, "--output")?;
+    setup::tidy_on_signals(folder, "predict");
     let mut saved = open(&args.run, &args.place)?;
     let (dataset, own) = other_rows(&args.input, &saved.experiment, &args.place.data_dir)?;
     let source = dataset.source(Side::Train).clone();
@@ -45,10 +46,10 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
         source.column(column)?;
     }
     let scores = score(&mut saved, source.stream(&columns)?, &source)?;
-    let lines = |path: &std::path::Path| path.extension().is_some_and(|e| e == "jsonl" || e == "ndjson");
+    let lines = |path: &std::path::Path| FormatKind::of_path(path) == Some(FormatKind::Jsonl);
     if lines(&args.input) && lines(&args.output) {
         // Objects pass through as they stand: numbers stay numbers.
-        return super::output::add_to_json_lines(&args.input, &keep, &scores, folder, &args.output);
+        return super::output::add_to_json_lines(&args.input, args.columns.as_deref(), &scores, folder, &args.output);
     }
     let mut writer = Writer::new(kind, folder, &args.output)?;
     let mut at = 0;

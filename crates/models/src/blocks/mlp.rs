@@ -1,7 +1,7 @@
 //! A stack of fully connected layers: linear, batch norm, ReLU, dropout.
 
 use burn::module::Module;
-use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear};
+use burn::nn::{BatchNorm, Dropout, DropoutConfig, Linear};
 use burn::tensor::{Device, Tensor, activation::relu};
 use burnrec_backend::{Activation, dense, dense_beside};
 use schemars::JsonSchema;
@@ -59,8 +59,8 @@ impl LayersConfig {
     pub fn init(&self, inputs: usize, initial: &mut Initial, device: &Device) -> Layers {
         let widths = || std::iter::once(inputs).chain(self.hidden.iter().copied());
         let linear = widths().zip(&self.hidden).map(|(i, o)| initial.linear_relu(i, *o, device)).collect();
-        let norm = |width: &usize| BatchNormConfig::new(*width).init(device);
-        let norm = if self.batch_norm { self.hidden.iter().map(norm).collect() } else { Vec::new() };
+        let mut norm = |width: &usize| initial.batch_norm(*width, device);
+        let norm = if self.batch_norm { self.hidden.iter().map(&mut norm).collect() } else { Vec::new() };
         Layers { linear, norm, dropout: DropoutConfig::new(self.dropout).init() }
     }
 
@@ -84,12 +84,20 @@ impl Layers {
         let mut beside = beside;
         self.linear.iter().enumerate().fold(x, |x, (number, linear)| {
             let x = match self.norm.get(number) {
-                Some(norm) => relu(norm.forward(layer(linear, x, beside.take(), Activation::Identity))),
+                Some(norm) => relu(normalise(norm, layer(linear, x, beside.take(), Activation::Identity))),
                 None => layer(linear, x, beside.take(), Activation::Relu),
             }; // [B, out]
             self.dropout.forward(x)
         })
     }
+}
+
+/// Batch norm, its running statistics settled at once: Burn keeps an update for the thread that made it, and steps
+/// run on whichever worker of the pool is free.
+fn normalise(norm: &BatchNorm, x: Tensor<2>) -> Tensor<2> {
+    let y = norm.forward(x);
+    drop((norm.running_mean.value_sync(), norm.running_var.value_sync()));
+    y
 }
 
 /// `act([x, beside]·W + b)`.
