@@ -1,7 +1,25 @@
-//! Loops compiled for the widest vectors that this machine has, chosen when they run.
+//! Loops compiled for the widest vectors that this machine has, chosen when they run; and asking for memory early.
 
 /// Runs `work` with the widest vector instructions at hand; what it calls must be inlined into it to profit.
 #[inline]
 pub fn vectorized<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
+}
+
+/// Floats of a cache line.
+const LINE: usize = 16;
+
+/// Asks for a slice's memory, to have it at hand when it is read some dozens of instructions later.
+#[inline(always)]
+#[allow(unsafe_code, reason = "a prefetch reads nothing and faults at no address")]
+pub fn prefetch(values: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in values.chunks(LINE) {
+        // SAFETY: the instruction is part of every x86-64, and only a hint.
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.as_ptr().cast());
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (values, LINE);
 }

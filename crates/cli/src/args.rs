@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use burnrec_backend::DeviceName;
 use burnrec_data::FormatKind;
+use burnrec_embedding::Placement;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Train recommender models: one TOML file, one run, one folder.
@@ -224,8 +225,8 @@ pub struct GenerateArgs {
 /// `burnrec bench`
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// mlp, wide_deep, deep_crossing, fm, lr, or all.
-    #[arg(long, default_value = "wide_deep", value_parser = ["mlp", "wide_deep", "deep_crossing", "fm", "lr", "all"])]
+    /// deepfm, wide_deep, deep_crossing, mlp, fm, lr, or all.
+    #[arg(long, default_value = "deepfm", value_parser = ["deepfm", "wide_deep", "deep_crossing", "mlp", "fm", "lr", "all"])]
     pub workload: String,
     /// Rows of the table, several with commas: 1e5,1e6.
     #[arg(long, default_value = "1e6", value_delimiter = ',')]
@@ -236,9 +237,15 @@ pub struct BenchArgs {
     /// Steps to time, after 5 that warm up.
     #[arg(long, default_value_t = 40, value_parser = at_least_one)]
     pub steps: usize,
-    /// The device.
-    #[arg(long, value_name = "NAME", default_value = "flex")]
-    pub device: DeviceName,
+    /// The device, several with commas: flex,wgpu.
+    #[arg(long, value_name = "NAME", default_value = "flex", value_delimiter = ',')]
+    pub device: Vec<DeviceName>,
+    /// Where tables live, several with commas: host,device.
+    #[arg(long, value_name = "WHERE", default_value = "auto", value_delimiter = ',', value_parser = parse_placement)]
+    pub placement: Vec<Placement>,
+    /// Measure the machine's ceilings alone.
+    #[arg(long)]
+    pub ceilings: bool,
     /// CPU threads.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
@@ -252,6 +259,15 @@ pub struct BenchArgs {
 
 fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "must be a whole number of at least 1".into())
+}
+
+fn parse_placement(name: &str) -> Result<Placement, String> {
+    match name {
+        "auto" => Ok(Placement::Auto),
+        "host" => Ok(Placement::Host),
+        "device" => Ok(Placement::Device),
+        _ => Err("the placements are auto, host, device".into()),
+    }
 }
 
 fn parse_format(name: &str) -> Result<FormatKind, String> {

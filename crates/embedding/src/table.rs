@@ -1,6 +1,6 @@
 //! One table: the vectors of one space for one lookup, gathered and updated over all cores.
 
-use burnrec_backend::{DeviceRows, vectorized};
+use burnrec_backend::{DeviceRows, prefetch, vectorized};
 use burnrec_features::Pooling;
 use rayon::prelude::*;
 
@@ -210,6 +210,15 @@ impl Table {
         self.shards[shard_of(row)].weights(row as usize / SHARDS)
     }
 
+    /// Asks for the vectors of a batch row before they are gathered.
+    pub(crate) fn prefetch_row(&self, space: &SpaceBatch, b: usize) {
+        if space.pooling.is_empty()
+            && let Some(rows) = space.rows.get(b * self.columns.count..(b + 1) * self.columns.count)
+        {
+            rows.iter().for_each(|row| prefetch(self.weights(*row)));
+        }
+    }
+
     /// Writes the slots of one batch row; `winners` gets the occurrence that won each maximum.
     pub(crate) fn gather_row(&self, space: &SpaceBatch, b: usize, out: &mut [f32], winners: &mut [u32]) {
         let dim = self.layout.dim;
@@ -256,9 +265,15 @@ impl Table {
         let apply = |number: usize, shard: &mut Shard| {
             let order = &space.order[space.shards[number]..space.shards[number + 1]];
             let mut sum = vec![0.0f32; dim];
+            let mut done = 0;
             for segment in order.chunk_by(|a, b| a >> 32 == b >> 32) {
                 sum.fill(0.0);
                 for &packed in segment {
+                    if let Some(&later) = order.get(done + EARLY) {
+                        prefetch(piece(space, later as u32, gradient, columns, dim).0);
+                        prefetch(shard.row(local((later >> 32) as u32)));
+                    }
+                    done += 1;
                     add_occurrence(&mut sum, space, packed as u32, gradient, winners, columns);
                 }
                 let at = local((segment[0] >> 32) as u32);
@@ -314,6 +329,27 @@ fn copy(to: &mut [f32], from: &[f32]) {
     }
 }
 
+/// Occurrences ahead of the one at hand whose memory is asked for.
+const EARLY: usize = 12;
+
+/// An occurrence's part of the leaf's gradient, its place, its slot and its weight.
+#[inline(always)]
+fn piece<'a>(
+    space: &SpaceBatch,
+    occurrence: u32,
+    gradient: &'a [f32],
+    columns: Columns,
+    dim: usize,
+) -> (&'a [f32], usize, usize, f32) {
+    let (place, weight) = match space.pooling.is_empty() {
+        true => (occurrence as usize, 1.0),
+        false => (space.places[occurrence as usize].0 as usize, space.places[occurrence as usize].1),
+    };
+    let (b, slot) = (place / columns.count, place % columns.count);
+    let leaf = (b * columns.total + columns.first + slot) * dim;
+    (&gradient[leaf..leaf + dim], place, slot, weight)
+}
+
 /// Adds one occurrence's share of the leaf's gradient.
 #[inline(always)]
 fn add_occurrence(
@@ -325,13 +361,7 @@ fn add_occurrence(
     columns: Columns,
 ) {
     let dim = sum.len();
-    let (place, weight) = match space.pooling.is_empty() {
-        true => (occurrence as usize, 1.0),
-        false => (space.places[occurrence as usize].0 as usize, space.places[occurrence as usize].1),
-    };
-    let (b, slot) = (place / columns.count, place % columns.count);
-    let leaf = (b * columns.total + columns.first + slot) * dim;
-    let piece = &gradient[leaf..leaf + dim];
+    let (piece, place, slot, weight) = piece(space, occurrence, gradient, columns, dim);
     match space.pooling.get(slot) {
         None => sum.iter_mut().zip(piece).for_each(|(s, g)| *s += g),
         Some(Pooling::Max) => {

@@ -215,9 +215,10 @@ impl Tables {
                     .for_each(|(b, (row, won))| gather(b, row, won));
             } else {
                 leaf.par_chunks_mut(width * ROWS_A_TASK).enumerate().for_each(|(task, rows)| {
-                    rows.chunks_mut(width)
-                        .enumerate()
-                        .for_each(|(i, row)| gather(task * ROWS_A_TASK + i, row, &mut []));
+                    rows.chunks_mut(width).enumerate().for_each(|(i, row)| {
+                        table.prefetch_row(space, task * ROWS_A_TASK + i + 1);
+                        gather(task * ROWS_A_TASK + i, row, &mut []);
+                    });
                 });
             }
         }

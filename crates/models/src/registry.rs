@@ -93,5 +93,6 @@ registry! {
     "fm" Fm (rankers::FmConfig) "Rendle, Factorization Machines, ICDM 2010";
     "mlp" Mlp (rankers::MlpConfig) "embedding + MLP, the base model of Zhou et al., KDD 2018";
     "wide_deep" WideDeep (rankers::WideDeepConfig) "Cheng et al., Wide & Deep Learning for Recommender Systems, DLRS 2016";
+    "deepfm" DeepFm (rankers::DeepFmConfig) "Guo et al., DeepFM, IJCAI 2017";
     "deep_crossing" DeepCrossing (rankers::DeepCrossingConfig) "Shan et al., Deep Crossing, KDD 2016";
 }

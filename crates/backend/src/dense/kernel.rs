@@ -11,6 +11,7 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
+use crate::fresh::{Fresh, floats};
 use crate::vector::vectorized;
 
 /// Columns of the input.
@@ -95,37 +96,6 @@ unsafe fn product(
             parallelism,
         );
     }
-}
-
-/// Memory that is not zeroed, because all of it is written before it is read.
-struct Fresh(Vec<MaybeUninit<f32>>);
-
-impl Fresh {
-    fn new(length: usize) -> Self {
-        let mut values = Vec::with_capacity(length);
-        // SAFETY: the capacity is there, and elements that may be uninitialised need no first value.
-        unsafe {
-            values.set_len(length);
-        }
-        Self(values)
-    }
-
-    /// # Safety
-    /// Every element was written.
-    unsafe fn written(self) -> Vec<f32> {
-        let mut values = std::mem::ManuallyDrop::new(self.0);
-        // SAFETY: same allocation, length and capacity; the layouts are the same, and all are written.
-        unsafe { Vec::from_raw_parts(values.as_mut_ptr().cast(), values.len(), values.capacity()) }
-    }
-}
-
-/// The floats of a stretch of memory.
-///
-/// # Safety
-/// Every element was written.
-unsafe fn floats(values: &mut [MaybeUninit<f32>]) -> &mut [f32] {
-    // SAFETY: the layouts are the same, and all are written.
-    unsafe { &mut *(std::ptr::from_mut(values) as *mut [f32]) }
 }
 
 /// `act(Σ parts·W + b + residual)`, `[rows, b.len()]`.

@@ -8,8 +8,10 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::Serialize;
 
-/// Side of the square matrices.
-const GEMM_SIDE: usize = 4096;
+/// Sides of the square matrices, the largest first.
+const GEMM_SIDES: [usize; 3] = [4096, 2048, 1024];
+/// Seconds that one product may take.
+const SECONDS: f64 = 4.0;
 /// Floats of the arrays that are copied and gathered from: 256 MiB.
 const FLOATS: usize = 1 << 26;
 /// Floats of a gathered row: one cache line.
@@ -18,8 +20,10 @@ const ROW: usize = 16;
 /// The machine's ceilings.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Ceilings {
-    /// Best rate of a 4096³ matrix product in f32.
+    /// Best rate of a matrix product in f32.
     pub gemm_gflops: f64,
+    /// Side of its square matrices: 4096, or less where that would take more than some seconds.
+    pub gemm_side: usize,
     /// Bytes read and written a second by a copy over all cores.
     pub copy_gb_per_s: f64,
     /// Bytes a second of 64-byte rows gathered at random.
@@ -35,15 +39,26 @@ fn best(times: usize, mut work: impl FnMut()) -> f64 {
     (0..times).map(time).fold(f64::INFINITY, f64::min)
 }
 
+/// The best time of a square product, at the largest side that is done in time.
+fn product(device: &Device) -> (usize, f64) {
+    let time = |side: usize, times: usize| {
+        let a = Tensor::<2>::ones([side, side], device);
+        let b = Tensor::<2>::ones([side, side], device);
+        best(times, || {
+            let c = a.clone().matmul(b.clone());
+            drop(c);
+            drop(device.sync());
+        })
+    };
+    let small = time(512, 3);
+    let fits = |side: &usize| small * (*side as f64 / 512.0).powi(3) < SECONDS;
+    let side = GEMM_SIDES.into_iter().find(fits).unwrap_or(512);
+    (side, time(side, 6))
+}
+
 /// Measures them; some seconds.
 pub fn measure(device: &Device) -> Ceilings {
-    let a = Tensor::<2>::ones([GEMM_SIDE, GEMM_SIDE], device);
-    let b = Tensor::<2>::ones([GEMM_SIDE, GEMM_SIDE], device);
-    let gemm = best(6, || {
-        let c = a.clone().matmul(b.clone());
-        drop(c);
-        drop(device.sync());
-    });
+    let (gemm_side, gemm) = product(device);
     let from = vec![1.0f32; FLOATS];
     let mut to = vec![0.0f32; FLOATS];
     let copy =
@@ -58,7 +73,8 @@ pub fn measure(device: &Device) -> Ceilings {
         });
     });
     Ceilings {
-        gemm_gflops: 2.0 * (GEMM_SIDE as f64).powi(3) / gemm / 1e9,
+        gemm_gflops: 2.0 * (gemm_side as f64).powi(3) / gemm / 1e9,
+        gemm_side,
         copy_gb_per_s: 2.0 * 4.0 * FLOATS as f64 / copy / 1e9,
         gather_gb_per_s: 4.0 * (rows.len() * ROW) as f64 / gather / 1e9,
     }

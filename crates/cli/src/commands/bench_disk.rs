@@ -12,7 +12,7 @@ use burnrec_features::{Batch, Encoder, FeaturesConfig, Loader, LoaderConfig, Sch
 use burnrec_models::{Initial, InputShapes};
 use burnrec_train::{Learner, LossKind, TrainConfig, TrainError, prepare};
 
-use super::bench::workload;
+use super::bench_workload::workload;
 use crate::args::BenchArgs;
 use crate::error::CliError;
 use crate::out;

@@ -3,6 +3,8 @@
 pub mod bench;
 mod bench_ceiling;
 mod bench_disk;
+mod bench_measure;
+mod bench_workload;
 pub mod check;
 pub mod data;
 pub mod devices;

@@ -9,13 +9,14 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
+use burnrec_backend::pair_term;
 use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{check_vectors, linear_lookup, vector_lookup};
-use crate::blocks::{LinearTerms, pair_term};
+use crate::blocks::LinearTerms;
 use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker};
 use crate::error::ModelError;
 use crate::initial::Initial;
@@ -73,6 +74,14 @@ impl Architecture for FmConfig {
     fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
         let linear = self.linear_optimizer.iter().map(|o| ("linear_optimizer", o));
         linear.chain(self.optimizer.iter().map(|o| ("optimizer", o))).collect()
+    }
+}
+
+impl Fm {
+    /// Other vectors of the numbers.
+    #[cfg(test)]
+    pub(crate) fn with_numbers(self, numeric: Option<Param<Tensor<2>>>) -> Self {
+        Self { numeric, ..self }
     }
 }
 

@@ -1,12 +1,14 @@
 //! One file a model.
 
 mod deep_crossing;
+mod deepfm;
 mod fm;
 mod lr;
 mod mlp;
 mod wide_deep;
 
 pub use deep_crossing::{DeepCrossing, DeepCrossingConfig};
+pub use deepfm::{DeepFm, DeepFmConfig};
 pub use fm::{Fm, FmConfig};
 pub use lr::{Lr, LrConfig};
 pub use mlp::{Mlp, MlpConfig};

@@ -1,0 +1,114 @@
+//! What the benchmark trains: Criteo-shaped models, tables and batches.
+//!
+//! 26 categorical fields with Zipf ids (exponent 1.05) over tables of the given rows, 13 numbers, embedding width 16,
+//! lazy Adam; MLP 400×3, or five residual units of 512, 512, 256, 128, 64.
+
+use burnrec_data::Zipf;
+use burnrec_features::{Batch, FeaturesConfig, FieldConfig, FieldKind, IndexPolicy, Keys, LabelConfig, Schema};
+use burnrec_models::ModelConfig;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::error::CliError;
+
+/// All workloads, in the order of `all`.
+pub const WORKLOADS: [&str; 6] = ["deepfm", "wide_deep", "deep_crossing", "mlp", "fm", "lr"];
+const FIELDS: usize = 26;
+const NUMBERS: usize = 13;
+const DIM: usize = 16;
+const ZIPF: f64 = 1.05;
+/// Batches that are made; steps take them in turn.
+pub const BATCHES: usize = 8;
+
+/// What a step does at least.
+#[derive(Clone, Copy, Debug)]
+pub struct Work {
+    /// Multiply-adds of the matrix products of one row's forward pass.
+    pub products: f64,
+    /// Floats of looked-up vectors of one row.
+    pub vectors: f64,
+}
+
+impl Work {
+    /// Floating-point operations of a step: forward once, backward twice, for weights and for inputs.
+    pub fn gflop(&self, batch: usize) -> f64 {
+        self.products * batch as f64 * 2.0 * 3.0 / 1e9
+    }
+
+    /// Bytes of looked-up vectors that a step moves at least: gathered (read, written), their gradient written and
+    /// read, and each with both of Adam's moments read and written.
+    pub fn vector_gb(&self, batch: usize) -> f64 {
+        self.vectors * batch as f64 * 4.0 * (2.0 + 2.0 + 6.0) / 1e9
+    }
+}
+
+/// The model of a workload, and its work.
+pub fn workload(name: &str) -> Result<(ModelConfig, Work), CliError> {
+    let width = FIELDS * DIM + NUMBERS;
+    let mlp =
+        |h: &[usize]| -> usize { std::iter::once(&width).chain(h).zip(h.iter().chain([&1])).map(|(a, b)| a * b).sum() };
+    let settings = match name {
+        "mlp" => serde_json::json!({"mlp": {"hidden": [400, 400, 400], "embedding_dim": DIM}}),
+        "deepfm" => serde_json::json!({"deepfm": {"hidden": [400, 400, 400], "embedding_dim": DIM}}),
+        "wide_deep" => {
+            serde_json::json!({"wide_deep": {"hidden": [400, 400, 400], "embedding_dim": DIM, "wide_optimizer": {"kind": "adam"}}})
+        }
+        "deep_crossing" => {
+            serde_json::json!({"deep_crossing": {"hidden": [512, 512, 256, 128, 64], "embedding_dim": DIM}})
+        }
+        "fm" => serde_json::json!({"fm": {"embedding_dim": DIM}}),
+        _ => serde_json::json!({"lr": {}}),
+    };
+    let products = match name {
+        "deepfm" | "mlp" | "wide_deep" => mlp(&[400, 400, 400]),
+        "deep_crossing" => [512, 512, 256, 128, 64].iter().map(|h| 2 * h * width).sum::<usize>() + width,
+        _ => NUMBERS,
+    };
+    let config = serde_json::from_value(settings).map_err(|e| CliError::Usage(e.to_string()))?;
+    let vectors = match name {
+        "mlp" | "deep_crossing" => FIELDS * DIM,
+        "lr" => FIELDS,
+        _ => FIELDS * (DIM + 1),
+    };
+    Ok((config, Work { products: products as f64, vectors: vectors as f64 }))
+}
+
+/// The fields, and how many ids each has.
+pub fn schema(rows: u64) -> Result<(Schema, Vec<u64>), CliError> {
+    let total: f64 = (0..FIELDS).map(|f| 0.7f64.powi(f as i32)).sum();
+    let sizes: Vec<u64> = (0..FIELDS).map(|f| ((rows as f64 * 0.7f64.powi(f as i32) / total) as u64).max(4)).collect();
+    let category = |(f, size): (usize, &u64)| {
+        let buckets = u32::try_from(*size).ok();
+        (format!("c{f:02}"), FieldConfig { index: Some(IndexPolicy::Modulo), buckets, ..FieldConfig::default() })
+    };
+    let number = |n: usize| (format!("n{n:02}"), FieldConfig { kind: FieldKind::Numeric, ..FieldConfig::default() });
+    let config = FeaturesConfig {
+        label: LabelConfig { column: "label".into(), ..LabelConfig::default() },
+        weight: None,
+        group: None,
+        min_count: 1,
+        index: IndexPolicy::default(),
+        fields: sizes.iter().enumerate().map(category).chain((0..NUMBERS).map(number)).collect(),
+    };
+    Ok((Schema::new(&config)?, sizes))
+}
+
+/// Batches of Zipf ids.
+pub fn batches(sizes: &[u64], rows: usize) -> Vec<Batch> {
+    let mut rng = ChaCha8Rng::seed_from_u64(12_345);
+    let laws: Vec<Zipf> = sizes.iter().map(|s| Zipf::new(*s, ZIPF)).collect();
+    let batch = |_| Batch {
+        rows,
+        // Keys that are congruent to their rank give every id a row of its own.
+        keys: laws
+            .iter()
+            .zip(sizes)
+            .map(|(law, size)| Keys::One((0..rows).map(|_| law.rank(rng.random()) + size).collect()))
+            .collect(),
+        numeric: (0..rows * NUMBERS).map(|_| rng.random::<f32>()).collect(),
+        label: (0..rows).map(|_| f32::from(u8::from(rng.random::<f64>() < 0.25))).collect(),
+        weight: Vec::new(),
+        group: Vec::new(),
+    };
+    (0..BATCHES).map(batch).collect()
+}
