@@ -8,7 +8,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex, TensorMetadata};
 
 use super::kernel::{self, Wanted};
-use super::op::{DenseOps, Flat, Fourth, contiguous, forward, part, tensor, values};
+use super::op::{DenseOps, Flat, Fourth, contiguous, forward, own, part, tensor, values};
 
 /// What the way back needs.
 #[derive(Clone, Debug)]
@@ -25,23 +25,23 @@ fn backward(state: State, gradient: Flat, wanted: [bool; 4]) -> [Option<Flat>; 4
     let State { x, fourth, w, cut } = state;
     let [rows, inputs] = [x.shape()[0], x.shape()[1]];
     let outputs = w.shape()[1];
-    let gradient = contiguous(gradient);
+    // Written in place where nobody else holds it, copied first where somebody does.
+    let mut gradient = own(gradient);
     let mut parts = vec![(part(&x), wanted[0])];
     if let Fourth::More(more) = &fourth {
         parts.push((part(more), wanted[3]));
     }
-    let summed = matches!(fourth, Fourth::Residual(_)) && wanted[3];
-    let wanted = Wanted { weight: wanted[1], bias: wanted[2], summed };
-    let mut found = kernel::backward(rows, &parts, values(&w), cut.as_ref().map(values), values(&gradient), wanted);
+    let which = Wanted { weight: wanted[1], bias: wanted[2] };
+    let cut = cut.as_ref().map(values);
+    let length = rows * outputs;
+    let values_of = &mut gradient.storage_mut::<f32>()[..length];
+    let mut found = kernel::backward(rows, &parts, values(&w), cut, values_of, which);
     let more = match &fourth {
         Fourth::More(more) if found.parts.len() > 1 => {
             let width = more.shape()[1];
             found.parts.pop().flatten().map(|v| tensor(v, [rows, width]))
         }
-        Fourth::Residual(_) => match found.summed {
-            Some(values) => Some(tensor(values, [rows, outputs])),
-            None => summed.then_some(gradient),
-        },
+        Fourth::Residual(_) => wanted[3].then_some(gradient),
         _ => None,
     };
     let x = found.parts.pop().flatten().map(|v| tensor(v, [rows, inputs]));

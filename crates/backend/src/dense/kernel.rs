@@ -27,21 +27,18 @@ pub(super) struct Part<'a> {
 pub(super) struct Wanted {
     pub(super) weight: bool,
     pub(super) bias: bool,
-    /// The gradient of the sum before the activation.
-    pub(super) summed: bool,
 }
 
-/// Gradients; `summed` is none where no activation cut it and the given gradient is it.
+/// Gradients.
 pub(super) struct Found {
     pub(super) parts: Vec<Option<Vec<f32>>>,
     pub(super) weight: Option<Vec<f32>>,
     pub(super) bias: Option<Vec<f32>>,
-    pub(super) summed: Option<Vec<f32>>,
 }
 
 /// Rows of a block, and how many threads share it.
 fn blocks(rows: usize) -> (usize, gemm::Parallelism) {
-    let count = if rows < 512 { 1 } else { (rows / 1024).clamp(2, 8) };
+    let count = if rows < 512 { 1 } else { (rows / 2048).clamp(2, 8) };
     let threads = rayon::current_num_threads();
     let each = threads.div_ceil(count);
     (rows.div_ceil(count).max(1), if each > 1 { gemm::Parallelism::Rayon(each) } else { gemm::Parallelism::None })
@@ -167,13 +164,13 @@ struct Share {
 }
 
 /// The gradients of [`forward`]: `cut` is its output where it was cut at zero, `gradient` `[rows, n]` that of the
-/// output.
+/// output, which becomes that of the sum before the activation, so that all passes but one are over fewer arrays.
 pub(super) fn backward(
     rows: usize,
     parts: &[(Part<'_>, bool)],
     w: &[f32],
     cut: Option<&[f32]>,
-    gradient: &[f32],
+    gradient: &mut [f32],
     wanted: Wanted,
 ) -> Found {
     let height: usize = parts.iter().map(|(p, _)| p.width).sum();
@@ -184,18 +181,15 @@ pub(super) fn backward(
     let count = rows.div_ceil(step);
     let mut targets: Vec<Option<Fresh>> =
         parts.iter().map(|(part, wanted)| wanted.then(|| Fresh::new(rows * part.width))).collect();
-    let mut summed = cut.map(|_| Fresh::new(rows * n));
     let mut tasks: Vec<Task<'_>> = (0..count).map(|_| Task::default()).collect();
     for (target, (part, _)) in targets.iter_mut().zip(parts) {
         let mut pieces = target.as_mut().map(|t| t.0.chunks_mut((step * part.width).max(1)));
         tasks.iter_mut().for_each(|task| task.parts.push(pieces.as_mut().and_then(Iterator::next)));
     }
-    if let Some(summed) = &mut summed {
-        tasks.iter_mut().zip(summed.0.chunks_mut((step * n).max(1))).for_each(|(t, piece)| t.summed = Some(piece));
-    }
+    tasks.iter_mut().zip(gradient.chunks_mut((step * n).max(1))).for_each(|(t, piece)| t.gradient = piece);
     tasks.par_iter_mut().with_max_len(1).enumerate().for_each(|(block, task)| {
         let span = block * step..((block + 1) * step).min(rows);
-        task.run(span, n, parts, w, cut, gradient, wanted, parallelism);
+        task.run(span, n, parts, w, cut, wanted, parallelism);
     });
     let shares: Vec<Share> = tasks.into_iter().map(|t| t.share).collect();
     let weight = wanted.weight.then(|| match shares.is_empty() {
@@ -206,17 +200,17 @@ pub(super) fn backward(
         true => vec![0.0; n],
         false => total(shares.iter().map(|s| s.bias.as_slice()).collect()),
     });
-    // SAFETY: the tasks cover all rows; each writes all of its parts by a product, and its sums by `mask`.
+    // SAFETY: the tasks cover all rows; each writes all of its parts by a product.
     let written = |values: Fresh| unsafe { values.written() };
     let parts = targets.into_iter().map(|t| t.map(written)).collect();
-    Found { parts, weight, bias, summed: summed.filter(|_| wanted.summed).map(written) }
+    Found { parts, weight, bias }
 }
 
 /// What one block writes.
 #[derive(Default)]
 struct Task<'a> {
     parts: Vec<Option<&'a mut [MaybeUninit<f32>]>>,
-    summed: Option<&'a mut [MaybeUninit<f32>]>,
+    gradient: &'a mut [f32],
     share: Share,
 }
 
@@ -229,26 +223,20 @@ impl Task<'_> {
         parts: &[(Part<'_>, bool)],
         w: &[f32],
         cut: Option<&[f32]>,
-        gradient: &[f32],
         wanted: Wanted,
         parallelism: gemm::Parallelism,
     ) {
         let m = span.len();
-        let given = &gradient[span.start * n..span.end * n];
         let mut bias = vec![0.0; n];
-        let gradient: &[f32] = match (&mut self.summed, cut) {
-            (Some(summed), Some(cut)) => {
-                vectorized(|| mask(given, &cut[span.start * n..span.end * n], summed, &mut bias));
-                // SAFETY: `mask` wrote every element.
-                unsafe { floats(summed) }
+        match cut {
+            Some(cut) => {
+                let cut = &cut[span.start * n..span.end * n];
+                vectorized(|| mask(self.gradient, cut, &mut bias));
             }
-            _ => {
-                if wanted.bias {
-                    vectorized(|| given.chunks_exact(n).for_each(|row| add(&mut bias, row)));
-                }
-                given
-            }
-        };
+            None if wanted.bias => vectorized(|| self.gradient.chunks_exact(n).for_each(|row| add(&mut bias, row))),
+            None => {}
+        }
+        let gradient: &[f32] = self.gradient;
         self.share.bias = bias;
         let height: usize = parts.iter().map(|(p, _)| p.width).sum();
         let mut weight = Fresh::new(if wanted.weight { height * n } else { 0 });
@@ -274,15 +262,14 @@ impl Task<'_> {
     }
 }
 
-/// The gradient where the output is above zero, and its sum over rows.
+/// Leaves the gradient where the output is above zero, and adds it up over rows.
 #[inline(always)]
-fn mask(gradient: &[f32], cut: &[f32], to: &mut [MaybeUninit<f32>], bias: &mut [f32]) {
+fn mask(gradient: &mut [f32], cut: &[f32], bias: &mut [f32]) {
     let n = bias.len();
-    for ((row, cut), to) in gradient.chunks_exact(n).zip(cut.chunks_exact(n)).zip(to.chunks_exact_mut(n)) {
-        for (((to, g), y), b) in to.iter_mut().zip(row).zip(cut).zip(bias.iter_mut()) {
-            let passed = if *y > 0.0 { *g } else { 0.0 };
-            to.write(passed);
-            *b += passed;
+    for (row, cut) in gradient.chunks_exact_mut(n).zip(cut.chunks_exact(n)) {
+        for ((g, y), b) in row.iter_mut().zip(cut).zip(bias.iter_mut()) {
+            *g = if *y > 0.0 { *g } else { 0.0 };
+            *b += *g;
         }
     }
 }

@@ -36,6 +36,11 @@ pub(super) fn contiguous(tensor: Flat) -> Flat {
     if tensor.as_slice::<f32>().is_some() { tensor } else { tensor.to_contiguous() }
 }
 
+/// A tensor whose storage is its values, row-major from the start.
+pub(super) fn own(tensor: Flat) -> Flat {
+    if tensor.is_contiguous() && tensor.layout().start_offset() == 0 { tensor } else { tensor.to_contiguous() }
+}
+
 /// The values of a tensor that [`contiguous`] gave.
 pub(super) fn values(tensor: &Flat) -> &[f32] {
     tensor.as_slice::<f32>().unwrap_or_default()
