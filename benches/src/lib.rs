@@ -1,1 +1,72 @@
-//! Figures stand in README.md; `burnrec bench` measures whole steps.
+//! What the benches share: a Criteo-shaped schema, batches with Zipf ids, tables and learners over them.
+#![expect(clippy::unwrap_used, reason = "benches: what cannot be made cannot be measured")]
+
+use std::sync::Arc;
+
+use burnrec_backend::{DeviceName, Opened, open};
+use burnrec_data::Zipf;
+use burnrec_embedding::{Placement, Slots, SparseOptimizer, Tables};
+use burnrec_features::{Batch, FeaturesConfig, Keys, Schema};
+use burnrec_models::{Initial, InputShapes, ModelConfig};
+use burnrec_train::{Learner, LossKind, TrainConfig, table_device};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Rows of a batch.
+pub const BATCH: usize = 4096;
+/// Rows of the tables together.
+pub const ROWS: u64 = 1_000_000;
+const FIELDS: usize = 26;
+const NUMBERS: usize = 13;
+
+/// 26 categorical fields by the modulo policy, of falling size, and 13 numbers.
+pub fn schema() -> Schema {
+    let size = |field: usize| ((ROWS as f64 * 0.3 * 0.7f64.powi(field as i32)) as u64).max(4);
+    let category = |f: usize| {
+        (format!("c{f:02}"), serde_json::json!({"kind": "categorical", "index": "modulo", "buckets": size(f)}))
+    };
+    let number = |n: usize| (format!("n{n:02}"), serde_json::json!("numeric"));
+    let fields: serde_json::Map<_, _> = (0..FIELDS).map(category).chain((0..NUMBERS).map(number)).collect();
+    let config: FeaturesConfig =
+        serde_json::from_value(serde_json::json!({"label": {"column": "label"}, "fields": fields})).unwrap();
+    Schema::new(&config).unwrap()
+}
+
+/// A batch with Zipf ids (exponent 1.05).
+pub fn batch(schema: &Schema) -> Batch {
+    let mut rng = ChaCha8Rng::seed_from_u64(12_345);
+    let keys = schema.categorical.iter().map(|field| {
+        let law = Zipf::new(u64::from(field.buckets), 1.05);
+        Keys::One((0..BATCH).map(|_| law.rank(rng.random()) + 1).collect())
+    });
+    let keys = keys.collect();
+    Batch {
+        rows: BATCH,
+        keys,
+        numeric: (0..BATCH * NUMBERS).map(|_| rng.random::<f32>()).collect(),
+        label: (0..BATCH).map(|_| f32::from(u8::from(rng.random::<f64>() < 0.25))).collect(),
+        weight: Vec::new(),
+        group: Vec::new(),
+    }
+}
+
+/// Host tables of a model's lookups.
+pub fn tables(schema: &Schema, slots: &Slots, optimizer: &SparseOptimizer) -> Tables {
+    Tables::new(Arc::new(schema.clone()), slots, &[], optimizer, 1, None).unwrap()
+}
+
+/// A model in training.
+pub fn learner(model: &ModelConfig, schema: &Schema, opened: &Opened, placement: Placement) -> Learner {
+    let slots = Arc::new(model.slots(schema));
+    let shapes = InputShapes::new(&slots, schema, -1.1);
+    let config = TrainConfig::default();
+    let module = model.init(&shapes, &mut Initial::new(1), &opened.device.clone().inner().autodiff());
+    let place = table_device(opened, placement);
+    let tables = Tables::new(Arc::new(schema.clone()), &slots, &[], &config.sparse, 1, place.as_ref()).unwrap();
+    Learner::new(module, tables, slots, &opened.device, &config, LossKind::Bce, 1)
+}
+
+/// The CPU.
+pub fn flex() -> Opened {
+    open(DeviceName::Flex).unwrap()
+}

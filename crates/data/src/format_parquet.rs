@@ -28,10 +28,30 @@ impl ParquetFormat {
         let folders = below.parent().unwrap_or(Path::new(""));
         let pair = |part: std::path::Component<'_>| {
             let (key, value) = part.as_os_str().to_str()?.split_once('=')?;
-            Some((key.to_string(), value.to_string()))
+            Some((decoded(key), decoded(value)))
         };
         folders.components().filter_map(pair).collect()
     }
+}
+
+/// A folder name with its `%20` and the like turned back into characters.
+fn decoded(name: &str) -> String {
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = after.get(..2).filter(|_| *first == b'%').and_then(|c| std::str::from_utf8(c).ok());
+        match code.and_then(|c| u8::from_str_radix(c, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| name.to_string())
 }
 
 /// The Parquet files below a folder, in the order of their paths.
@@ -140,6 +160,10 @@ fn arrange(
     let mut arrays: Vec<ArrayRef> = Vec::with_capacity(columns.len() + 1);
     for column in columns {
         let array: ArrayRef = match partitions.iter().find(|(key, _)| *key == column.name) {
+            // Hive's name of a missing value.
+            Some((_, value)) if value == "__HIVE_DEFAULT_PARTITION__" => {
+                Arc::new(StringArray::from(vec![None::<&str>; rows]))
+            }
             Some((_, value)) => Arc::new(StringArray::from(vec![value.as_str(); rows])),
             None => batch.column(batch.schema().index_of(&column.name)?).clone(),
         };
@@ -149,4 +173,14 @@ fn arrange(
     fields.push(Field::new(POSITION, DataType::UInt64, false));
     arrays.push(Arc::new(UInt64Array::from_iter_values((0..rows as u64).map(|r| pack(file, first_row + r)))));
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn partition_names_are_percent_decoded() {
+        assert_eq!(super::decoded("a%20b%2Fc"), "a b/c");
+        assert_eq!(super::decoded("50%"), "50%");
+        assert_eq!(super::decoded("%zz"), "%zz");
+    }
 }

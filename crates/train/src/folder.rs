@@ -61,17 +61,20 @@ impl RunFolder {
         Err(TrainError::OtherConfig { path: path.to_path_buf(), difference })
     }
 
-    /// Opens a run folder to go on with. Events after `step` are forgotten.
+    /// Opens a run folder to go on with. Events after `step`, and of epochs that were not complete then, are forgotten.
     ///
     /// # Errors
     /// Folders that cannot be written.
-    pub fn resume(path: &Path, step: u64) -> Result<Self, TrainError> {
+    pub fn resume(path: &Path, step: u64, epochs: usize) -> Result<Self, TrainError> {
         let events = path.join(EVENTS);
         let text = fs::read_to_string(&events).unwrap_or_default();
         let keep = |line: &&str| {
-            let at = serde_json::from_str::<Value>(line).ok().and_then(|e| e.get("step")?.as_u64());
-            // The test is made anew at the end.
-            at.is_some_and(|s| s <= step) && !line.contains("\"phase\":\"test\"")
+            let Ok(event) = serde_json::from_str::<Value>(line) else { return false };
+            let number = |key: &str| event.get(key).and_then(Value::as_u64);
+            // The test is made anew at the end, and the validation of an epoch that ended after the checkpoint.
+            let again =
+                event["phase"] == "test" || (event["split"] == "valid" && number("epoch") > Some(epochs as u64));
+            number("step").is_some_and(|s| s <= step) && !again
         };
         let kept: String = text.lines().filter(keep).map(|l| format!("{l}\n")).collect();
         write_whole(&events, kept.as_bytes())?;

@@ -125,11 +125,11 @@ impl<'a> Run<'a> {
         let (folder, learner, progress) = match resumed {
             Some((learner, progress)) => {
                 observer.event(&Event::Note(&format!("resuming after step {}", progress.step)));
-                (RunFolder::resume(&job.out, progress.step)?, learner, progress)
+                (RunFolder::resume(&job.out, progress.step, progress.epoch)?, learner, progress)
             }
             None if started => {
                 let learner = fresh(&job, &encoder, &vocabularies)?;
-                (RunFolder::resume(&job.out, 0)?, learner, Progress::default())
+                (RunFolder::resume(&job.out, 0, 0)?, learner, Progress::default())
             }
             None => {
                 let learner = fresh(&job, &encoder, &vocabularies)?;
