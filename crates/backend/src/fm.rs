@@ -106,17 +106,16 @@ impl Backward<Flex, 1> for Pairs {
         let values = ops.state.as_slice::<f32>().unwrap_or_default();
         let gradients = gradient.as_slice::<f32>().unwrap_or_default();
         let mut to = Fresh::new(values.len());
-        let task = |((to, rows), gradients): ((&mut [MaybeUninit<f32>], &[f32]), &[f32])| {
-            let (mut sum, mut squares) = (vec![0.0; dim], vec![0.0; dim]);
-            let each = to.chunks_exact_mut(width).zip(rows.chunks_exact(width)).zip(gradients);
-            vectorized(|| each.for_each(|((to, row), g)| back(row, *g, &mut sum, &mut squares, to)));
-        };
         assert!(values.len() == rows * fields * dim && gradients.len() == rows, "the gradient is not [{rows}, 1]");
         if fields * dim > 0 {
             to.0.par_chunks_mut(width * ROWS_A_TASK)
                 .zip(values.par_chunks(width * ROWS_A_TASK))
                 .zip(gradients.par_chunks(ROWS_A_TASK))
-                .for_each(task);
+                .for_each(|((to, rows), gradients)| {
+                    let (mut sum, mut squares) = (vec![0.0; dim], vec![0.0; dim]);
+                    let each = to.chunks_exact_mut(width).zip(rows.chunks_exact(width)).zip(gradients);
+                    vectorized(|| each.for_each(|((to, row), g)| back(row, *g, &mut sum, &mut squares, to)));
+                });
         }
         // SAFETY: the tasks cover all rows, and `back` writes every number of its row.
         let to = unsafe { to.written() };

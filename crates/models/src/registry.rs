@@ -36,6 +36,7 @@ macro_rules! registry {
 
         /// Any model.
         #[derive(Module, Debug)]
+        #[allow(clippy::large_enum_variant, reason = "a run holds one model")]
         pub enum AnyModel {
             $(#[doc = $paper] $variant(rankers::$variant),)*
         }
