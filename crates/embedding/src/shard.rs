@@ -1,7 +1,8 @@
 //! Rows of a table, dealt to shards by number, so that shards can be updated at the same time.
 //!
 //! A row holds its weights, its optimiser state and two counters side by side: one stretch of memory a
-//! touched row. Shards grow by chunks; a table is never copied.
+//! touched row. A shard of fixed size is one allocation, since an allocator rounds middle sizes up by an eighth; one
+//! that grows has chunks. A table is never copied.
 
 use crate::init::Init;
 use crate::optimizer::SparseOptimizer;
@@ -10,7 +11,8 @@ use crate::optimizer::SparseOptimizer;
 pub(crate) const SHARDS: usize = 64;
 /// Bits of a shard's number.
 pub(crate) const SHARD_BITS: u32 = SHARDS.trailing_zeros();
-const CHUNK_ROWS: usize = 1024;
+/// Rows of a chunk of a shard that grows, as a power of two.
+const CHUNK_BITS: u32 = 10;
 /// Floats for the two counters: touches and the step of the last one.
 const COUNTERS: usize = 2;
 
@@ -75,18 +77,25 @@ impl RowMut<'_> {
 pub(crate) struct Shard {
     layout: Layout,
     chunks: Vec<Vec<f32>>,
+    /// Rows of a chunk, as a power of two.
+    bits: u32,
     rows: usize,
 }
 
 impl Shard {
     pub(crate) fn new(layout: Layout) -> Self {
-        Self { layout, chunks: Vec::new(), rows: 0 }
+        Self { layout, chunks: Vec::new(), bits: CHUNK_BITS, rows: 0 }
     }
 
-    /// Makes room for `rows` rows, all zero; existing rows stay where they are.
-    pub(crate) fn grow(&mut self, rows: usize) {
-        while self.chunks.len() * CHUNK_ROWS < rows {
-            self.chunks.push(vec![0.0; CHUNK_ROWS * self.layout.stride()]);
+    /// Makes room for `rows` rows, all zero; existing rows stay where they are. A shard that is `fixed` gets its room
+    /// once.
+    pub(crate) fn grow(&mut self, rows: usize, fixed: bool) {
+        if fixed && self.chunks.is_empty() {
+            self.bits = rows.max(1).next_power_of_two().trailing_zeros();
+            self.chunks.push(vec![0.0; rows * self.layout.stride()]);
+        }
+        while (self.chunks.len() << self.bits) < rows {
+            self.chunks.push(vec![0.0; self.layout.stride() << self.bits]);
         }
         self.rows = self.rows.max(rows);
     }
@@ -96,19 +105,19 @@ impl Shard {
     }
 
     pub(crate) fn row(&self, at: usize) -> &[f32] {
-        let start = (at % CHUNK_ROWS) * self.layout.stride();
-        &self.chunks[at / CHUNK_ROWS][start..start + self.layout.stride()]
+        let start = (at & ((1 << self.bits) - 1)) * self.layout.stride();
+        &self.chunks[at >> self.bits][start..start + self.layout.stride()]
     }
 
     pub(crate) fn weights(&self, at: usize) -> &[f32] {
-        let start = (at % CHUNK_ROWS) * self.layout.stride();
-        &self.chunks[at / CHUNK_ROWS][start..start + self.layout.dim]
+        let start = (at & ((1 << self.bits) - 1)) * self.layout.stride();
+        &self.chunks[at >> self.bits][start..start + self.layout.dim]
     }
 
     pub(crate) fn row_mut(&mut self, at: usize) -> RowMut<'_> {
         let stride = self.layout.stride();
-        let start = (at % CHUNK_ROWS) * stride;
-        let row = &mut self.chunks[at / CHUNK_ROWS][start..start + stride];
+        let start = (at & ((1 << self.bits) - 1)) * stride;
+        let row = &mut self.chunks[at >> self.bits][start..start + stride];
         let (weights, rest) = row.split_at_mut(self.layout.dim);
         let (state, counters) = rest.split_at_mut(self.layout.state);
         RowMut { weights, state, counters }

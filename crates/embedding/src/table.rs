@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use crate::init::Init;
 use crate::optimizer::{SparseOptimizer, StepContext};
 use crate::shard::{Layout, SHARDS, Shard, local, shard_of};
+use crate::slots::Lookup;
 use crate::space::SpaceBatch;
 
 /// Where a table's slots stand in the leaf `[B, slots, dim]` of its lookup.
@@ -20,6 +21,15 @@ pub(crate) struct Columns {
     pub(crate) total: usize,
 }
 
+/// Where a table stands in a model.
+pub(crate) struct Place {
+    pub(crate) space: usize,
+    pub(crate) lookup: usize,
+    pub(crate) columns: Columns,
+    /// Whether the space's rows are known from the start.
+    pub(crate) fixed: bool,
+}
+
 /// Rows and their optimiser.
 pub(crate) struct Table {
     pub(crate) space: usize,
@@ -27,6 +37,8 @@ pub(crate) struct Table {
     pub(crate) columns: Columns,
     pub(crate) optimizer: SparseOptimizer,
     pub(crate) layout: Layout,
+    /// Whether its rows are known from the start.
+    fixed: bool,
     init: Init,
     seed: u64,
     /// The rows, in host memory; none while they are on a device.
@@ -54,18 +66,12 @@ pub(crate) const ROWS_A_MOVE: u32 = 1 << 16;
 pub(crate) const NOBODY: u32 = u32::MAX;
 
 impl Table {
-    pub(crate) fn new(
-        space: usize,
-        lookup: usize,
-        columns: Columns,
-        dim: usize,
-        optimizer: SparseOptimizer,
-        init: Init,
-        seed: u64,
-    ) -> Self {
-        let layout = Layout { dim, state: optimizer.state_floats(dim) };
+    pub(crate) fn new(place: Place, lookup: &Lookup, default: &SparseOptimizer, seed: u64) -> Self {
+        let optimizer = lookup.optimizer.clone().unwrap_or_else(|| default.clone());
+        let layout = Layout { dim: lookup.dim, state: optimizer.state_floats(lookup.dim) };
         let shards = (0..SHARDS).map(|_| Shard::new(layout)).collect();
-        Self { space, lookup, columns, optimizer, layout, init, seed, shards, away: None }
+        let Place { space, lookup: number, columns, fixed } = place;
+        Self { space, lookup: number, columns, optimizer, layout, fixed, init: lookup.init, seed, shards, away: None }
     }
 
     /// Puts the rows to come on a device.
@@ -95,7 +101,7 @@ impl Table {
             Some(away) => away.reserve(rows as usize),
             None => {
                 for (number, shard) in self.shards.iter_mut().enumerate() {
-                    shard.grow((rows as usize + SHARDS - 1 - number) / SHARDS);
+                    shard.grow((rows as usize + SHARDS - 1 - number) / SHARDS, self.fixed);
                 }
             }
         }

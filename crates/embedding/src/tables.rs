@@ -11,7 +11,7 @@ use crate::optimizer::SparseOptimizer;
 use crate::placement::TableDevice;
 use crate::slots::Slots;
 use crate::space::SpaceBatch;
-use crate::table::{Columns, NOBODY, ROWS_A_MOVE, Table};
+use crate::table::{Columns, NOBODY, Place, ROWS_A_MOVE, Table};
 
 /// Batch rows that one task gathers.
 const ROWS_A_TASK: usize = 128;
@@ -85,9 +85,8 @@ impl Tables {
             for (which, space) in indexer.spaces.iter().enumerate().filter(|(_, s)| uses(s)) {
                 let columns = Columns { first: order.len(), count: space.features.len(), total: lookup.features.len() };
                 order.extend(&space.features);
-                let optimizer = lookup.optimizer.clone().unwrap_or_else(|| default.clone());
-                let seed = stream_seed(seed, lookup.name, 0);
-                tables.push(Table::new(which, number, columns, lookup.dim, optimizer, lookup.init, seed));
+                let place = Place { space: which, lookup: number, columns, fixed: !space.grows };
+                tables.push(Table::new(place, lookup, default, stream_seed(seed, lookup.name, 0)));
             }
             slot_order.push(order);
         }
