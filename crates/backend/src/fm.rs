@@ -75,6 +75,29 @@ fn back(row: &[f32], gradient: f32, sum: &mut [f32], squares: &mut [f32], to: &m
     }
 }
 
+/// [`term`] of every row; always inlined, as a closure of its length would not be, into what may use wide vectors.
+#[inline(always)]
+fn terms(rows: &[f32], width: usize, sum: &mut [f32], squares: &mut [f32], out: &mut [f32]) {
+    for (out, row) in out.iter_mut().zip(rows.chunks_exact(width)) {
+        *out = term(row, sum, squares);
+    }
+}
+
+/// [`back`] of every row.
+#[inline(always)]
+fn backs(
+    rows: &[f32],
+    width: usize,
+    gradients: &[f32],
+    sum: &mut [f32],
+    squares: &mut [f32],
+    to: &mut [MaybeUninit<f32>],
+) {
+    for ((to, row), gradient) in to.chunks_exact_mut(width).zip(rows.chunks_exact(width)).zip(gradients) {
+        back(row, *gradient, sum, squares, to);
+    }
+}
+
 impl PairOps for Flex {
     fn pair_term(vectors: Flat) -> Flat {
         let vectors = plain(vectors);
@@ -84,8 +107,7 @@ impl PairOps for Flex {
         let mut out = vec![0.0; rows];
         out.par_chunks_mut(ROWS_A_TASK).zip(values.par_chunks(width * ROWS_A_TASK)).for_each(|(out, rows)| {
             let (mut sum, mut squares) = (vec![0.0; dim], vec![0.0; dim]);
-            let each = out.iter_mut().zip(rows.chunks_exact(width));
-            vectorized(|| each.for_each(|(out, row)| *out = term(row, &mut sum, &mut squares)));
+            vectorized(|| terms(rows, width, &mut sum, &mut squares, out));
         });
         Flat::from_data(TensorData::new(out, [rows, 1]))
     }
@@ -113,8 +135,7 @@ impl Backward<Flex, 1> for Pairs {
                 .zip(gradients.par_chunks(ROWS_A_TASK))
                 .for_each(|((to, rows), gradients)| {
                     let (mut sum, mut squares) = (vec![0.0; dim], vec![0.0; dim]);
-                    let each = to.chunks_exact_mut(width).zip(rows.chunks_exact(width)).zip(gradients);
-                    vectorized(|| each.for_each(|((to, row), g)| back(row, *g, &mut sum, &mut squares, to)));
+                    vectorized(|| backs(rows, width, gradients, &mut sum, &mut squares, to));
                 });
         }
         // SAFETY: the tasks cover all rows, and `back` writes every number of its row.

@@ -266,33 +266,61 @@ impl Table {
         context: &StepContext,
         frequency: &[u32],
     ) {
-        let (dim, columns, optimizer) = (self.layout.dim, self.columns, &self.optimizer);
-        let step = u32::try_from(context.step).unwrap_or(u32::MAX);
-        let apply = |number: usize, shard: &mut Shard| {
-            let order = &space.order[space.shards[number]..space.shards[number + 1]];
-            let mut sum = vec![0.0f32; dim];
-            let mut done = 0;
-            for segment in order.chunk_by(|a, b| a >> 32 == b >> 32) {
-                sum.fill(0.0);
-                for &packed in segment {
-                    if let Some(&later) = order.get(done + EARLY) {
-                        prefetch(piece(space, later as u32, gradient, columns, dim).0);
-                        prefetch(shard.row(local((later >> 32) as u32)));
-                    }
-                    done += 1;
-                    add_occurrence(&mut sum, space, packed as u32, gradient, winners, columns);
-                }
-                let at = local((segment[0] >> 32) as u32);
-                let mut row = shard.row_mut(at);
-                let count = row.count().saturating_add(segment.len() as u32);
-                let skipped =
-                    u64::from(step.saturating_sub(row.last().max(1)).saturating_sub(1)) * u64::from(row.last() > 0);
-                let seen = frequency.get(at * SHARDS + number).copied().filter(|f| *f > 0).unwrap_or(count);
-                optimizer.step(context, row.weights, row.state, &mut sum, skipped, seen as f32);
-                row.set_counters(count, step);
-            }
+        let job = Update {
+            space,
+            gradient,
+            winners,
+            context,
+            frequency,
+            columns: self.columns,
+            optimizer: &self.optimizer,
+            dim: self.layout.dim,
         };
-        self.shards.par_iter_mut().enumerate().for_each(|(number, shard)| vectorized(|| apply(number, shard)));
+        let shards = self.shards.par_iter_mut().enumerate();
+        shards.for_each(|(number, shard)| vectorized(|| job.run(number, shard)));
+    }
+}
+
+/// What an update of one shard needs.
+struct Update<'a> {
+    space: &'a SpaceBatch,
+    gradient: &'a [f32],
+    winners: &'a [u32],
+    context: &'a StepContext,
+    frequency: &'a [u32],
+    columns: Columns,
+    optimizer: &'a SparseOptimizer,
+    dim: usize,
+}
+
+impl Update<'_> {
+    /// Into its caller, which alone may use the widest vectors: a closure of this length would not be.
+    #[inline(always)]
+    fn run(&self, number: usize, shard: &mut Shard) {
+        let Self { space, gradient, winners, context, frequency, columns, optimizer, dim } = *self;
+        let step = u32::try_from(context.step).unwrap_or(u32::MAX);
+        let order = &space.order[space.shards[number]..space.shards[number + 1]];
+        let mut sum = vec![0.0f32; dim];
+        let mut done = 0;
+        for segment in order.chunk_by(|a, b| a >> 32 == b >> 32) {
+            sum.fill(0.0);
+            for &packed in segment {
+                if let Some(&later) = order.get(done + EARLY) {
+                    prefetch(piece(space, later as u32, gradient, columns, dim).0);
+                    prefetch(shard.row(local((later >> 32) as u32)));
+                }
+                done += 1;
+                add_occurrence(&mut sum, space, packed as u32, gradient, winners, columns);
+            }
+            let at = local((segment[0] >> 32) as u32);
+            let mut row = shard.row_mut(at);
+            let count = row.count().saturating_add(segment.len() as u32);
+            let skipped =
+                u64::from(step.saturating_sub(row.last().max(1)).saturating_sub(1)) * u64::from(row.last() > 0);
+            let seen = frequency.get(at * SHARDS + number).copied().filter(|f| *f > 0).unwrap_or(count);
+            optimizer.step(context, row.weights, row.state, &mut sum, skipped, seen as f32);
+            row.set_counters(count, step);
+        }
     }
 }
 
