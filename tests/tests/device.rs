@@ -195,6 +195,22 @@ fn what_is_saved_from_the_device_is_the_same_wherever_it_is_loaded() {
     }
 }
 
+#[test]
+fn a_table_that_admits_a_key_every_step_grows_by_what_it_needs() {
+    let (_alone, Some(adapter)) = (alone(), adapter()) else { return };
+    let config = TrainConfig::default();
+    let mut device = learner(&model("mlp"), schema(1, "growing"), &adapter, Placement::Device, &config);
+    let ready = prepare(device.tables.indexer());
+    for step in 0..100u64 {
+        let mut one = batch(1, 0);
+        one.keys[0] = Keys::One((0..ROWS as u64).map(|row| 1 + step * ROWS as u64 + row).collect());
+        device.step(ready(one), 1.0).unwrap();
+    }
+    let rows = device.tables.facts().rows as usize;
+    let capacity = device.tables.capacity_away(0).unwrap();
+    assert!(rows > 100 * ROWS && (rows..=2 * rows + 100).contains(&capacity), "{rows} rows, room for {capacity}");
+}
+
 /// Launches, and traffic, of one step after some others.
 fn of_one_step(fields: usize, name: &str, opened: &Opened, clip_norm: Option<f64>) -> (u64, Traffic) {
     let config = TrainConfig { clip_norm, ..TrainConfig::default() };
@@ -219,7 +235,7 @@ fn of_one_step(fields: usize, name: &str, opened: &Opened, clip_norm: Option<f64
 #[test]
 fn a_step_never_waits_for_the_device_and_launches_as_often_for_fifty_two_fields_as_for_half() {
     let (_alone, Some(adapter)) = (alone(), adapter()) else { return };
-    for name in ["lr", "fm", "mlp", "wide_deep", "deep_crossing"] {
+    for name in ["lr", "fm", "mlp", "wide_deep", "deepfm", "deep_crossing"] {
         let (few, spent) = of_one_step(26, name, &adapter, None);
         let (more, _) = of_one_step(52, name, &adapter, None);
         assert!(few > 0, "{name}: no launch was seen");

@@ -229,8 +229,8 @@ pub struct BenchArgs {
     #[arg(long, default_value = "deepfm", value_parser = ["deepfm", "wide_deep", "deep_crossing", "mlp", "fm", "lr", "all"])]
     pub workload: String,
     /// Rows of the table, several with commas: 1e5,1e6.
-    #[arg(long, default_value = "1e6", value_delimiter = ',')]
-    pub rows: Vec<f64>,
+    #[arg(long, default_value = "1e6", value_delimiter = ',', value_parser = table_rows)]
+    pub rows: Vec<u64>,
     /// Rows of a batch.
     #[arg(long, default_value_t = 4096, value_parser = at_least_one)]
     pub batch: usize,
@@ -259,6 +259,14 @@ pub struct BenchArgs {
 
 fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "must be a whole number of at least 1".into())
+}
+
+fn table_rows(text: &str) -> Result<u64, String> {
+    let rows: f64 = text.parse().map_err(|_| "must be a number such as 1e6".to_string())?;
+    match rows.fract() == 0.0 && (1e3..=4e9).contains(&rows) {
+        true => Ok(rows as u64),
+        false => Err("must be a whole number in 1e3..=4e9".into()),
+    }
 }
 
 fn parse_placement(name: &str) -> Result<Placement, String> {

@@ -47,7 +47,7 @@ impl Tables {
                 continue;
             }
             for table in self.tables.iter_mut().filter(|t| t.lookup == lookup) {
-                table.send_away(&spaces[table.space].frequency, &device.device);
+                table.send_away(&spaces[table.space].frequency, &device.device, device.limit);
             }
         }
         self.note_packs();
@@ -85,6 +85,12 @@ impl Tables {
         let away = |space: usize| self.tables.iter().any(|t| t.space == space && t.away.is_some());
         let packs = (0..self.indexer.spaces.len()).map(away).collect();
         self.indexer.packs = Some(std::sync::Arc::new(packs));
+    }
+
+    /// Rows that fit on the device before a lookup's buffers grow; none for lookups in host memory.
+    pub fn capacity_away(&self, lookup: usize) -> Option<usize> {
+        let own = self.tables.iter().filter(|t| t.lookup == lookup);
+        own.filter_map(|t| Some(t.away.as_ref()?.capacity())).reduce(|a, b| a + b)
     }
 
     /// Whether a lookup's tables are on a device.

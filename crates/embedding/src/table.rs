@@ -45,6 +45,8 @@ pub(crate) struct Table {
     pub(crate) shards: Vec<Shard>,
     /// The rows, in a device's memory.
     pub(crate) away: Option<DeviceRows>,
+    /// Rows that a device's buffers can have.
+    most_away: usize,
 }
 
 /// Rows of a table, side by side.
@@ -62,6 +64,12 @@ pub(crate) struct RowsPart {
 /// Rows that are made or moved at a time.
 pub(crate) const ROWS_A_MOVE: u32 = 1 << 16;
 
+/// Room to make for `rows` rows: twice what there was, so that growing copies a row a bounded number of times, but no
+/// more than fits.
+fn grown(capacity: usize, rows: u32, most: usize) -> usize {
+    (capacity * 2).min(most).max(rows as usize)
+}
+
 /// No occurrence won a maximum.
 pub(crate) const NOBODY: u32 = u32::MAX;
 
@@ -71,11 +79,26 @@ impl Table {
         let layout = Layout { dim: lookup.dim, state: optimizer.state_floats(lookup.dim) };
         let shards = (0..SHARDS).map(|_| Shard::new(layout)).collect();
         let Place { space, lookup: number, columns, fixed } = place;
-        Self { space, lookup: number, columns, optimizer, layout, fixed, init: lookup.init, seed, shards, away: None }
+        Self {
+            space,
+            lookup: number,
+            columns,
+            optimizer,
+            layout,
+            fixed,
+            init: lookup.init,
+            seed,
+            shards,
+            away: None,
+            most_away: 0,
+        }
     }
 
     /// Puts the rows to come on a device.
-    pub(crate) fn send_away(&mut self, frequency: &[u32], device: &burn::tensor::Device) {
+    /// No buffer may have more than `limit` bytes.
+    pub(crate) fn send_away(&mut self, frequency: &[u32], device: &burn::tensor::Device, limit: u64) {
+        let row = DeviceRows::largest_buffer(self.layout.dim, self.layout.state, 1).max(1);
+        self.most_away = usize::try_from(limit / row).unwrap_or(usize::MAX);
         self.away = Some(DeviceRows::new(self.layout.dim, self.layout.state, frequency, device));
     }
 
@@ -96,9 +119,8 @@ impl Table {
     /// Makes room for rows below `rows` where they live.
     pub(crate) fn make_room(&mut self, rows: u32) {
         match &mut self.away {
-            // Twice what there was, so that growing copies every row a bounded number of times.
-            Some(away) if away.capacity() > 0 => away.reserve((rows as usize).max(away.capacity() * 2)),
-            Some(away) => away.reserve(rows as usize),
+            Some(away) if away.capacity() >= rows as usize => {}
+            Some(away) => away.reserve(grown(away.capacity(), rows, self.most_away)),
             None => {
                 for (number, shard) in self.shards.iter_mut().enumerate() {
                     shard.grow((rows as usize + SHARDS - 1 - number) / SHARDS, self.fixed);
@@ -110,9 +132,8 @@ impl Table {
     /// Whether the next growth to `rows` keeps every buffer within a device's limit.
     pub(crate) fn fits(&self, rows: u32, limit: u64) -> bool {
         let needed = match &self.away {
-            Some(away) if away.capacity() >= rows as usize => return true,
-            Some(away) if away.capacity() > 0 => (rows as usize).max(away.capacity() * 2),
-            _ => rows as usize,
+            Some(away) => (rows as usize).max(away.capacity()),
+            None => rows as usize,
         };
         DeviceRows::largest_buffer(self.layout.dim, self.layout.state, needed) <= limit
     }

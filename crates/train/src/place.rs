@@ -30,6 +30,8 @@ pub fn table_device(opened: &Opened, placement: Placement) -> Option<TableDevice
         Placement::Device => true,
         Placement::Host => false,
     };
-    let limit = facts.max_binding_bytes.unwrap_or(u64::MAX).min(facts.max_buffer_bytes.unwrap_or(u64::MAX));
+    // The kernels number elements by 32 bits.
+    let most = 4 * u64::from(u32::MAX);
+    let limit = facts.max_binding_bytes.unwrap_or(most).min(facts.max_buffer_bytes.unwrap_or(most)).min(most);
     has_own_memory(&opened.device).then(|| TableDevice { device: opened.device.clone().inner(), limit, holds_tables })
 }

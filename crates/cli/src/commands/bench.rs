@@ -21,7 +21,19 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     setup::threads(args.threads)?;
     let devices = args.device.iter().map(|name| setup::device(*name)).collect::<Result<Vec<_>, _>>()?;
     if let (Some(rows), Some(opened)) = (args.from_disk, devices.first()) {
+        let odd = args.workload == "all"
+            || args.json.is_some()
+            || args.placement.contains(&burnrec_embedding::Placement::Device);
+        if odd || devices.len() > 1 {
+            return Err(CliError::Usage(
+                "--from-disk compares one workload on one device with tables in host memory, and prints; leave --json, --placement and `all` away".into(),
+            ));
+        }
         return bench_disk::run(args, rows, opened);
+    }
+    if let Some(path) = &args.json {
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
+        setup::probe_folder(folder, "--json")?;
     }
     let names: Vec<&str> = match args.workload.as_str() {
         _ if args.ceilings => Vec::new(),
@@ -33,8 +45,12 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
         for &rows in &args.rows {
             for opened in &devices {
                 for &placement in &args.placement {
+                    if let Err(error) = burnrec_train::check_placement(opened, placement) {
+                        tracing::warn!("left out: {error}");
+                        continue;
+                    }
                     tracing::info!("{name}, {rows} rows, {} {placement:?}", opened.facts.kind);
-                    figures.push(one(&Case { args, name, rows: rows as u64, opened, placement })?);
+                    figures.push(one(&Case { args, name, rows, opened, placement })?);
                 }
             }
         }
@@ -63,7 +79,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
 fn print(ceilings: &[(String, Ceilings)], figures: &[Figure]) -> Result<(), CliError> {
     for (kind, c) in ceilings {
         out::line(&format!(
-            "ceilings of {kind}: gemm {:.0} GFLOP/s ({}³), copy {:.1} GB/s, gather {:.1} GB/s of 64-byte rows",
+            "ceilings of {kind}: gemm {:.0} GFLOP/s ({}³), copy in host memory {:.1} GB/s, gather there {:.1} GB/s of 64-byte rows",
             c.gemm_gflops, c.gemm_side, c.copy_gb_per_s, c.gather_gb_per_s
         ))?;
     }

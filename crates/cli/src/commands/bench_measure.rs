@@ -71,6 +71,8 @@ impl Figure {
         let products = self.gflop_per_step / ceilings.gemm_gflops;
         let vectors = self.vector_gb / ceilings.copy_gb_per_s;
         self.times_matrix_products = self.median_step_ms / 1e3 / products;
+        // Copies were timed in host memory: a device's own are unknown.
+        let vectors = if self.bytes_up > 0.0 { 0.0 } else { vectors };
         self.share_of_roofline = products.max(vectors) * 1e3 / self.median_step_ms;
     }
 

@@ -1,7 +1,10 @@
 //! `burnrec check`
 
+use burnrec_backend::DeviceName;
 use burnrec_data::{SplitConfig, catalog, split::Dataset};
 use burnrec_features::{CategoricalSource, Schema};
+
+use burnrec_train::check_placement;
 
 use super::train::checked;
 use crate::args::CheckArgs;
@@ -14,12 +17,18 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
         let file = checked(config, &args.overrides)?;
         let e = &file.experiment;
         let schema = Schema::new(&e.features)?;
+        // `auto` becomes whatever answers when it runs; a device that is named can be asked now.
+        if e.backend.device == DeviceName::Flex || e.backend.device == DeviceName::Ndarray {
+            let opened = burnrec_backend::open(e.backend.device)?;
+            check_placement(&opened, e.backend.placement).map_err(|e| file.locate(e.into()))?;
+        }
         out::line(&format!(
-            "{}: model {}, seed {}, device {}",
+            "{}: model {}, seed {}, device {}, placement {}",
             config.display(),
             e.model.name(),
             e.run.seed,
-            e.backend.device.name()
+            e.backend.device.name(),
+            format!("{:?}", e.backend.placement).to_lowercase()
         ))?;
         out::line(&format!("  data    {}", data(args, &file)?))?;
         out::line(&format!("  split   {}", serde_json::to_string(&e.data.split).unwrap_or_default()))?;
