@@ -13,7 +13,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub struct FeaturesConfig {
     /// What is learned.
     pub label: LabelConfig,
-    /// Column of sample weights, at least 0; all 1 when absent.
+    /// Column of sample weights, at least 0; all 1 when absent. They weigh the loss and the metrics over all rows; GAUC and
+    /// the ranking metrics (NDCG, HR, MRR, Recall) count every row of a group once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<String>,
     /// Column that groups rows for GAUC, NDCG, HR, MRR and Recall, usually the user.
