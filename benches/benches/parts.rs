@@ -12,16 +12,6 @@ use burnrec_features::{Encoder, FeaturesConfig, LoaderConfig, Schema, load};
 use burnrec_models::registered;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
-const RULES: [SparseRule; 7] = [
-    SparseRule::Sgd,
-    SparseRule::Adagrad,
-    SparseRule::RowwiseAdagrad,
-    SparseRule::Adam,
-    SparseRule::Ftrl,
-    SparseRule::Fobos,
-    SparseRule::Rda,
-];
-
 fn tables_and_sort(c: &mut Criterion) {
     let schema = schema();
     let one = batch(&schema);
@@ -36,7 +26,7 @@ fn tables_and_sort(c: &mut Criterion) {
     group.bench_function("pack for a device", |b| b.iter(|| indexer.pack(&one, &prepared)));
     group.bench_function("gather", |b| b.iter(|| first.gather(BATCH, &prepared)));
     drop(first);
-    for rule in RULES {
+    for rule in SparseRule::ALL {
         let mut tables = tables(&schema, &slots, &SparseOptimizer::new(rule, 1e-3));
         let gathered = tables.gather(BATCH, &prepared);
         let gradient: Vec<f32> = gathered.leaves[0].iter().map(|w| w * 0.1).collect();

@@ -408,6 +408,7 @@ fn settings_without_a_meaning_and_out_of_bounds() {
     set("train.sparse={kind=\"sgd\",learning_rate=0.1,beta_1=0.5}", &["beta_1", "no meaning"]);
     set("features.fields.item={kind=\"categorical\",index=\"modulo\",buckets=9,min_count=2}", &["min_count", "modulo"]);
     set("backend.placement=device", &["placement", "flex"]);
+    set("model.lr={}", &["one model"]);
 }
 
 #[test]

@@ -13,16 +13,6 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 const ROWS: usize = 48;
-const RULES: [SparseRule; 7] = [
-    SparseRule::Sgd,
-    SparseRule::Adagrad,
-    SparseRule::RowwiseAdagrad,
-    SparseRule::Adam,
-    SparseRule::Ftrl,
-    SparseRule::Fobos,
-    SparseRule::Rda,
-];
-
 /// Counters are of the whole process: one test at a time.
 fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
@@ -108,7 +98,7 @@ fn alike(found: &[f32], expected: &[f32], what: &str) {
 fn every_optimiser_learns_the_same_curve_on_the_device_as_in_host_memory() {
     let (_alone, Some(adapter)) = (alone(), adapter()) else { return };
     let flex = open(DeviceName::Flex).unwrap();
-    for rule in RULES {
+    for rule in SparseRule::ALL {
         let rate = if rule == SparseRule::Adam { 1e-3 } else { 0.01 };
         let sparse = SparseOptimizer { l1: 1e-4, l2: 1e-4, mba_l2: 1e-3, ..SparseOptimizer::new(rule, rate) };
         let config = TrainConfig { sparse, ..TrainConfig::default() };

@@ -32,6 +32,14 @@ impl fmt::Display for ConfigError {
     }
 }
 
+/// What the parser says, in words of the experiment file.
+fn said(message: &str) -> &str {
+    match message.trim() {
+        "wanted exactly 1 element, more than 1 element" => "an experiment has one model; keep one [model.NAME] table",
+        other => other,
+    }
+}
+
 /// An experiment as its file and the command line say it.
 pub struct ConfigFile {
     path: PathBuf,
@@ -68,7 +76,7 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<ConfigFile, CliError> {
     let experiment = toml::from_str(&changed).map_err(|e| {
         // Where the file alone is at fault, say so at its own line.
         parse(path, &text).err().map_or_else(
-            || CliError::Usage(format!("--set {}: {}", overrides.join(" --set "), e.message())),
+            || CliError::Usage(format!("--set {}: {}", overrides.join(" --set "), said(e.message()))),
             CliError::from,
         )
     })?;
@@ -76,7 +84,7 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<ConfigFile, CliError> {
 }
 
 fn parse(path: &Path, text: &str) -> Result<Experiment, ConfigError> {
-    toml::from_str(text).map_err(|e| at(path, text, e.span(), e.message().trim()))
+    toml::from_str(text).map_err(|e| at(path, text, e.span(), said(e.message())))
 }
 
 fn at(path: &Path, text: &str, span: Option<Range<usize>>, message: &str) -> ConfigError {

@@ -88,6 +88,12 @@ pub enum SparseRule {
     Rda,
 }
 
+impl SparseRule {
+    /// All rules.
+    pub const ALL: [Self; 7] =
+        [Self::Sgd, Self::Adagrad, Self::RowwiseAdagrad, Self::Adam, Self::Ftrl, Self::Fobos, Self::Rda];
+}
+
 impl Default for SparseOptimizer {
     fn default() -> Self {
         Self::new(SparseRule::Adam, default_rate())
