@@ -39,6 +39,28 @@ fn best(times: usize, mut work: impl FnMut()) -> f64 {
     (0..times).map(time).fold(f64::INFINITY, f64::min)
 }
 
+/// A square product small enough to be timed among the steps of a run.
+pub struct Product {
+    factors: [Tensor<2>; 2],
+}
+
+impl Product {
+    const SIDE: usize = 2048;
+
+    /// Its factors on a device.
+    pub fn new(device: &Device) -> Self {
+        let ones = || Tensor::ones([Self::SIDE; 2], &device.clone().inner());
+        Self { factors: [ones(), ones()] }
+    }
+
+    /// The better rate of two.
+    pub fn gflops(&self) -> f64 {
+        let [a, b] = &self.factors;
+        let seconds = best(2, || drop(a.clone().matmul(b.clone())));
+        2.0 * (Self::SIDE as f64).powi(3) / seconds / 1e9
+    }
+}
+
 /// The best time of a square product, at the largest side that is done in time.
 fn product(device: &Device) -> (usize, f64) {
     let time = |side: usize, times: usize| {

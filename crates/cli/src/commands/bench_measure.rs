@@ -7,19 +7,21 @@ use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
 use burnrec_backend::traffic::{Traffic, traffic};
-use burnrec_backend::{LaunchCounter, Opened};
+use burnrec_backend::{LaunchCounter, Opened, has_own_memory};
 use burnrec_embedding::{Placement, Tables};
 use burnrec_models::{Initial, InputShapes};
 use burnrec_train::{Learner, LossKind, TrainConfig, TrainError, prepare, table_device};
 use serde::Serialize;
 
-use super::bench_ceiling::Ceilings;
+use super::bench_ceiling::{Ceilings, Product};
 use super::bench_workload::{BATCHES, Work, batches, schema, workload};
 use crate::args::BenchArgs;
 use crate::error::CliError;
 
 const WARM_UP: usize = 5;
 const AHEAD: usize = 4;
+/// Steps from one product that is timed among them to the next.
+const STEPS_A_PRODUCT: usize = 8;
 
 /// What to measure.
 pub struct Case<'a> {
@@ -47,6 +49,9 @@ pub struct Figure {
     pub rows_per_second: f64,
     pub gflop_per_step: f64,
     pub times_matrix_products: f64,
+    /// The same against square products timed in turn with the steps, so that a machine whose speed drifts does not
+    /// change it; none on a GPU.
+    pub times_products_in_turn: Option<f64>,
     /// The least time that products and vectors need at the ceilings, as a share of the step.
     pub share_of_roofline: f64,
     pub peak_memory_bytes: u64,
@@ -81,7 +86,7 @@ impl Figure {
         let mib = |b: u64| b >> 20;
         let [gather, forward, backward, update] = self.parts_ms;
         format!(
-            "| {} | {} | {} | {}, {} | {:.1} | {:.0} | {:.0} | {:.2} | {:.0}% | {gather:.1}, {forward:.1}, {backward:.1}, {update:.1} | {} | {} | {:.0} | {:.0} | {:.0} | {:.1} |",
+            "| {} | {} | {} | {}, {} | {:.1} | {:.0} | {:.0} | {:.2} | {} | {:.0}% | {gather:.1}, {forward:.1}, {backward:.1}, {update:.1} | {} | {} | {:.0} | {:.0} | {:.0} | {:.1} |",
             self.workload,
             self.rows,
             self.batch,
@@ -91,6 +96,7 @@ impl Figure {
             self.rows_per_second,
             self.gflop_per_step / self.median_step_ms * 1e3,
             self.times_matrix_products,
+            self.times_products_in_turn.map_or("–".to_string(), |t| format!("{t:.2}")),
             self.share_of_roofline * 100.0,
             mib(self.peak_memory_bytes),
             mib(self.peak_memory_bytes.saturating_sub(self.table_bytes)),
@@ -117,6 +123,7 @@ pub fn one(case: &Case<'_>) -> Result<Figure, CliError> {
         (0..steps).all(|step| send.send(ready(batches[step % BATCHES].clone())).is_ok());
     });
     let mut times = Vec::with_capacity(args.steps);
+    let mut turns = Turns::new(opened);
     let (counter, mut before) = (LaunchCounter::start(), (0, Traffic::default()));
     for (step, prepared) in receive.iter().enumerate() {
         if step == WARM_UP {
@@ -128,6 +135,7 @@ pub fn one(case: &Case<'_>) -> Result<Figure, CliError> {
         drop(opened.device.sync());
         if step >= WARM_UP {
             times.push(start.elapsed().as_secs_f64());
+            turns.after(&times);
         }
     }
     drop(producer.join());
@@ -146,6 +154,7 @@ pub fn one(case: &Case<'_>) -> Result<Figure, CliError> {
         rows_per_second: args.batch as f64 / median,
         gflop_per_step: work.gflop(args.batch),
         times_matrix_products: 0.0,
+        times_products_in_turn: turns.ratio(work.gflop(args.batch)),
         share_of_roofline: 0.0,
         peak_memory_bytes: resident("VmHWM:"),
         base_memory_bytes: base_memory,
@@ -157,6 +166,36 @@ pub fn one(case: &Case<'_>) -> Result<Figure, CliError> {
         parts_ms: learner.seconds.map(|s| s / args.steps as f64 * 1e3),
         vector_gb: Work::vector_gb(&work, args.batch),
     })
+}
+
+/// Products timed in turn with the steps.
+struct Turns {
+    product: Option<Product>,
+    /// Seconds a step, over seconds a GFLOP of the product right behind.
+    ratios: Vec<f64>,
+}
+
+impl Turns {
+    /// None on a device with memory of its own, which would have to be waited for.
+    fn new(opened: &Opened) -> Self {
+        let on_host = !has_own_memory(&opened.device);
+        Self { product: on_host.then(|| Product::new(&opened.device)), ratios: Vec::new() }
+    }
+
+    fn after(&mut self, times: &[f64]) {
+        let Some(product) = self.product.as_ref().filter(|_| times.len().is_multiple_of(STEPS_A_PRODUCT)) else {
+            return;
+        };
+        let mut latest = times[times.len() - STEPS_A_PRODUCT..].to_vec();
+        latest.sort_by(f64::total_cmp);
+        let step = (latest[STEPS_A_PRODUCT / 2 - 1] + latest[STEPS_A_PRODUCT / 2]) / 2.0;
+        self.ratios.push(step * product.gflops());
+    }
+
+    fn ratio(mut self, gflop: f64) -> Option<f64> {
+        self.ratios.sort_by(f64::total_cmp);
+        self.ratios.get(self.ratios.len() / 2).map(|r| r / gflop)
+    }
 }
 
 fn learner(
