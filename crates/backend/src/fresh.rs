@@ -3,6 +3,21 @@
 
 use std::mem::MaybeUninit;
 
+use rayon::prelude::*;
+
+/// `length` floats, zeroed and then filled chunk by chunk over all cores: zeros are still in cache when they are
+/// written over. `fill` gets the number of a chunk and the chunk.
+pub fn filled_by_chunks(length: usize, chunk: usize, fill: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
+    let mut values = Fresh::new(length);
+    values.0.par_chunks_mut(chunk.max(1)).enumerate().for_each(|(number, part)| {
+        part.fill(MaybeUninit::new(0.0));
+        // SAFETY: the line above wrote every element.
+        fill(number, unsafe { floats(part) });
+    });
+    // SAFETY: the chunks cover all elements.
+    unsafe { values.written() }
+}
+
 /// Memory that is not zeroed, because all of it is written before it is read.
 pub(crate) struct Fresh(pub(crate) Vec<MaybeUninit<f32>>);
 

@@ -24,6 +24,7 @@ pub use dense::{Activation, dense, dense_beside, dense_residual};
 pub use device::{Opened, has_own_memory, list, open};
 pub use error::BackendError;
 pub use fm::pair_term;
+pub use fresh::filled_by_chunks;
 pub use kind::{DeviceFacts, DeviceName};
 pub use launches::LaunchCounter;
 pub use rows::{ALIGN, Columns, DeviceRows, PIECE, PackedBatch, Packer, Parts, Plan, RowStep, rule};

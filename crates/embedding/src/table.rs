@@ -237,6 +237,12 @@ impl Table {
         self.shards[shard_of(row)].weights(row as usize / SHARDS)
     }
 
+    /// Where this table's slots stand in a row of its lookup's leaf.
+    pub(crate) fn span(&self) -> std::ops::Range<usize> {
+        let (dim, columns) = (self.layout.dim, self.columns);
+        columns.first * dim..(columns.first + columns.count) * dim
+    }
+
     /// Asks for the vectors of a batch row before they are gathered.
     pub(crate) fn prefetch_row(&self, space: &SpaceBatch, b: usize) {
         if space.pooling.is_empty()

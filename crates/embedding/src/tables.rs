@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use burnrec_backend::filled_by_chunks;
 use burnrec_features::{Batch, Schema, Vocabulary, stream_seed};
 use rayon::prelude::*;
 
@@ -191,37 +192,40 @@ impl Tables {
     /// Gathers the vectors of a batch.
     pub fn gather(&self, batch_rows: usize, prepared: &[SpaceBatch]) -> Gathered {
         let mut winners: Vec<Vec<u32>> = self.tables.iter().map(|_| Vec::new()).collect();
-        let leaf = |lookup: usize| {
-            let width = self.slot_order[lookup].len() * self.dims[lookup];
-            vec![0.0; if self.is_away(lookup) { 0 } else { batch_rows * width }]
-        };
-        let mut leaves: Vec<Vec<f32>> = (0..self.dims.len()).map(leaf).collect();
-        for (table, winners) in self.tables.iter().zip(&mut winners).filter(|(t, _)| t.away.is_none()) {
-            let (dim, columns) = (table.layout.dim, table.columns);
-            let space = &prepared[table.space];
-            let own = columns.count * dim;
-            let maxima = space.pooling.contains(&burnrec_features::Pooling::Max);
-            *winners = vec![NOBODY; if maxima { batch_rows * own } else { 0 }];
-            let width = columns.total * dim;
-            let gather = |b: usize, row: &mut [f32], won: &mut [u32]| {
-                table.gather_row(space, b, &mut row[columns.first * dim..columns.first * dim + own], won);
-            };
-            let leaf = &mut leaves[table.lookup];
-            if maxima {
-                leaf.chunks_mut(width)
-                    .zip(winners.chunks_mut(own))
-                    .enumerate()
-                    .for_each(|(b, (row, won))| gather(b, row, won));
-            } else {
-                leaf.par_chunks_mut(width * ROWS_A_TASK).enumerate().for_each(|(task, rows)| {
-                    rows.chunks_mut(width).enumerate().for_each(|(i, row)| {
-                        table.prefetch_row(space, task * ROWS_A_TASK + i + 1);
-                        gather(task * ROWS_A_TASK + i, row, &mut []);
-                    });
-                });
-            }
-        }
+        let leaves = (0..self.dims.len()).map(|l| self.gather_lookup(l, batch_rows, prepared, &mut winners)).collect();
         Gathered { leaves, winners }
+    }
+
+    /// Gathers one lookup's leaf from all of its tables; empty where they live on a device.
+    fn gather_lookup(
+        &self,
+        lookup: usize,
+        batch_rows: usize,
+        prepared: &[SpaceBatch],
+        winners: &mut [Vec<u32>],
+    ) -> Vec<f32> {
+        let tables = || self.tables.iter().enumerate().filter(|(_, t)| t.lookup == lookup && t.away.is_none());
+        let width = self.slot_order[lookup].len() * self.dims[lookup];
+        if tables().next().is_none() || width == 0 {
+            return Vec::new();
+        }
+        let maxima = |table: &Table| prepared[table.space].pooling.contains(&burnrec_features::Pooling::Max);
+        let mut leaf = filled_by_chunks(batch_rows * width, width * ROWS_A_TASK, |task, rows| {
+            for (_, table) in tables().filter(|(_, t)| !maxima(t)) {
+                let space = &prepared[table.space];
+                for (i, row) in rows.chunks_mut(width).enumerate() {
+                    table.prefetch_row(space, task * ROWS_A_TASK + i + 1);
+                    table.gather_row(space, task * ROWS_A_TASK + i, &mut row[table.span()], &mut []);
+                }
+            }
+        });
+        for (number, table) in tables().filter(|(_, t)| maxima(t)) {
+            let own = table.span().len();
+            winners[number] = vec![NOBODY; batch_rows * own];
+            let rows = leaf.chunks_mut(width).zip(winners[number].chunks_mut(own)).enumerate();
+            rows.for_each(|(b, (row, won))| table.gather_row(&prepared[table.space], b, &mut row[table.span()], won));
+        }
+        leaf
     }
 
     /// Sum of squares of the gradients of all touched rows, for clipping by the global norm.
