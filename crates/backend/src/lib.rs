@@ -6,6 +6,7 @@
 mod adam;
 #[cfg(feature = "cube")]
 mod adam_cube;
+mod cross;
 mod dense;
 mod device;
 mod error;
@@ -13,6 +14,7 @@ mod fm;
 mod fresh;
 mod kind;
 mod launches;
+mod outer;
 mod rows;
 pub mod traffic;
 mod vector;
@@ -20,6 +22,7 @@ mod vector;
 mod wgpu;
 
 pub use adam::{AdamStep, adam, has_adam};
+pub use cross::cross_term;
 pub use dense::{Activation, dense, dense_beside, dense_residual};
 pub use device::{Opened, has_own_memory, list, open};
 pub use error::BackendError;
@@ -27,5 +30,6 @@ pub use fm::pair_term;
 pub use fresh::filled_by_chunks;
 pub use kind::{DeviceFacts, DeviceName};
 pub use launches::LaunchCounter;
+pub use outer::outer_dense;
 pub use rows::{ALIGN, Columns, DeviceRows, PIECE, PackedBatch, Packer, Parts, Plan, RowStep, rule};
 pub use vector::{prefetch, vectorized};

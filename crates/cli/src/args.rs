@@ -225,8 +225,8 @@ pub struct GenerateArgs {
 /// `burnrec bench`
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// deepfm, wide_deep, deep_crossing, mlp, fm, lr, or all.
-    #[arg(long, default_value = "deepfm", value_parser = ["deepfm", "wide_deep", "deep_crossing", "mlp", "fm", "lr", "all"])]
+    /// deepfm, wide_deep, deep_crossing, xdeepfm, dcn_v2, mlp, fm, lr, or all.
+    #[arg(long, default_value = "deepfm", value_parser = ["deepfm", "wide_deep", "deep_crossing", "xdeepfm", "dcn_v2", "mlp", "fm", "lr", "all"])]
     pub workload: String,
     /// Rows of the table, several with commas: 1e5,1e6.
     #[arg(long, default_value = "1e6", value_delimiter = ',', value_parser = table_rows)]

@@ -41,6 +41,9 @@ pub struct SparseOptimizer {
     /// L1 strength: exact in FTRL, FOBOS and RDA, a subgradient elsewhere.
     #[serde(default)]
     pub l1: f32,
+    /// Group strength (ℓ2,1) of a row's weights together, exact; FOBOS alone has it.
+    #[serde(default)]
+    pub l21: f32,
     /// L2 strength on touched rows, once a row and batch.
     #[serde(default)]
     pub l2: f32,
@@ -124,6 +127,7 @@ impl SparseOptimizer {
             beta: ftrl_beta(),
             initial_accumulator: 0.0,
             l1: 0.0,
+            l21: 0.0,
             l2: 0.0,
             mba_l2: 0.0,
         }
@@ -139,6 +143,7 @@ impl SparseOptimizer {
         };
         let at_least_zero = [
             ("l1", self.l1),
+            ("l21", self.l21),
             ("l2", self.l2),
             ("mba_l2", self.mba_l2),
             ("initial_accumulator", self.initial_accumulator),
@@ -170,6 +175,7 @@ impl SparseOptimizer {
             ("beta_2", self.beta_2 != usual.beta_2, &[Adam]),
             ("epsilon", self.epsilon != usual.epsilon, &[Adam, Adagrad, RowwiseAdagrad]),
             ("beta", self.beta != usual.beta, &[Ftrl, Fobos]),
+            ("l21", self.l21 != 0.0, &[Fobos]),
             ("initial_accumulator", self.initial_accumulator != 0.0, &[Adagrad, RowwiseAdagrad]),
         ];
         match set.iter().find(|(_, set, rules)| *set && !rules.contains(&self.kind)) {
@@ -301,7 +307,7 @@ impl SparseOptimizer {
     #[inline(always)]
     fn fobos(&self, rate: f32, weights: &mut [f32], state: &mut [f32], gradient: &[f32], skipped: u64) {
         let shrink = |w: f32, by: f32| w.signum() * (w.abs() - by).max(0.0);
-        for ((w, g), n) in weights.iter_mut().zip(gradient).zip(state) {
+        for ((w, g), n) in weights.iter_mut().zip(gradient).zip(state.iter_mut()) {
             let resting = rate / (self.beta + n.sqrt());
             let rested =
                 shrink(*w, skipped as f32 * resting * self.l1) * (1.0 + resting * self.l2).powf(-(skipped as f32));
@@ -309,6 +315,20 @@ impl SparseOptimizer {
             let moving = rate / (self.beta + n.sqrt());
             *w = shrink(rested - moving * g, moving * self.l1) / (1.0 + moving * self.l2);
         }
+        if self.l21 > 0.0 {
+            self.group(rate, weights, state, skipped);
+        }
+    }
+
+    /// Draws the whole row to zero, for this step and those it rested: its rate is that of the mean accumulator, since
+    /// the step on a norm with rates of each coordinate has no closed form.
+    #[inline(always)]
+    fn group(&self, rate: f32, weights: &mut [f32], state: &[f32], skipped: u64) {
+        let mean = state.iter().sum::<f32>() / weights.len() as f32;
+        let norm = weights.iter().map(|w| w * w).sum::<f32>().sqrt();
+        let by = (skipped + 1) as f32 * rate / (self.beta + mean.sqrt()) * self.l21;
+        let scale = if norm > by { 1.0 - by / norm } else { 0.0 };
+        weights.iter_mut().for_each(|w| *w *= scale);
     }
 
     #[inline(always)]
@@ -343,6 +363,18 @@ mod tests {
 
     fn near(found: &[f32], expected: &[f32]) {
         assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?} {expected:?}");
+    }
+
+    #[test]
+    fn the_group_penalty_draws_a_whole_row_to_zero() {
+        let optimizer = SparseOptimizer { l21: 0.5, beta: 1.0, ..SparseOptimizer::new(SparseRule::Fobos, 1.0) };
+        let (mut weights, mut state) = (vec![3.0, -4.0], vec![0.0, 0.0]);
+        // Rate 1, norm 5, two steps of rest: 5 - 3 · 0.5.
+        optimizer.step(&optimizer.context(1, 1.0, 1.0), &mut weights, &mut state, &mut [0.0, 0.0], 2, 1.0);
+        assert!((weights[0] - 2.1).abs() < 1e-6 && (weights[1] + 2.8).abs() < 1e-6, "{weights:?}");
+        let strong = SparseOptimizer { l21: 5.0, ..optimizer };
+        strong.step(&strong.context(1, 1.0, 1.0), &mut weights, &mut state, &mut [0.0, 0.0], 0, 1.0);
+        assert_eq!(weights, [0.0, 0.0]);
     }
 
     #[test]

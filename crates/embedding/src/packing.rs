@@ -183,6 +183,7 @@ fn row_step(o: &SparseOptimizer, context: &StepContext, counted: bool) -> RowSte
         epsilon: o.epsilon,
         beta: o.beta,
         l1: o.l1,
+        l21: o.l21,
         l2: o.l2,
         mba_l2: o.mba_l2,
         correction: context.correction,

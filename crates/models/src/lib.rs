@@ -14,6 +14,7 @@ pub use contract::{Architecture, InputShapes, Inputs, Output, Ranker, TaskKind};
 pub use error::ModelError;
 pub use initial::Initial;
 pub use rankers::{
-    DeepCrossing, DeepCrossingConfig, Fm, FmConfig, Lr, LrConfig, Mlp, MlpConfig, WideDeep, WideDeepConfig,
+    DcnV2, DcnV2Config, DeepCrossing, DeepCrossingConfig, Fm, FmConfig, Lr, LrConfig, Mlp, MlpConfig, Mlr, MlrConfig,
+    Structure, WideDeep, WideDeepConfig, XDeepFm, XDeepFmConfig,
 };
 pub use registry::{AnyModel, ModelConfig, ModelInfo, registered};

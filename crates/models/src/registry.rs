@@ -95,5 +95,8 @@ registry! {
     "mlp" Mlp (rankers::MlpConfig) "embedding + MLP, the base model of Zhou et al., KDD 2018";
     "wide_deep" WideDeep (rankers::WideDeepConfig) "Cheng et al., Wide & Deep Learning for Recommender Systems, DLRS 2016";
     "deepfm" DeepFm (rankers::DeepFmConfig) "Guo et al., DeepFM, IJCAI 2017";
+    "xdeepfm" XDeepFm (rankers::XDeepFmConfig) "Lian et al., xDeepFM, KDD 2018";
+    "dcn_v2" DcnV2 (rankers::DcnV2Config) "Wang et al., DCN V2, WWW 2021";
+    "mlr" Mlr (rankers::MlrConfig) "Gai et al., Learning Piece-wise Linear Models, 2017";
     "deep_crossing" DeepCrossing (rankers::DeepCrossingConfig) "Shan et al., Deep Crossing, KDD 2016";
 }

@@ -46,17 +46,17 @@ fn blocks(rows: usize) -> (usize, gemm::Parallelism) {
 
 /// A matrix as a slice with its strides.
 #[derive(Clone, Copy)]
-struct Matrix<'a> {
-    values: &'a [f32],
+pub(crate) struct Matrix<'a> {
+    pub(crate) values: &'a [f32],
     /// Elements from a row to the next, and from a column to the next.
-    strides: [usize; 2],
+    pub(crate) strides: [usize; 2],
 }
 
 /// `to = sum·to + a·b` with `to` row-major `[m, n]`, a `[m, k]`, b `[k, n]`.
 ///
 /// # Safety
 /// `to` must be writable for m·n floats, and initialised if `sum`.
-unsafe fn product(
+pub(crate) unsafe fn product(
     [m, n, k]: [usize; 3],
     to: *mut f32,
     sum: bool,

@@ -14,7 +14,9 @@ use burn::backend::{Dispatch, DispatchDevice};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
+pub(crate) use kernel::{Matrix, product as matrix_product};
 use op::DenseOps;
+pub(crate) use op::{Flat, contiguous, tensor, values};
 
 /// What follows the linear part of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

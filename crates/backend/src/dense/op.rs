@@ -29,10 +29,10 @@ pub(crate) trait DenseOps: Backend {
 }
 
 /// A tensor of the flex backend.
-pub(super) type Flat = FloatTensor<Flex>;
+pub(crate) type Flat = FloatTensor<Flex>;
 
 /// Row-major values of a tensor; copied only if it is a view.
-pub(super) fn contiguous(tensor: Flat) -> Flat {
+pub(crate) fn contiguous(tensor: Flat) -> Flat {
     if tensor.as_slice::<f32>().is_some() { tensor } else { tensor.to_contiguous() }
 }
 
@@ -42,11 +42,11 @@ pub(super) fn own(tensor: Flat) -> Flat {
 }
 
 /// The values of a tensor that [`contiguous`] gave.
-pub(super) fn values(tensor: &Flat) -> &[f32] {
+pub(crate) fn values(tensor: &Flat) -> &[f32] {
     tensor.as_slice::<f32>().unwrap_or_default()
 }
 
-pub(super) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Flat {
+pub(crate) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Flat {
     Flat::from_data(TensorData::new(values, shape))
 }
 

@@ -13,6 +13,7 @@ pub(super) struct Numbers {
     pub(super) epsilon: f32,
     pub(super) beta: f32,
     pub(super) l1: f32,
+    pub(super) l21: f32,
     pub(super) l2: f32,
     pub(super) mba_l2: f32,
     pub(super) correction: f32,
@@ -322,6 +323,41 @@ pub(super) fn step_rows(
             let root = f32::cast_from(numbers.step).sqrt() * numbers.base_rate;
             weights[at] = state[one + dim] - root * shrink(mean, numbers.l1) / (1.0f32 + numbers.l2 * root);
         }
+    }
+}
+
+/// FOBOS's group penalty: once a touched row, behind its step.
+#[cube(launch)]
+pub(super) fn group_rows(
+    weights: &mut Tensor<f32>,
+    state: &Tensor<f32>,
+    packed: &Tensor<i32>,
+    visits: &Tensor<f32>,
+    numbers: Numbers,
+    parts: Parts,
+    dim: usize,
+    length: usize,
+) {
+    if ABSOLUTE_POS >= length {
+        terminate!();
+    }
+    let first = packed[parts.unique + ABSOLUTE_POS] as usize * dim;
+    let mut squares = 0.0f32;
+    let mut mean = 0.0f32;
+    for d in 0..dim {
+        squares += weights[first + d] * weights[first + d];
+        mean += state[first + d];
+    }
+    mean /= f32::cast_from(dim);
+    let norm = squares.sqrt();
+    let rate = numbers.rate / (numbers.beta + mean.sqrt());
+    let by = (visits[ABSOLUTE_POS * 2] + 1.0f32) * rate * numbers.l21;
+    let mut scale = 0.0f32;
+    if norm > by {
+        scale = 1.0f32 - by / norm;
+    }
+    for d in 0..dim {
+        weights[first + d] *= scale;
     }
 }
 

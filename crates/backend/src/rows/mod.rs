@@ -113,6 +113,8 @@ pub struct RowStep {
     pub beta: f32,
     /// L1 strength.
     pub l1: f32,
+    /// Group strength of a row, in FOBOS.
+    pub l21: f32,
     /// L2 strength.
     pub l2: f32,
     /// Mini-batch-aware L2 strength.

@@ -73,6 +73,7 @@ fn numbers(step: &RowStep) -> kernel::NumbersLaunch {
         step.epsilon,
         step.beta,
         step.l1,
+        step.l21,
         step.l2,
         step.mba_l2,
         step.correction,
@@ -251,15 +252,31 @@ impl RowOps for CubeBackend {
             weights.clone().into_tensor_arg(),
             state.clone().into_tensor_arg(),
             sums.into_tensor_arg(),
-            packed.into_tensor_arg(),
+            packed.clone().into_tensor_arg(),
             scale.into_tensor_arg(),
-            visits.into_tensor_arg(),
+            visits.clone().into_tensor_arg(),
             numbers(&step),
             parts(&plan.parts),
             width,
             length,
             step.rule,
         );
+        if step.rule == rule::FOBOS && step.l21 > 0.0 {
+            let (count, dim) = threads(&weights, plan.unique);
+            kernel::group_rows::launch(
+                &client,
+                count,
+                dim,
+                weights.clone().into_tensor_arg(),
+                state.clone().into_tensor_arg(),
+                packed.into_tensor_arg(),
+                visits.into_tensor_arg(),
+                numbers(&step),
+                parts(&plan.parts),
+                width,
+                plan.unique,
+            );
+        }
         (weights, state, counters)
     }
 

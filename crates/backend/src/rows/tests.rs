@@ -45,6 +45,7 @@ fn settings(rule: u32) -> RowStep {
         epsilon: 1e-6,
         beta: 1.0,
         l1: 0.01,
+        l21: 0.04,
         l2: 0.02,
         mba_l2: 0.03,
         correction: 0.7,
@@ -133,6 +134,13 @@ fn plain_step(t: &mut Plain, row: usize, dim: usize, sum: &[f64], touches: i32, 
                 f(t.state[two]) - root * shrink(mean, f(s.l1)) / (1.0 + f(s.l2) * root)
             }
         } as f32;
+    }
+    if s.rule == rule::FOBOS {
+        let weights = &mut t.weights[row * dim..(row + 1) * dim];
+        let mean = t.state[row * dim..(row + 1) * dim].iter().map(|n| f(*n)).sum::<f64>() / dim as f64;
+        let norm = weights.iter().map(|w| f(*w).powi(2)).sum::<f64>().sqrt();
+        let by = (rested + 1.0) * f(s.rate) / (f(s.beta) + mean.sqrt()) * f(s.l21);
+        weights.iter_mut().for_each(|w| *w = (f(*w) * (1.0 - by / norm).max(0.0)) as f32);
     }
 }
 
@@ -339,7 +347,7 @@ impl Pooled {
         let shape = [self.cells.len() / Self::SLOTS, Self::SLOTS, self.dim];
         let pull = Tensor::<3>::from_data(TensorData::new(gradient.clone(), shape), device);
         let sums = rows.sums(&batch, &pull, &winners, plan, columns);
-        let plain = RowStep { rate: 1.0, l1: 0.0, l2: 0.0, mba_l2: 0.0, ..settings(rule::SGD) };
+        let plain = RowStep { rate: 1.0, l1: 0.0, l21: 0.0, l2: 0.0, mba_l2: 0.0, ..settings(rule::SGD) };
         rows.step(&batch, sums, None, plan, plain);
         let (expected_leaf, expected) = self.on_host(&table, &gradient);
         // Terms of up to eight occurrences cancel; the cell of 300 is compared relatively.
@@ -391,7 +399,7 @@ fn pooled_cells_sum_weigh_and_take_the_maximum_on_wgpu() {
     let norm = crate::traffic::read(rows.squared_norm(&batch, &sums, plan, columns))[0];
     assert_eq!(norm, 0.25 + 1.0 + 4.0 + 64.0 + 9.0);
     let half = Tensor::<1>::from_floats([0.5], &device);
-    let plain = RowStep { rate: 1.0, l1: 0.0, l2: 0.0, mba_l2: 0.0, ..settings(rule::SGD) };
+    let plain = RowStep { rate: 1.0, l1: 0.0, l21: 0.0, l2: 0.0, mba_l2: 0.0, ..settings(rule::SGD) };
     rows.step(&batch, sums, Some(&half), plan, plain);
     assert_eq!(rows.read(0, 4).0, [0.0, 0.0, 0.75, -5.5, 1.0, 0.0, 1.5, -1.0]);
 }

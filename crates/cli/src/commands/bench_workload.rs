@@ -1,7 +1,8 @@
 //! What the benchmark trains: Criteo-shaped models, tables and batches.
 //!
 //! 26 categorical fields with Zipf ids (exponent 1.05) over tables of the given rows, 13 numbers, embedding width 16,
-//! lazy Adam; MLP 400×3, or five residual units of 512, 512, 256, 128, 64.
+//! lazy Adam; MLP 400×3, or five residual units of 512, 512, 256, 128, 64; two layers of 100 maps in xDeepFM, two full
+//! cross layers in DCN V2.
 
 use burnrec_data::Zipf;
 use burnrec_features::{Batch, FeaturesConfig, FieldConfig, FieldKind, IndexPolicy, Keys, LabelConfig, Schema};
@@ -12,10 +13,12 @@ use rand_chacha::ChaCha8Rng;
 use crate::error::CliError;
 
 /// All workloads, in the order of `all`.
-pub const WORKLOADS: [&str; 6] = ["deepfm", "wide_deep", "deep_crossing", "mlp", "fm", "lr"];
+pub const WORKLOADS: [&str; 8] = ["deepfm", "wide_deep", "deep_crossing", "xdeepfm", "dcn_v2", "mlp", "fm", "lr"];
 const FIELDS: usize = 26;
 const NUMBERS: usize = 13;
 const DIM: usize = 16;
+/// Maps of the layers of xDeepFM's network.
+const MAPS: [usize; 2] = [100, 100];
 const ZIPF: f64 = 1.05;
 /// Batches that are made; steps take them in turn.
 pub const BATCHES: usize = 8;
@@ -56,17 +59,23 @@ pub fn workload(name: &str) -> Result<(ModelConfig, Work), CliError> {
         "deep_crossing" => {
             serde_json::json!({"deep_crossing": {"hidden": [512, 512, 256, 128, 64], "embedding_dim": DIM}})
         }
+        "xdeepfm" => {
+            serde_json::json!({"xdeepfm": {"hidden": [400, 400, 400], "cin": MAPS, "embedding_dim": DIM}})
+        }
+        "dcn_v2" => serde_json::json!({"dcn_v2": {"hidden": [400, 400, 400], "embedding_dim": DIM}}),
         "fm" => serde_json::json!({"fm": {"embedding_dim": DIM}}),
         _ => serde_json::json!({"lr": {}}),
     };
     let products = match name {
         "deepfm" | "mlp" | "wide_deep" => mlp(&[400, 400, 400]),
+        "xdeepfm" => mlp(&[400, 400, 400]) + DIM * FIELDS * MAPS[0] * (FIELDS + MAPS[1]),
+        "dcn_v2" => mlp(&[400, 400, 400]) + 2 * width * width,
         "deep_crossing" => [512, 512, 256, 128, 64].iter().map(|h| 2 * h * width).sum::<usize>() + width,
         _ => NUMBERS,
     };
     let config = serde_json::from_value(settings).map_err(|e| CliError::Usage(e.to_string()))?;
     let vectors = match name {
-        "mlp" | "deep_crossing" => FIELDS * DIM,
+        "mlp" | "deep_crossing" | "dcn_v2" => FIELDS * DIM,
         "lr" => FIELDS,
         _ => FIELDS * (DIM + 1),
     };

@@ -1,18 +1,24 @@
 //! One file a model.
 
+mod dcn_v2;
 mod deep_crossing;
 mod deepfm;
 mod fm;
 mod lr;
 mod mlp;
+mod mlr;
 mod wide_deep;
+mod xdeepfm;
 
+pub use dcn_v2::{DcnV2, DcnV2Config, Structure};
 pub use deep_crossing::{DeepCrossing, DeepCrossingConfig};
 pub use deepfm::{DeepFm, DeepFmConfig};
 pub use fm::{Fm, FmConfig};
 pub use lr::{Lr, LrConfig};
 pub use mlp::{Mlp, MlpConfig};
+pub use mlr::{Mlr, MlrConfig};
 pub use wide_deep::{WideDeep, WideDeepConfig};
+pub use xdeepfm::{XDeepFm, XDeepFmConfig};
 
 use burnrec_embedding::{Init, Lookup, SparseOptimizer};
 use burnrec_features::Schema;
