@@ -7,7 +7,7 @@ use burnrec_benches::{BATCH, batch, schema, tables};
 use burnrec_data::split::Dataset;
 use burnrec_data::synthetic::{SyntheticConfig, generate};
 use burnrec_data::{Side, TextConfig};
-use burnrec_embedding::{SparseOptimizer, SparseRule};
+use burnrec_embedding::{LookupGradient, SparseOptimizer, SparseRule};
 use burnrec_features::{Encoder, FeaturesConfig, LoaderConfig, Schema, load};
 use burnrec_models::registered;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -29,9 +29,10 @@ fn tables_and_sort(c: &mut Criterion) {
     for rule in SparseRule::ALL {
         let mut tables = tables(&schema, &slots, &SparseOptimizer::new(rule, 1e-3));
         let gathered = tables.gather(BATCH, &prepared);
-        let gradient: Vec<f32> = gathered.leaves[0].iter().map(|w| w * 0.1).collect();
+        let leaf = gathered.leaves[0].iter().map(|w| w * 0.1).collect();
+        let gradients = [LookupGradient { leaf, sequences: Vec::new() }];
         group.bench_function(format!("apply {rule:?}"), |b| {
-            b.iter(|| tables.apply(BATCH, &prepared, &gathered, &[&gradient], 1.0));
+            b.iter(|| tables.apply(BATCH, &prepared, &gathered, &gradients, 1.0));
         });
     }
     group.finish();

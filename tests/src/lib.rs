@@ -69,11 +69,21 @@ pub fn click_log(rows: usize, seed: u64) -> String {
 
 /// An experiment over [`click_log`]'s columns.
 pub fn experiment(source: &str, model: &str, train: &str) -> String {
+    let reads_sequences = ["din", "dien"].contains(&model);
+    let (history, field) = match reads_sequences {
+        true => (
+            r#"history = { user = "user", time = "time", columns = { past = "item" }, max_length = 8 }
+"#,
+            r#"past = { kind = "sequence", table = "item", max_length = 8 }
+"#,
+        ),
+        false => ("", ""),
+    };
     format!(
         r#"[data]
 source = "{source}"
 split = {{ kind = "random", valid = 0.1, test = 0.1 }}
-
+{history}
 [backend]
 device = "flex"
 
@@ -87,7 +97,7 @@ item = "categorical"
 tags = {{ kind = "multi", separator = "|" }}
 price = "numeric"
 user_x_item = {{ kind = "cross", of = ["user", "item"] }}
-
+{field}
 [model.{model}]
 
 [train]

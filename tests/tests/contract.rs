@@ -16,8 +16,10 @@ use rand_chacha::ChaCha8Rng;
 const ROWS: usize = 64;
 const IDS: [u64; 3] = [64, 7, 5];
 
-fn schema() -> Schema {
-    let text = r#"
+/// Fields of every kind; sequences for the models that read them.
+fn schema(model: &ModelInfo) -> Schema {
+    let mut text = String::from(
+        r#"
         label = { column = "y" }
         [fields]
         a = "categorical"
@@ -26,26 +28,55 @@ fn schema() -> Schema {
         n1 = "numeric"
         n2 = "numeric"
         x = { kind = "cross", of = ["a", "b"] }
-    "#;
-    Schema::new(&toml::from_str::<FeaturesConfig>(text).unwrap()).unwrap()
+    "#,
+    );
+    if model.default.reads_sequences() {
+        text.push_str("h = { kind = \"sequence\", table = \"a\" }\n");
+        text.push_str("g = { kind = \"sequence\", table = \"b\", along = \"h\" }\n");
+    }
+    let schema = Schema::new(&toml::from_str::<FeaturesConfig>(&text).unwrap()).unwrap();
+    model.default.check(&schema).unwrap();
+    schema
 }
 
-/// 64 rows with an id of their own in field `a`; fields in the schema's order: a, b, m, x.
-fn batch() -> Batch {
-    let mut rng = ChaCha8Rng::seed_from_u64(5);
-    let (mut many, mut offsets) = (Vec::new(), vec![0]);
-    for _ in 0..ROWS {
-        many.extend((0..rng.random_range(0..4)).map(|_| rng.random_range(1..=IDS[2])));
-        offsets.push(many.len() as u32);
+/// Ids of a field.
+fn ids(name: &str) -> u64 {
+    match name {
+        "a" | "h" => IDS[0],
+        "b" | "g" => IDS[1],
+        "m" => IDS[2],
+        _ => 20,
     }
+}
+
+/// Ids of a row.
+type Length = Box<dyn FnMut(usize, &mut ChaCha8Rng) -> usize>;
+
+/// 64 rows with an id of their own in field `a`. Every fourth row has no history.
+fn batch(model: &ModelInfo) -> Batch {
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut many = |name: &str, mut length: Length| {
+        let (mut keys, mut offsets) = (Vec::new(), vec![0]);
+        for row in 0..ROWS {
+            let count = length(row, &mut rng);
+            keys.extend((0..count).map(|_| rng.random_range(1..=ids(name))));
+            offsets.push(keys.len() as u32);
+        }
+        Keys::Many { keys, weights: None, offsets }
+    };
+    let of = |name: &str| match name {
+        "a" => Keys::One((1..=ROWS as u64).collect()),
+        "b" | "x" => match many(name, Box::new(|_, _| 1)) {
+            Keys::Many { keys, .. } | Keys::One(keys) => Keys::One(keys),
+        },
+        "m" => many(name, Box::new(|_, rng| rng.random_range(0..4))),
+        _ => many(name, Box::new(|row, _| row % 4 * (1 + row % 5))),
+    };
+    let keys = schema(model).categorical.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
+    let keys = keys.iter().map(|name| name.as_str()).map(of).collect();
     Batch {
         rows: ROWS,
-        keys: vec![
-            Keys::One((1..=ROWS as u64).collect()),
-            Keys::One((0..ROWS).map(|_| rng.random_range(1..=IDS[1])).collect()),
-            Keys::Many { keys: many, weights: None, offsets },
-            Keys::One((0..ROWS).map(|_| rng.random_range(1..=20)).collect()),
-        ],
+        keys,
         numeric: (0..ROWS * 2).map(|_| rng.random_range(-1.0..1.0)).collect(),
         label: (0..ROWS).map(|_| f32::from(u8::from(rng.random::<bool>()))).collect(),
         weight: vec![],
@@ -54,9 +85,9 @@ fn batch() -> Batch {
 }
 
 fn learner(model: &ModelInfo, device: &Device, rate: f64) -> Learner {
-    let schema = schema();
+    let schema = schema(model);
     let vocabulary = |n: u64| -> Vocabulary { (1..=n).map(|k| (k, 1)).collect() };
-    let vocabularies = [vocabulary(IDS[0]), vocabulary(IDS[1]), vocabulary(IDS[2]), vocabulary(20)];
+    let vocabularies: Vec<Vocabulary> = schema.categorical.iter().map(|c| vocabulary(ids(&c.name))).collect();
     let slots = Arc::new(model.default.slots(&schema));
     let mut config = TrainConfig { learning_rate: rate, ..TrainConfig::default() };
     config.sparse = SparseOptimizer::new(SparseRule::Adam, rate as f32);
@@ -76,8 +107,8 @@ fn predict(learner: &mut Learner, batch: &Batch) -> Vec<f32> {
     learner.predict(&frozen, prepared).unwrap()
 }
 
-fn train(learner: &mut Learner, steps: usize) -> f64 {
-    let batch = batch();
+fn train(model: &ModelInfo, learner: &mut Learner, steps: usize) -> f64 {
+    let batch = batch(model);
     let mut last = 0.0;
     for _ in 0..steps {
         let prepared = ready(learner, &batch);
@@ -90,10 +121,10 @@ fn train(learner: &mut Learner, steps: usize) -> f64 {
 fn a_batch_of_one_equals_that_row_of_a_larger_batch() {
     for model in registered() {
         let mut learner = learner(&model, &Device::flex(), 1e-2);
-        train(&mut learner, 20);
-        let all = predict(&mut learner, &batch());
+        train(&model, &mut learner, 20);
+        let all = predict(&mut learner, &batch(&model));
         for row in [0u32, 7, 63] {
-            let one = predict(&mut learner, &batch().take(&[row]));
+            let one = predict(&mut learner, &batch(&model).take(&[row]));
             assert_eq!(one.len(), 1);
             assert!((one[0] - all[row as usize]).abs() < 1e-5, "{}: {} {}", model.name, one[0], all[row as usize]);
         }
@@ -104,16 +135,18 @@ fn a_batch_of_one_equals_that_row_of_a_larger_batch() {
 fn padding_changes_nothing() {
     for model in registered() {
         let mut learner = learner(&model, &Device::flex(), 1e-2);
-        train(&mut learner, 20);
-        let mut padded = batch();
-        let Keys::Many { keys, offsets, .. } = &mut padded.keys[2] else { panic!() };
-        let (old, ends) = (std::mem::take(keys), offsets.clone());
-        for row in 0..ROWS {
-            keys.extend(&old[ends[row] as usize..ends[row + 1] as usize]);
-            keys.extend([0, 0]);
-            offsets[row + 1] = keys.len() as u32;
+        train(&model, &mut learner, 20);
+        let mut padded = batch(&model);
+        for padded in padded.keys.iter_mut() {
+            let Keys::Many { keys, offsets, .. } = padded else { continue };
+            let (old, ends) = (std::mem::take(keys), offsets.clone());
+            for row in 0..ROWS {
+                keys.extend(&old[ends[row] as usize..ends[row + 1] as usize]);
+                keys.extend([0, 0]);
+                offsets[row + 1] = keys.len() as u32;
+            }
         }
-        assert_eq!(predict(&mut learner, &batch()), predict(&mut learner, &padded), "{}", model.name);
+        assert_eq!(predict(&mut learner, &batch(&model)), predict(&mut learner, &padded), "{}", model.name);
     }
 }
 
@@ -138,7 +171,7 @@ fn every_parameter_gets_a_gradient() {
     for model in registered() {
         let mut learner = learner(&model, &Device::flex(), 1e-2);
         let (before, facts) = (values(&learner), learner.tables.facts());
-        train(&mut learner, 2);
+        train(&model, &mut learner, 2);
         for (number, (before, after)) in before.iter().zip(values(&learner)).enumerate() {
             assert_ne!(*before, after, "{}: parameter {number} did not move", model.name);
         }
@@ -152,7 +185,7 @@ fn sixty_four_rows_overfit() {
         let mut learner = learner(&model, &Device::flex(), 1e-2);
         // Additive models need larger weights, and Adam moves each by its rate a step.
         let steps = if ["lr", "fm"].contains(&model.name) { 1500 } else { 500 };
-        let loss = train(&mut learner, steps);
+        let loss = train(&model, &mut learner, steps);
         assert!(loss < 0.01, "{}: loss {loss} after {steps} steps", model.name);
     }
 }
@@ -166,13 +199,13 @@ fn wgpu_and_flex_agree_before_and_after_training() {
     for model in registered() {
         let (mut cpu, mut gpu) = (learner(&model, &Device::flex(), 1e-3), learner(&model, &opened.device, 1e-3));
         for steps in [0, 10] {
-            let (loss_cpu, loss_gpu) = (train(&mut cpu, steps), train(&mut gpu, steps));
+            let (loss_cpu, loss_gpu) = (train(&model, &mut cpu, steps), train(&model, &mut gpu, steps));
             assert!(
                 (loss_cpu - loss_gpu).abs() < 1e-3 * loss_cpu.abs().max(1.0),
                 "{}: {loss_cpu} {loss_gpu}",
                 model.name
             );
-            for (a, b) in predict(&mut cpu, &batch()).iter().zip(predict(&mut gpu, &batch())) {
+            for (a, b) in predict(&mut cpu, &batch(&model)).iter().zip(predict(&mut gpu, &batch(&model))) {
                 assert!((a - b).abs() < 2e-3 * a.abs().max(1.0), "{} after {steps} steps: {a} {b}", model.name);
             }
         }
@@ -183,15 +216,15 @@ fn wgpu_and_flex_agree_before_and_after_training() {
 fn saved_tables_come_back_to_the_bit() {
     for model in registered() {
         let mut learner = learner(&model, &Device::flex(), 1e-2);
-        train(&mut learner, 10);
+        train(&model, &mut learner, 10);
         let folder = tempfile::tempdir().unwrap();
-        let schema = Arc::new(schema());
+        let schema = Arc::new(schema(&model));
         let slots = model.default.slots(&schema);
         learner.tables.save(folder.path(), &slots).unwrap();
         let sparse = SparseOptimizer::new(SparseRule::Adam, 1e-2);
-        let before = predict(&mut learner, &batch());
+        let before = predict(&mut learner, &batch(&model));
         learner.tables = Tables::load(folder.path(), schema, &slots, &sparse, 4, None).unwrap();
-        assert_eq!(before, predict(&mut learner, &batch()), "{}", model.name);
+        assert_eq!(before, predict(&mut learner, &batch(&model)), "{}", model.name);
         let (first, again) = (folder.path().to_path_buf(), tempfile::tempdir().unwrap());
         learner.tables.save(again.path(), &slots).unwrap();
         for file in std::fs::read_dir(first).unwrap().flatten() {

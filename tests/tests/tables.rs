@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use burnrec_embedding::{Init, Lookup, Slots, SparseOptimizer, SparseRule, Tables};
+use burnrec_embedding::{Init, Lookup, LookupGradient, Slots, SparseOptimizer, SparseRule, Tables};
 use burnrec_features::{Batch, FeaturesConfig, Keys, Schema, Vocabulary};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -19,7 +19,14 @@ fn schema(fields: &str) -> Arc<Schema> {
 
 fn slots(schema: &Schema) -> Slots {
     let features = (0..schema.categorical.len()).collect();
-    Slots(vec![Lookup { name: "v", features, dim: DIM, optimizer: None, init: Init::Normal(1.0) }])
+    Slots(vec![Lookup {
+        name: "v",
+        features,
+        sequences: Vec::new(),
+        dim: DIM,
+        optimizer: None,
+        init: Init::Normal(1.0),
+    }])
 }
 
 fn vocabulary() -> Vocabulary {
@@ -44,6 +51,10 @@ fn by_hand(
         }
     }
     after
+}
+
+fn leaf(gradient: &[f32]) -> LookupGradient {
+    LookupGradient { leaf: gradient.to_vec(), sequences: Vec::new() }
 }
 
 fn vectors(tables: &mut Tables, keys: impl Iterator<Item = u64>, pooled: bool) -> BTreeMap<u64, Vec<f32>> {
@@ -77,7 +88,7 @@ fn duplicates_are_summed_and_padding_rests() {
             let expected = before.get(key).cloned().unwrap_or(vec![0.0; DIM]);
             assert_eq!(gathered.leaves[0][row * DIM..(row + 1) * DIM], expected);
         }
-        tables.apply(rows, &prepared, &gathered, &[&gradient], 1.0);
+        tables.apply(rows, &prepared, &gathered, &[leaf(&gradient)], 1.0);
         let occurrences: Vec<_> =
             keys.iter().enumerate().filter(|(_, k)| **k != 0).map(|(r, k)| (*k, 1.0, r)).collect();
         let expected = by_hand(&before, &occurrences, &gradient);
@@ -129,7 +140,7 @@ fn pooling_by_sum_mean_and_max_gathers_and_spreads_the_gradient() {
                 }
             }
         }
-        tables.apply(4, &prepared, &gathered, &[&gradient], 1.0);
+        tables.apply(4, &prepared, &gathered, &[leaf(&gradient)], 1.0);
         for (key, vector) in vectors(&mut tables, 1..=9, true) {
             assert!(vector.iter().zip(&expected[&key]).all(|(a, b)| (a - b).abs() < 1e-6), "{pooling} key {key}");
         }
@@ -145,7 +156,7 @@ fn lazy_adam_leaves_untouched_rows_alone() {
         let batch = batch(vec![Keys::One(vec![key])], 1);
         let prepared = tables.indexer().prepare(&batch);
         let gathered = tables.gather(1, &prepared);
-        tables.apply(1, &prepared, &gathered, &[&[0.5, -0.5, 1.0]], 1.0);
+        tables.apply(1, &prepared, &gathered, &[leaf(&[0.5, -0.5, 1.0])], 1.0);
     };
     step(&mut tables, 1);
     let after_one = vectors(&mut tables, 1..=1, false);
@@ -163,7 +174,7 @@ fn unseen_ids_share_a_row_and_growing_tables_admit_after_min_count() {
         let mut prepared = tables.indexer().prepare(&batch);
         tables.complete(&batch, &mut prepared, true).unwrap();
         let gathered = tables.gather(1, &prepared);
-        tables.apply(1, &prepared, &gathered, &[&[1.0, 1.0, 1.0]], 1.0);
+        tables.apply(1, &prepared, &gathered, &[leaf(&[1.0, 1.0, 1.0])], 1.0);
     };
     step(&mut tables, 5000);
     assert_eq!(vectors(&mut tables, 6000..=6000, false)[&6000], [-1.0; DIM]);
@@ -184,4 +195,44 @@ fn unseen_ids_share_a_row_and_growing_tables_admit_after_min_count() {
     (0..3).for_each(|_| step(&mut other, 1234));
     (0..3).for_each(|_| step(&mut other, 77));
     assert_eq!(vectors(&mut other, 77..=77, false)[&77], admitted);
+}
+
+#[test]
+fn a_sequence_and_its_candidate_share_rows_and_their_gradients_are_one_sum() {
+    for pooled in ["", "m = { kind = \"multi\", table = \"a\", pooling = \"sum\" }"] {
+        let schema = schema(&format!("a = \"categorical\"\nh = {{ kind = \"sequence\", table = \"a\" }}\n{pooled}"));
+        let sgd = SparseOptimizer::new(SparseRule::Sgd, 1.0);
+        let mut lookups = slots(&schema);
+        lookups.0[0].features = schema.columns_only();
+        lookups.0[0].sequences = schema.sequences();
+        let vocabularies = vec![vocabulary(); schema.categorical.len()];
+        let mut tables = Tables::new(schema.clone(), &lookups, &vocabularies, &sgd, 1, None).unwrap();
+        let many =
+            |keys: &[u64]| Keys::Many { keys: keys.to_vec(), weights: None, offsets: vec![0, 0, keys.len() as u32] };
+        let mut keys = vec![Keys::One(vec![1, 2]), many(&[2, 3, 2])];
+        keys.extend((!pooled.is_empty()).then(|| many(&[3])));
+        let batch = batch(keys, 2);
+        let prepared = tables.indexer().prepare(&batch);
+        let before = tables.gather(2, &prepared);
+        let of = |key: usize| before.sequences[0][0][(key - 2) * DIM..(key - 1) * DIM].to_vec();
+        let order = tables.slot_order(0).to_vec();
+        let slots = order.len();
+        let a = order.iter().position(|f| *f == 0).unwrap();
+        assert_eq!(before.leaves[0][(slots + a) * DIM..(slots + a + 1) * DIM], of(2));
+        let mut gradient = LookupGradient { leaf: vec![0.0; 2 * slots * DIM], sequences: vec![vec![0.0; 3 * DIM]] };
+        gradient.leaf[(slots + a) * DIM..(slots + a + 1) * DIM].fill(1.0);
+        gradient.sequences[0].copy_from_slice(&[[10.0; DIM], [20.0; DIM], [40.0; DIM]].concat());
+        if slots > 1 {
+            let m = 1 - a;
+            gradient.leaf[(slots + m) * DIM..(slots + m + 1) * DIM].fill(100.0);
+        }
+        tables.apply(2, &prepared, &before, &[gradient], 1.0);
+        let after = tables.gather(2, &prepared);
+        // Key 2: as candidate, first and third behaviour; key 3: second behaviour, and pooled.
+        let moved = [51.0, if slots > 1 { 120.0 } else { 20.0 }];
+        for (key, moved) in [2, 3].into_iter().zip(moved) {
+            let now = &after.sequences[0][0][(key - 2) * DIM..(key - 1) * DIM];
+            assert!(now.iter().zip(of(key)).all(|(n, b)| (b - n - moved).abs() < 1e-4), "{key} {pooled}: {now:?}");
+        }
+    }
 }

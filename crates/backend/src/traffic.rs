@@ -33,6 +33,13 @@ pub fn up(bytes: usize) {
     UP.fetch_add(bytes as u64, Ordering::Relaxed);
 }
 
+/// Counts an upload where the device has memory of its own.
+pub fn up_to(device: &burn::tensor::Device, bytes: usize) {
+    if crate::has_own_memory(device) {
+        up(bytes);
+    }
+}
+
 fn down(bytes: usize) {
     DOWN.fetch_add(bytes as u64, Ordering::Relaxed);
     WAITS.fetch_add(1, Ordering::Relaxed);

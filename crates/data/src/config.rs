@@ -1,5 +1,7 @@
 //! The `[data]` table of an experiment file.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +26,9 @@ pub struct DataConfig {
     /// Side tables joined by a key column, for example users and items.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub join: Vec<JoinConfig>,
+    /// What each row's user did before it, as more columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<HistoryConfig>,
     /// How rows are divided into train, valid and test.
     #[serde(default)]
     pub split: SplitConfig,
@@ -80,6 +85,52 @@ pub struct JoinConfig {
     /// How a textual side table is read.
     #[serde(default)]
     pub text: TextConfig,
+}
+
+/// Histories built from the rows themselves: strictly before each row, by user, before the split is made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryConfig {
+    /// The user column.
+    pub user: String,
+    /// The event-time column. Of the rows of one moment none sees another.
+    pub time: String,
+    /// The new columns and what they collect: `{ history = "item_id", history_genre = "genre" }`. Positions of all are the
+    /// same events, the oldest first.
+    pub columns: BTreeMap<String, String>,
+    /// Events that a row sees at most: the latest.
+    #[serde(default = "fifty")]
+    pub max_length: usize,
+    /// Which rows enter the histories of later ones; all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<OnlyConfig>,
+}
+
+fn fifty() -> usize {
+    50
+}
+
+/// Rows with at least a value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OnlyConfig {
+    /// A column of numbers.
+    pub column: String,
+    /// The least of them.
+    pub at_least: f64,
+}
+
+impl HistoryConfig {
+    pub(crate) fn check(&self) -> Result<(), DataError> {
+        let bad = |key: &str, problem: &str| Err(DataError::Setting { key: key.into(), problem: problem.into() });
+        match () {
+            () if self.columns.is_empty() => {
+                bad("history.columns", "is empty; name a column to collect, for example { history = \"item_id\" }")
+            }
+            () if self.max_length == 0 => bad("history.max_length", "must be at least 1"),
+            () => Ok(()),
+        }
+    }
 }
 
 /// One side of a split.
@@ -203,6 +254,7 @@ impl DataConfig {
     /// [`DataError::Setting`] naming the key.
     pub fn check(&self) -> Result<(), DataError> {
         self.split.check()?;
+        self.history.as_ref().map_or(Ok(()), HistoryConfig::check)?;
         let bad = |key: &str, problem: &str| Err(DataError::Setting { key: key.into(), problem: problem.into() });
         match (&self.synthetic, self.text.quote.as_deref()) {
             (Some(_), _) if self.source != "synthetic" => bad("synthetic", "goes with source = \"synthetic\" only"),

@@ -9,6 +9,7 @@ mod catalog_movielens;
 mod config;
 mod error;
 mod fetch;
+mod history;
 pub mod inspect;
 mod join;
 mod sort;
@@ -23,7 +24,7 @@ mod format_libsvm;
 mod format_parquet;
 mod zipf;
 
-pub use config::{DataConfig, FormatKind, JoinConfig, Side, SplitConfig, TextConfig};
+pub use config::{DataConfig, FormatKind, HistoryConfig, JoinConfig, OnlyConfig, Side, SplitConfig, TextConfig};
 pub use error::DataError;
 pub use fetch::Announce;
 pub use source::{CHUNK_ROWS, Column, Location, POSITION, RowStream, Source, Typed, open, open_path, positions};

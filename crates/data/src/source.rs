@@ -8,6 +8,7 @@ use arrow::datatypes::DataType;
 
 use crate::config::{DataConfig, FormatKind, TextConfig};
 use crate::error::DataError;
+use crate::history::Historied;
 use crate::join::Joined;
 use crate::sort::Sorted;
 use crate::{format_csv, format_jsonl, format_libsvm, format_parquet};
@@ -221,6 +222,9 @@ pub fn open(path: &Path, config: &DataConfig) -> Result<Arc<dyn Source>, DataErr
     if let Some(column) = &config.sort_by {
         source.column(column)?;
         source = Arc::new(Sorted::new(source, column.clone()));
+    }
+    if let Some(history) = &config.history {
+        source = Arc::new(Historied::new(source, history)?);
     }
     Ok(source)
 }

@@ -61,9 +61,11 @@ pub(crate) struct Growing {
 /// A numbering of rows for some fields.
 #[derive(Clone, Debug)]
 pub(crate) struct Space {
-    /// Categorical inputs, by their place in the schema.
+    /// Categorical inputs of one vector a row, by their place in the schema.
     pub(crate) features: Vec<usize>,
-    /// The key table of each feature.
+    /// Sequences.
+    pub(crate) sequences: Vec<usize>,
+    /// The key table of each feature, then of each sequence.
     pub(crate) table_of: Vec<usize>,
     /// Each key table's name and rows.
     pub(crate) tables: Vec<(String, FeatureRows)>,
@@ -89,8 +91,10 @@ pub struct Indexer {
 }
 
 impl Space {
-    fn new(schema: &Schema, features: Vec<usize>, vocabularies: &[Vocabulary]) -> Result<Self, EmbeddingError> {
+    fn new(schema: &Schema, mut features: Vec<usize>, vocabularies: &[Vocabulary]) -> Result<Self, EmbeddingError> {
         let field = |f: usize| -> &Categorical { &schema.categorical[f] };
+        // Sequences stand behind the fields of one vector a row.
+        features.sort_by_key(|f| field(*f).sequence.is_some());
         let mut names: Vec<String> = features.iter().map(|&f| field(f).table.clone()).collect();
         names.sort();
         names.dedup();
@@ -132,7 +136,19 @@ impl Space {
         frequency.resize(rows as usize, 0);
         let pooled = features.iter().any(|&f| field(f).pooling.is_some());
         let frequency = if any_fitted { frequency } else { Vec::new() };
-        Ok(Self { features, table_of, tables, min_count, rows: rows as u32, frequency, pooled, grows })
+        let is_sequence = |f: &usize| field(*f).sequence.is_some();
+        let (sequences, slots): (Vec<usize>, Vec<usize>) = features.iter().partition(|f| is_sequence(f));
+        Ok(Self {
+            features: slots,
+            sequences,
+            table_of,
+            tables,
+            min_count,
+            rows: rows as u32,
+            frequency,
+            pooled,
+            grows,
+        })
     }
 
     /// The row of a key of the feature at `slot`, for fixed policies.
@@ -168,28 +184,39 @@ fn merged<'a>(parts: impl Iterator<Item = &'a [(u64, u32)]>) -> Vocabulary {
     all
 }
 
+/// The fields of each space of a model.
+fn groups(schema: &Schema, slots: &Slots) -> Vec<Vec<usize>> {
+    let mut groups: Vec<(Signature, Vec<usize>)> = Vec::new();
+    for place in 0..schema.categorical.len() {
+        let users: Vec<bool> = slots.0.iter().map(|l| l.uses(place)).collect();
+        if users.iter().all(|u| !u) {
+            continue;
+        }
+        let field = &schema.categorical[place];
+        // Fields of one table share its rows, so they are pooled or not together; one id pools to itself.
+        let pooled = schema.categorical.iter().any(|c| c.table == field.table && c.pooling.is_some());
+        let signature = (users, pooled, field.index == IndexPolicy::Growing);
+        match groups.iter_mut().find(|(s, _)| *s == signature) {
+            Some((_, features)) => features.push(place),
+            None => groups.push((signature, vec![place])),
+        }
+    }
+    groups.into_iter().map(|(_, features)| features).collect()
+}
+
+/// The fields of a lookup in the order of its slots.
+pub fn slot_order(schema: &Schema, slots: &Slots, lookup: usize) -> Vec<usize> {
+    let own = |f: &usize| slots.0[lookup].features.contains(f);
+    groups(schema, slots).into_iter().flatten().filter(own).collect()
+}
+
 impl Indexer {
     /// Divides the fields of a model into spaces.
     ///
     /// # Errors
     /// More rows than can be numbered.
     pub fn new(schema: Arc<Schema>, slots: &Slots, vocabularies: &[Vocabulary]) -> Result<Self, EmbeddingError> {
-        let mut groups: Vec<(Signature, Vec<usize>)> = Vec::new();
-        for place in 0..schema.categorical.len() {
-            let users: Vec<bool> = slots.0.iter().map(|l| l.features.contains(&place)).collect();
-            if users.iter().all(|u| !u) {
-                continue;
-            }
-            let field = &schema.categorical[place];
-            // Fields of one table share its rows, so they are pooled or not together; one id pools to itself.
-            let pooled = schema.categorical.iter().any(|c| c.table == field.table && c.pooling.is_some());
-            let signature = (users, pooled, field.index == IndexPolicy::Growing);
-            match groups.iter_mut().find(|(s, _)| *s == signature) {
-                Some((_, features)) => features.push(place),
-                None => groups.push((signature, vec![place])),
-            }
-        }
-        let spaces = groups.into_iter().map(|(_, features)| Space::new(&schema, features, vocabularies));
+        let spaces = groups(&schema, slots).into_iter().map(|features| Space::new(&schema, features, vocabularies));
         let spaces = spaces.collect::<Result<Vec<_>, _>>()?;
         Ok(Self { schema, spaces: Arc::new(spaces), packs: None })
     }

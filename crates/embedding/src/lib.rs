@@ -7,6 +7,7 @@
 
 mod checkpoint;
 mod error;
+mod gather;
 mod index;
 mod init;
 mod optimizer;
@@ -20,11 +21,12 @@ mod table;
 mod tables;
 
 pub use error::EmbeddingError;
-pub use index::Indexer;
+pub use gather::Gathered;
+pub use index::{Indexer, slot_order};
 pub use init::Init;
 pub use optimizer::{SparseOptimizer, SparseRule};
 pub use packing::{Packing, Uploaded};
 pub use placement::{Placement, TableDevice};
 pub use slots::{Lookup, Slots};
 pub use space::SpaceBatch;
-pub use tables::{Gathered, TableFacts, Tables};
+pub use tables::{LookupGradient, TableFacts, Tables};

@@ -5,12 +5,13 @@ use burn::tensor::{Int, Tensor};
 use burnrec_backend::{Columns, PackedBatch, Packer, Plan, RowStep, rule};
 use burnrec_features::{Batch, Pooling};
 
+use crate::gather::Gathered;
 use crate::index::Indexer;
 use crate::optimizer::{SparseOptimizer, SparseRule, StepContext};
 use crate::shard::unrotate;
 use crate::space::SpaceBatch;
 use crate::table::Table;
-use crate::tables::{Gathered, Tables};
+use crate::tables::Tables;
 
 /// A batch that is being packed.
 #[derive(Clone, Debug)]

@@ -40,11 +40,20 @@ impl Tables {
         for lookup in 0..self.lookups() {
             let own = || self.tables.iter().filter(|t| t.lookup == lookup);
             let fits = own().all(|t| t.fits(self.grown[t.space].max(spaces[t.space].rows), device.limit));
-            if !device.holds_tables || !fits {
-                if device.holds_tables {
-                    self.note_too_large(lookup, &spaces, device.limit);
+            let whole = own().all(|t| t.sequences.is_empty());
+            match () {
+                () if !device.holds_tables => continue,
+                () if !whole => {
+                    tracing::warn!(
+                        "lookup {lookup}: it reads sequences, and the device has no kernel for them yet; its tables live in host memory"
+                    );
+                    continue;
                 }
-                continue;
+                () if !fits => {
+                    self.note_too_large(lookup, &spaces, device.limit);
+                    continue;
+                }
+                () => {}
             }
             for table in self.tables.iter_mut().filter(|t| t.lookup == lookup) {
                 table.send_away(&spaces[table.space].frequency, &device.device, device.limit);

@@ -11,12 +11,21 @@ pub struct Lookup {
     /// Categorical inputs, by their place in the schema. The slots come out in the tables' order,
     /// see [`crate::Tables::slot_order`].
     pub features: Vec<usize>,
+    /// Sequences, by their place in the schema: their vectors come out position by position, `[positions, dim]` each.
+    pub sequences: Vec<usize>,
     /// Width of the vectors.
     pub dim: usize,
     /// The optimiser; the run's own (`train.sparse`) when absent.
     pub optimizer: Option<SparseOptimizer>,
     /// How new rows start.
     pub init: Init,
+}
+
+impl Lookup {
+    /// Whether a field is looked up.
+    pub(crate) fn uses(&self, place: usize) -> bool {
+        self.features.contains(&place) || self.sequences.contains(&place)
+    }
 }
 
 /// All lookups of a model.

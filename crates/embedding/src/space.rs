@@ -8,7 +8,8 @@ use crate::radix::sort_by_row;
 use crate::shard::{SHARDS, rotate};
 
 /// The occurrences of a space's rows in a batch. An occurrence is one id of one slot of one row of the
-/// batch; `slot position` = batch row · features + feature.
+/// batch; `slot position` = batch row · features + feature. Behind those of all rows stand the positions of the space's
+/// sequences, each one id.
 #[derive(Clone, Debug, Default)]
 pub struct SpaceBatch {
     /// The table row of each occurrence; 0 is padding.
@@ -19,6 +20,10 @@ pub struct SpaceBatch {
     pub(crate) places: Vec<(u32, f32)>,
     /// Pooling of each feature; empty for spaces of one id a slot.
     pub(crate) pooling: Vec<Pooling>,
+    /// Slot positions of all rows: the first position of the first sequence.
+    pub(crate) slots: usize,
+    /// How many positions each sequence has.
+    pub(crate) sequences: Vec<usize>,
     /// Occurrences that are not padding, by rotated row and then by occurrence: `rotated << 32 | occurrence`.
     pub(crate) order: Vec<u64>,
     /// Where each shard starts in `order`, and the end.
@@ -33,8 +38,33 @@ impl SpaceBatch {
             false => out.rows = one_a_slot(space, batch, row),
             true => out.fill_pooled(schema, space, batch, row),
         }
+        out.slots = batch.rows * space.features.len();
+        out.sequences =
+            space.sequences.iter().enumerate().map(|(i, s)| out.lay(schema, space, batch, i, *s, row)).collect();
         out.sort();
         out
+    }
+
+    /// Lays the ids of a sequence behind what is there; returns how many there are.
+    fn lay(
+        &mut self,
+        schema: &Schema,
+        space: &Space,
+        batch: &Batch,
+        number: usize,
+        sequence: usize,
+        row: &dyn Fn(usize, u64) -> u32,
+    ) -> usize {
+        let segments = schema.segments(batch, sequence);
+        let slot = space.features.len() + number;
+        for key in segments.keys(batch, sequence) {
+            self.rows.push(if key == 0 { 0 } else { row(slot, key) });
+            if space.pooled {
+                self.places.push((self.starts.len() as u32 - 1, 1.0));
+                self.starts.push(self.rows.len() as u32);
+            }
+        }
+        segments.positions()
     }
 
     /// The mean divides by the number of ids, never by a padded length.
@@ -77,6 +107,9 @@ fn keys_of_row(keys: &Keys, row: usize) -> (&[u64], Option<&[f32]>) {
 
 fn one_a_slot(space: &Space, batch: &Batch, row: &(dyn Fn(usize, u64) -> u32 + Sync)) -> Vec<u32> {
     let width = space.features.len();
+    if width == 0 {
+        return Vec::new();
+    }
     let columns: Vec<&[u64]> = space
         .features
         .iter()

@@ -1,6 +1,6 @@
 //! One table: the vectors of one space for one lookup, gathered and updated over all cores.
 
-use burnrec_backend::{DeviceRows, prefetch, vectorized};
+use burnrec_backend::{DeviceRows, filled_by_chunks, prefetch, vectorized};
 use burnrec_features::Pooling;
 use rayon::prelude::*;
 
@@ -9,6 +9,7 @@ use crate::optimizer::{SparseOptimizer, StepContext};
 use crate::shard::{Layout, SHARDS, Shard, local, shard_of};
 use crate::slots::Lookup;
 use crate::space::SpaceBatch;
+use crate::tables::LookupGradient;
 
 /// Where a table's slots stand in the leaf `[B, slots, dim]` of its lookup.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct Place {
     pub(crate) space: usize,
     pub(crate) lookup: usize,
     pub(crate) columns: Columns,
+    /// Which sequences of the lookup the space's are.
+    pub(crate) sequences: Vec<usize>,
     /// Whether the space's rows are known from the start.
     pub(crate) fixed: bool,
 }
@@ -35,6 +38,8 @@ pub(crate) struct Table {
     pub(crate) space: usize,
     pub(crate) lookup: usize,
     pub(crate) columns: Columns,
+    /// Which sequences of the lookup the space's are.
+    pub(crate) sequences: Vec<usize>,
     pub(crate) optimizer: SparseOptimizer,
     pub(crate) layout: Layout,
     /// Whether its rows are known from the start.
@@ -78,11 +83,12 @@ impl Table {
         let optimizer = lookup.optimizer.clone().unwrap_or_else(|| default.clone());
         let layout = Layout { dim: lookup.dim, state: optimizer.state_floats(lookup.dim) };
         let shards = (0..SHARDS).map(|_| Shard::new(layout)).collect();
-        let Place { space, lookup: number, columns, fixed } = place;
+        let Place { space, lookup: number, columns, sequences, fixed } = place;
         Self {
             space,
             lookup: number,
             columns,
+            sequences,
             optimizer,
             layout,
             fixed,
@@ -243,6 +249,20 @@ impl Table {
         columns.first * dim..(columns.first + columns.count) * dim
     }
 
+    /// The vectors of rows, one behind the other.
+    pub(crate) fn gather_rows(&self, rows: &[u32], rows_a_task: usize) -> Vec<f32> {
+        let dim = self.layout.dim;
+        filled_by_chunks(rows.len() * dim, rows_a_task * dim, |task, out| {
+            let rows = &rows[task * rows_a_task..];
+            for (i, out) in out.chunks_mut(dim).enumerate() {
+                if let Some(later) = rows.get(i + EARLY) {
+                    prefetch(self.weights(*later));
+                }
+                copy(out, self.weights(rows[i]));
+            }
+        })
+    }
+
     /// Asks for the vectors of a batch row before they are gathered.
     pub(crate) fn prefetch_row(&self, space: &SpaceBatch, b: usize) {
         if space.pooling.is_empty()
@@ -283,26 +303,17 @@ impl Table {
         }
     }
 
-    /// Sums the leaf's gradient per touched row and steps each once. `gradient` is `[B, slots, dim]`;
-    /// `winners` are those of the gather, `[B, this table's slots, dim]`.
+    /// Sums the gradient per touched row and steps each once; `winners` are those of the gather, `[B, this table's slots, dim]`.
     pub(crate) fn apply(
         &mut self,
         space: &SpaceBatch,
-        gradient: &[f32],
+        gradient: &Gradient<'_>,
         winners: &[u32],
         context: &StepContext,
         frequency: &[u32],
     ) {
-        let job = Update {
-            space,
-            gradient,
-            winners,
-            context,
-            frequency,
-            columns: self.columns,
-            optimizer: &self.optimizer,
-            dim: self.layout.dim,
-        };
+        let job =
+            Update { space, gradient, winners, context, frequency, optimizer: &self.optimizer, dim: self.layout.dim };
         let shards = self.shards.par_iter_mut().enumerate();
         shards.for_each(|(number, shard)| vectorized(|| job.run(number, shard)));
     }
@@ -311,11 +322,10 @@ impl Table {
 /// What an update of one shard needs.
 struct Update<'a> {
     space: &'a SpaceBatch,
-    gradient: &'a [f32],
+    gradient: &'a Gradient<'a>,
     winners: &'a [u32],
     context: &'a StepContext,
     frequency: &'a [u32],
-    columns: Columns,
     optimizer: &'a SparseOptimizer,
     dim: usize,
 }
@@ -324,7 +334,7 @@ impl Update<'_> {
     /// Into its caller, which alone may use the widest vectors: a closure of this length would not be.
     #[inline(always)]
     fn run(&self, number: usize, shard: &mut Shard) {
-        let Self { space, gradient, winners, context, frequency, columns, optimizer, dim } = *self;
+        let Self { space, gradient, winners, context, frequency, optimizer, dim } = *self;
         let step = u32::try_from(context.step).unwrap_or(u32::MAX);
         let order = &space.order[space.shards[number]..space.shards[number + 1]];
         let mut sum = vec![0.0f32; dim];
@@ -333,11 +343,11 @@ impl Update<'_> {
             sum.fill(0.0);
             for &packed in segment {
                 if let Some(&later) = order.get(done + EARLY) {
-                    prefetch(piece(space, later as u32, gradient, columns, dim).0);
+                    prefetch(piece(space, later as u32, gradient, dim).0);
                     prefetch(shard.row(local((later >> 32) as u32)));
                 }
                 done += 1;
-                add_occurrence(&mut sum, space, packed as u32, gradient, winners, columns);
+                add_occurrence(&mut sum, space, packed as u32, gradient, winners);
             }
             let at = local((segment[0] >> 32) as u32);
             let mut row = shard.row_mut(at);
@@ -353,8 +363,8 @@ impl Update<'_> {
 
 impl Table {
     /// Sum of squares of the touched rows' gradients.
-    pub(crate) fn squared_norm(&self, space: &SpaceBatch, gradient: &[f32], winners: &[u32]) -> f64 {
-        let (dim, columns) = (self.layout.dim, self.columns);
+    pub(crate) fn squared_norm(&self, space: &SpaceBatch, gradient: &Gradient<'_>, winners: &[u32]) -> f64 {
+        let dim = self.layout.dim;
         let of_shard = |number: usize| {
             let order = &space.order[space.shards[number]..space.shards[number + 1]];
             let mut sum = vec![0.0f32; dim];
@@ -362,7 +372,7 @@ impl Table {
             for segment in order.chunk_by(|a, b| a >> 32 == b >> 32) {
                 sum.fill(0.0);
                 for &packed in segment {
-                    add_occurrence(&mut sum, space, packed as u32, gradient, winners, columns);
+                    add_occurrence(&mut sum, space, packed as u32, gradient, winners);
                 }
                 squares += sum.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>();
             }
@@ -393,42 +403,65 @@ fn copy(to: &mut [f32], from: &[f32]) {
 /// Occurrences ahead of the one at hand whose memory is asked for.
 const EARLY: usize = 12;
 
-/// An occurrence's part of the leaf's gradient, its place, its slot and its weight.
-#[inline(always)]
-fn piece<'a>(
-    space: &SpaceBatch,
-    occurrence: u32,
-    gradient: &'a [f32],
+/// The gradient of what a lookup gave, as one of its tables sees it.
+pub(crate) struct Gradient<'a> {
+    leaf: &'a [f32],
     columns: Columns,
-    dim: usize,
-) -> (&'a [f32], usize, usize, f32) {
+    /// Slot positions of all rows.
+    slots: usize,
+    /// The first position of each of the table's sequences behind them, and its gradient.
+    sequences: Vec<(usize, &'a [f32])>,
+}
+
+impl<'a> Gradient<'a> {
+    pub(crate) fn new(table: &Table, space: &SpaceBatch, gradient: &'a LookupGradient) -> Self {
+        let mut first = space.slots;
+        let own = table.sequences.iter().zip(&space.sequences).map(|(number, positions)| {
+            first += positions;
+            (first - positions, gradient.sequences.get(*number).map_or(&[][..], Vec::as_slice))
+        });
+        let sequences = own.collect();
+        Self { leaf: &gradient.leaf, columns: table.columns, slots: space.slots, sequences }
+    }
+
+    /// The part at a slot position.
+    #[inline(always)]
+    fn at(&self, place: usize, dim: usize) -> &'a [f32] {
+        if place < self.slots {
+            let Columns { first, count, total } = self.columns;
+            let leaf = (place / count * total + first + place % count) * dim;
+            return &self.leaf[leaf..leaf + dim];
+        }
+        let after = self.sequences.partition_point(|(first, _)| *first <= place);
+        let (first, values) = self.sequences[after - 1];
+        &values[(place - first) * dim..(place - first + 1) * dim]
+    }
+}
+
+/// An occurrence's part of the gradient, its place and its weight.
+#[inline(always)]
+fn piece<'a>(space: &SpaceBatch, occurrence: u32, gradient: &Gradient<'a>, dim: usize) -> (&'a [f32], usize, f32) {
     let (place, weight) = match space.pooling.is_empty() {
         true => (occurrence as usize, 1.0),
         false => (space.places[occurrence as usize].0 as usize, space.places[occurrence as usize].1),
     };
-    let (b, slot) = (place / columns.count, place % columns.count);
-    let leaf = (b * columns.total + columns.first + slot) * dim;
-    (&gradient[leaf..leaf + dim], place, slot, weight)
+    (gradient.at(place, dim), place, weight)
 }
 
-/// Adds one occurrence's share of the leaf's gradient.
+/// Adds one occurrence's share of the gradient.
 #[inline(always)]
-fn add_occurrence(
-    sum: &mut [f32],
-    space: &SpaceBatch,
-    occurrence: u32,
-    gradient: &[f32],
-    winners: &[u32],
-    columns: Columns,
-) {
+fn add_occurrence(sum: &mut [f32], space: &SpaceBatch, occurrence: u32, gradient: &Gradient<'_>, winners: &[u32]) {
     let dim = sum.len();
-    let (piece, place, slot, weight) = piece(space, occurrence, gradient, columns, dim);
-    match space.pooling.get(slot) {
-        None => sum.iter_mut().zip(piece).for_each(|(s, g)| *s += g),
-        Some(Pooling::Max) => {
-            let won = &winners[place * dim..(place + 1) * dim];
-            sum.iter_mut().zip(piece).zip(won).filter(|(_, w)| **w == occurrence).for_each(|((s, g), _)| *s += g);
-        }
-        Some(_) => sum.iter_mut().zip(piece).for_each(|(s, g)| *s += weight * g),
+    let (piece, place, weight) = piece(space, occurrence, gradient, dim);
+    if space.pooling.is_empty() {
+        sum.iter_mut().zip(piece).for_each(|(s, g)| *s += g);
+        return;
+    }
+    let is_maximum = place < space.slots && space.pooling[place % space.pooling.len()] == Pooling::Max;
+    if is_maximum {
+        let won = &winners[place * dim..(place + 1) * dim];
+        sum.iter_mut().zip(piece).zip(won).filter(|(_, w)| **w == occurrence).for_each(|((s, g), _)| *s += g);
+    } else {
+        sum.iter_mut().zip(piece).for_each(|(s, g)| *s += weight * g);
     }
 }

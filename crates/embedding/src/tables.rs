@@ -2,35 +2,36 @@
 
 use std::sync::Arc;
 
-use burnrec_backend::filled_by_chunks;
 use burnrec_features::{Batch, Schema, Vocabulary, stream_seed};
 use rayon::prelude::*;
 
 use crate::error::EmbeddingError;
+use crate::gather::Gathered;
 use crate::index::{FeatureRows, Growing, Indexer, Space};
 use crate::optimizer::SparseOptimizer;
 use crate::placement::TableDevice;
 use crate::slots::Slots;
 use crate::space::SpaceBatch;
-use crate::table::{Columns, NOBODY, Place, ROWS_A_MOVE, Table};
+use crate::table::{Columns, Gradient, Place, ROWS_A_MOVE, Table};
 
-/// Batch rows that one task gathers.
-const ROWS_A_TASK: usize = 128;
-
-/// The gathered vectors of a batch.
-pub struct Gathered {
-    /// One leaf a lookup: `[B, slots, dim]` row by row.
-    pub leaves: Vec<Vec<f32>>,
-    /// One entry a table: who won each maximum, `[B, slots, dim]`; empty without max pooling.
-    winners: Vec<Vec<u32>>,
+/// The gradient of what one lookup gave.
+#[derive(Clone, Debug, Default)]
+pub struct LookupGradient {
+    /// Of its leaf, `[B, slots, dim]`.
+    pub leaf: Vec<f32>,
+    /// Of each of its sequences, `[positions, dim]`.
+    pub sequences: Vec<Vec<f32>>,
 }
 
-impl Gathered {
-    /// The leaf of a lookup, which is gone then; padded with zeros to `length`.
-    pub fn take(&mut self, lookup: usize, length: usize) -> Vec<f32> {
-        let mut leaf = std::mem::take(&mut self.leaves[lookup]);
-        leaf.resize(length, 0.0);
-        leaf
+impl LookupGradient {
+    /// Whether nothing came back.
+    pub fn is_empty(&self) -> bool {
+        self.leaf.is_empty() && self.sequences.iter().all(Vec::is_empty)
+    }
+
+    /// Multiplies all of it.
+    pub fn scale(&mut self, by: f32) {
+        self.leaf.iter_mut().chain(self.sequences.iter_mut().flatten()).for_each(|g| *g *= by);
     }
 }
 
@@ -53,8 +54,10 @@ pub struct Tables {
     pub(crate) growing: Vec<Growing>,
     pub(crate) grown: Vec<u32>,
     pub(crate) tables: Vec<Table>,
-    slot_order: Vec<Vec<usize>>,
-    dims: Vec<usize>,
+    pub(crate) slot_order: Vec<Vec<usize>>,
+    pub(crate) dims: Vec<usize>,
+    /// Sequences of each lookup.
+    pub(crate) sequences: Vec<usize>,
     step: u64,
     pub(crate) device: Option<TableDevice>,
 }
@@ -81,12 +84,14 @@ impl Tables {
     pub(crate) fn without_rows(indexer: Indexer, slots: &Slots, default: &SparseOptimizer, seed: u64) -> Self {
         let (mut tables, mut slot_order) = (Vec::new(), Vec::new());
         for (number, lookup) in slots.0.iter().enumerate() {
-            let uses = |space: &Space| space.features.iter().all(|f| lookup.features.contains(f));
+            let uses = |space: &Space| space.features.iter().chain(&space.sequences).all(|f| lookup.uses(*f));
             let mut order = Vec::new();
             for (which, space) in indexer.spaces.iter().enumerate().filter(|(_, s)| uses(s)) {
                 let columns = Columns { first: order.len(), count: space.features.len(), total: lookup.features.len() };
                 order.extend(&space.features);
-                let place = Place { space: which, lookup: number, columns, fixed: !space.grows };
+                let at = |s: &usize| lookup.sequences.iter().position(|l| l == s).unwrap_or(0);
+                let sequences = space.sequences.iter().map(at).collect();
+                let place = Place { space: which, lookup: number, columns, sequences, fixed: !space.grows };
                 tables.push(Table::new(place, lookup, default, stream_seed(seed, lookup.name, 0)));
             }
             slot_order.push(order);
@@ -94,7 +99,8 @@ impl Tables {
         let growing = indexer.spaces.iter().map(|_| Growing::default()).collect();
         let grown = indexer.spaces.iter().map(|s| s.rows).collect();
         let dims = slots.0.iter().map(|l| l.dim).collect();
-        Self { indexer, growing, grown, tables, slot_order, dims, step: 0, device: None }
+        let sequences = slots.0.iter().map(|l| l.sequences.len()).collect();
+        Self { indexer, growing, grown, tables, slot_order, dims, sequences, step: 0, device: None }
     }
 
     fn fill_fixed_rows(&mut self) {
@@ -115,8 +121,13 @@ impl Tables {
         self.dims.len()
     }
 
+    /// What the columns mean.
+    pub fn schema(&self) -> &Schema {
+        &self.indexer.schema
+    }
+
     /// Width of a lookup's vectors.
-    pub(crate) fn dim(&self, lookup: usize) -> usize {
+    pub fn dim(&self, lookup: usize) -> usize {
         self.dims[lookup]
     }
 
@@ -164,7 +175,7 @@ impl Tables {
         let growing = &mut self.growing[which];
         let before = self.grown[which];
         let mut admitted = Vec::new();
-        for (slot, &feature) in space.features.iter().enumerate() {
+        for (slot, &feature) in space.features.iter().chain(&space.sequences).enumerate() {
             let min_count = space.min_count[space.table_of[slot]];
             let (burnrec_features::Keys::One(keys) | burnrec_features::Keys::Many { keys, .. }) = &batch.keys[feature];
             for &key in keys.iter().filter(|k| **k != 0) {
@@ -189,65 +200,32 @@ impl Tables {
         Ok(())
     }
 
-    /// Gathers the vectors of a batch.
-    pub fn gather(&self, batch_rows: usize, prepared: &[SpaceBatch]) -> Gathered {
-        let mut winners: Vec<Vec<u32>> = self.tables.iter().map(|_| Vec::new()).collect();
-        let leaves = (0..self.dims.len()).map(|l| self.gather_lookup(l, batch_rows, prepared, &mut winners)).collect();
-        Gathered { leaves, winners }
-    }
-
-    /// Gathers one lookup's leaf from all of its tables; empty where they live on a device.
-    fn gather_lookup(
-        &self,
-        lookup: usize,
-        batch_rows: usize,
-        prepared: &[SpaceBatch],
-        winners: &mut [Vec<u32>],
-    ) -> Vec<f32> {
-        let tables = || self.tables.iter().enumerate().filter(|(_, t)| t.lookup == lookup && t.away.is_none());
-        let width = self.slot_order[lookup].len() * self.dims[lookup];
-        if tables().next().is_none() || width == 0 {
-            return Vec::new();
-        }
-        let maxima = |table: &Table| prepared[table.space].pooling.contains(&burnrec_features::Pooling::Max);
-        let mut leaf = filled_by_chunks(batch_rows * width, width * ROWS_A_TASK, |task, rows| {
-            for (_, table) in tables().filter(|(_, t)| !maxima(t)) {
-                let space = &prepared[table.space];
-                for (i, row) in rows.chunks_mut(width).enumerate() {
-                    table.prefetch_row(space, task * ROWS_A_TASK + i + 1);
-                    table.gather_row(space, task * ROWS_A_TASK + i, &mut row[table.span()], &mut []);
-                }
-            }
-        });
-        for (number, table) in tables().filter(|(_, t)| maxima(t)) {
-            let own = table.span().len();
-            winners[number] = vec![NOBODY; batch_rows * own];
-            let rows = leaf.chunks_mut(width).zip(winners[number].chunks_mut(own)).enumerate();
-            rows.for_each(|(b, (row, won))| table.gather_row(&prepared[table.space], b, &mut row[table.span()], won));
-        }
-        leaf
-    }
-
     /// Sum of squares of the gradients of all touched rows, for clipping by the global norm.
-    pub fn squared_norm(&self, prepared: &[SpaceBatch], gathered: &Gathered, gradients: &[&[f32]]) -> f64 {
+    pub fn squared_norm(&self, prepared: &[SpaceBatch], gathered: &Gathered, gradients: &[LookupGradient]) -> f64 {
         let each = self.tables.iter().zip(&gathered.winners).filter(|(t, _)| t.away.is_none());
-        each.map(|(table, winners)| table.squared_norm(&prepared[table.space], gradients[table.lookup], winners)).sum()
+        each.map(|(table, winners)| {
+            let space = &prepared[table.space];
+            table.squared_norm(space, &Gradient::new(table, space, &gradients[table.lookup]), winners)
+        })
+        .sum()
     }
 
-    /// One optimiser step on every touched row in host memory: `gradients` has one `[B, slots, dim]` a lookup.
+    /// One optimiser step on every touched row in host memory: `gradients` has one entry a lookup.
     pub fn apply(
         &mut self,
         batch_rows: usize,
         prepared: &[SpaceBatch],
         gathered: &Gathered,
-        gradients: &[&[f32]],
+        gradients: &[LookupGradient],
         rate: f32,
     ) {
         self.step += 1;
         for (table, winners) in self.tables.iter_mut().zip(&gathered.winners).filter(|(t, _)| t.away.is_none()) {
             let context = table.optimizer.context(self.step, rate, batch_rows as f32);
             let frequency = &self.indexer.spaces[table.space].frequency;
-            table.apply(&prepared[table.space], gradients[table.lookup], winners, &context, frequency);
+            let space = &prepared[table.space];
+            let gradient = Gradient::new(table, space, &gradients[table.lookup]);
+            table.apply(space, &gradient, winners, &context, frequency);
         }
     }
 

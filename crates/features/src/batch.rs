@@ -34,6 +34,14 @@ pub struct Batch {
 }
 
 impl Keys {
+    /// Ids of each row.
+    pub(crate) fn lengths(&self) -> Box<dyn Iterator<Item = usize> + '_> {
+        match self {
+            Self::One(keys) => Box::new(keys.iter().map(|_| 1)),
+            Self::Many { offsets, .. } => Box::new(offsets.windows(2).map(|w| (w[1] - w[0]) as usize)),
+        }
+    }
+
     /// A sum over all keys that does not depend on how they are cut into batches.
     pub(crate) fn checksum(&self) -> u64 {
         let (Self::One(keys) | Self::Many { keys, .. }) = self;

@@ -77,6 +77,9 @@ pub enum FieldKind {
     Categorical,
     /// Any number of ids a row, pooled to one vector.
     Multi,
+    /// Any number of ids a row in order, the oldest first: what a user did before. Only models that read sequences take
+    /// it, an id at a time.
+    Sequence,
     /// A number.
     Numeric,
     /// A number cut into buckets, then treated as an id.
@@ -150,10 +153,10 @@ pub struct FieldConfig {
     /// The column it reads; by default the one of the field's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
-    /// Categorical, multi: how the text of ids is read.
+    /// Categorical, multi, sequence: how the text of ids is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ids: Option<IdKind>,
-    /// Multi: the separator of ids in text columns; by default a space.
+    /// Multi, sequence: the separator of ids in text columns; by default a space.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub separator: Option<String>,
     /// Multi: how its vectors become one.
@@ -187,9 +190,17 @@ pub struct FieldConfig {
     /// Index modulo: the number of rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub buckets: Option<u32>,
-    /// The name under which fields share ids and vectors; by default the field's own.
+    /// The name under which fields share ids and vectors; by default the field's own. A sequence shares the table of the
+    /// field that it is a history of: `table = "item_id"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
+    /// Sequence: ids that a row may have; more are an error. Any number when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<usize>,
+    /// Sequence: another sequence that this one has a value for each id of, for example the items that these are the
+    /// categories of. A position whose id is missing there is left out here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub along: Option<String>,
 }
 
 /// The same fields, for the derived half of [`FieldConfig`]'s reader.
@@ -212,6 +223,8 @@ struct FieldTable {
     index: Option<IndexPolicy>,
     buckets: Option<u32>,
     table: Option<String>,
+    max_length: Option<usize>,
+    along: Option<String>,
 }
 
 impl From<FieldTable> for FieldConfig {
@@ -232,6 +245,8 @@ impl From<FieldTable> for FieldConfig {
             index: t.index,
             buckets: t.buckets,
             table: t.table,
+            max_length: t.max_length,
+            along: t.along,
         }
     }
 }
@@ -244,7 +259,9 @@ impl<'de> Deserialize<'de> for FieldConfig {
             type Value = FieldConfig;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a kind (`\"categorical\"`, `\"multi\"`, `\"numeric\"`) or a table with `kind = …`")
+                f.write_str(
+                    "a kind (`\"categorical\"`, `\"multi\"`, `\"sequence\"`, `\"numeric\"`) or a table with `kind = …`",
+                )
             }
 
             fn visit_str<E: de::Error>(self, kind: &str) -> Result<FieldConfig, E> {

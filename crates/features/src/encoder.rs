@@ -244,7 +244,33 @@ impl Encoder {
             })
             .collect();
         encoded.extend(crosses);
+        self.check_sequences(&encoded, batch, source)?;
         Ok(encoded)
+    }
+
+    /// Refuses sequences that are longer than declared, or not as long as the one they go along with.
+    fn check_sequences(&self, encoded: &[Keys], batch: &RecordBatch, source: &dyn Source) -> Result<(), FeatureError> {
+        let fields = &self.schema.categorical;
+        let sequences = fields.iter().enumerate().filter_map(|(place, f)| Some((place, f, f.sequence?)));
+        for (place, field, sequence) in sequences {
+            let (lengths, leads) = (encoded[place].lengths(), encoded[sequence.leader].lengths());
+            let CategoricalSource::Many { column, .. } = &field.source else { continue };
+            let reader = Reader { batch, source, feature: &field.name, column };
+            for (row, (length, lead)) in lengths.zip(leads).enumerate() {
+                if let Some(most) = sequence.max_length.filter(|most| length > *most) {
+                    let problem = format!(
+                        "{length} ids, where max_length = {most} is declared; raise it, or keep the latest {most} in the data"
+                    );
+                    return Err(reader.error(row, problem));
+                }
+                if length != lead {
+                    let leader = &fields[sequence.leader].name;
+                    let problem = format!("{length} values along {lead} ids of `{leader}`; give one for each");
+                    return Err(reader.error(row, problem));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn column_keys(&self, place: usize, batch: &RecordBatch, source: &dyn Source) -> Result<Keys, FeatureError> {

@@ -14,6 +14,7 @@ mod keys;
 mod label;
 mod loader;
 mod schema;
+mod segments;
 mod shuffle;
 mod stream;
 
@@ -25,5 +26,6 @@ pub use encoder::{Encoder, SideRows};
 pub use error::FeatureError;
 pub use fit::{Fitted, NumericFit, Vocabulary};
 pub use loader::{Loader, LoaderConfig, load};
-pub use schema::{Categorical, CategoricalSource, Label, Numeric, Schema};
+pub use schema::{Categorical, CategoricalSource, Label, Numeric, Schema, Sequence};
+pub use segments::Segments;
 pub use stream::{Stream, stream_seed};

@@ -43,6 +43,18 @@ pub struct Categorical {
     pub min_count: u32,
     /// The table's name.
     pub table: String,
+    /// What makes it a sequence; none for other fields.
+    pub sequence: Option<Sequence>,
+}
+
+/// A field of ids in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sequence {
+    /// Ids that a row may have.
+    pub max_length: Option<usize>,
+    /// The sequence that says which positions there are, by its place in [`Schema::categorical`]: this one itself, or
+    /// the one it goes along with.
+    pub leader: usize,
 }
 
 /// What a categorical input reads.
@@ -140,6 +152,7 @@ impl Schema {
             let cross = cross(config, name, field, &categorical[..columns])?;
             categorical.push(cross);
         }
+        follow_leaders(config, &mut categorical)?;
         check_tables(&categorical)?;
         let label = label::Label::new(&config.label)?;
         if config.weight.as_ref() == Some(&config.label.column) {
@@ -186,15 +199,59 @@ impl Schema {
         columns
     }
 
-    /// The places of the categorical inputs that are not crosses.
+    /// The places of the categorical inputs that are neither crosses nor sequences.
     pub fn columns_only(&self) -> Vec<usize> {
-        (0..self.categorical.len()).filter(|&i| !self.is_cross(i)).collect()
+        self.slots().into_iter().filter(|&i| !self.is_cross(i)).collect()
+    }
+
+    /// The places of the categorical inputs that give one vector a row: all but sequences.
+    pub fn slots(&self) -> Vec<usize> {
+        (0..self.categorical.len()).filter(|&i| self.categorical[i].sequence.is_none()).collect()
+    }
+
+    /// The places of the sequences.
+    pub fn sequences(&self) -> Vec<usize> {
+        (0..self.categorical.len()).filter(|&i| self.categorical[i].sequence.is_some()).collect()
+    }
+
+    /// The sequences that say which positions there are; those of others are theirs.
+    pub fn groups(&self) -> Vec<usize> {
+        let leads = |&i: &usize| self.categorical[i].sequence.is_some_and(|s| s.leader == i);
+        self.sequences().into_iter().filter(leads).collect()
+    }
+
+    /// The place of the field of one id a row that shares a sequence's table: what the sequence is a history of.
+    pub fn candidate_of(&self, sequence: usize) -> Option<usize> {
+        let table = &self.categorical[sequence].table;
+        self.columns_only().into_iter().find(|&c| {
+            let field = &self.categorical[c];
+            field.table == *table && field.pooling.is_none()
+        })
     }
 
     /// Whether the categorical input at this place is a cross.
     pub fn is_cross(&self, place: usize) -> bool {
         matches!(self.categorical[place].source, CategoricalSource::Cross { .. })
     }
+}
+
+/// Finds the sequences that others go along with.
+fn follow_leaders(config: &FeaturesConfig, fields: &mut [Categorical]) -> Result<(), FeatureError> {
+    for place in 0..fields.len() {
+        fields[place].sequence.iter_mut().for_each(|s| s.leader = place);
+        let name = fields[place].name.clone();
+        let Some(along) = config.fields.get(&name).and_then(|f| f.along.as_ref()) else { continue };
+        let key = format!("features.fields.{name}.along");
+        let leader = fields.iter().position(|f| f.name == *along && f.sequence.is_some());
+        let leader = leader.ok_or_else(|| bad(key.clone(), format!("`{along}` is not a field of kind sequence")))?;
+        if leader == place || config.fields.get(along).is_some_and(|f| f.along.is_some()) {
+            return Err(bad(key, format!("`{along}` goes along with a sequence itself; name that one")));
+        }
+        if let Some(sequence) = &mut fields[place].sequence {
+            sequence.leader = leader;
+        }
+    }
+    Ok(())
 }
 
 /// Fields of one table must agree on how its keys get rows.
@@ -217,11 +274,11 @@ fn check_tables(fields: &[Categorical]) -> Result<(), FeatureError> {
 
 /// Settings that the field's kind does not use are refused: they would be silently ignored.
 fn refuse_strays(name: &str, field: &FieldConfig) -> Result<(), FeatureError> {
-    use FieldKind::{Bucket, Categorical, Cross, Multi, Numeric};
+    use FieldKind::{Bucket, Categorical, Cross, Multi, Numeric, Sequence};
     let given = [
-        ("column", field.column.is_some(), &[Categorical, Multi, Numeric, Bucket][..]),
-        ("ids", field.ids.is_some(), &[Categorical, Multi]),
-        ("separator", field.separator.is_some(), &[Multi]),
+        ("column", field.column.is_some(), &[Categorical, Multi, Sequence, Numeric, Bucket][..]),
+        ("ids", field.ids.is_some(), &[Categorical, Multi, Sequence]),
+        ("separator", field.separator.is_some(), &[Multi, Sequence]),
         ("pooling", field.pooling.is_some(), &[Multi, Cross]),
         ("weights", field.weights.is_some(), &[Multi]),
         ("transform", field.transform.is_some(), &[Numeric]),
@@ -229,10 +286,12 @@ fn refuse_strays(name: &str, field: &FieldConfig) -> Result<(), FeatureError> {
         ("boundaries", field.boundaries.is_some(), &[Bucket]),
         ("quantiles", field.quantiles.is_some(), &[Bucket]),
         ("of", field.of.is_some(), &[Cross]),
-        ("min_count", field.min_count.is_some(), &[Categorical, Multi, Bucket, Cross]),
-        ("index", field.index.is_some(), &[Categorical, Multi, Bucket, Cross]),
-        ("buckets", field.buckets.is_some(), &[Categorical, Multi, Bucket, Cross]),
-        ("table", field.table.is_some(), &[Categorical, Multi]),
+        ("min_count", field.min_count.is_some(), &[Categorical, Multi, Sequence, Bucket, Cross]),
+        ("index", field.index.is_some(), &[Categorical, Multi, Sequence, Bucket, Cross]),
+        ("buckets", field.buckets.is_some(), &[Categorical, Multi, Sequence, Bucket, Cross]),
+        ("table", field.table.is_some(), &[Categorical, Multi, Sequence]),
+        ("max_length", field.max_length.is_some(), &[Sequence]),
+        ("along", field.along.is_some(), &[Sequence]),
     ];
     if field.min_count.is_some() && field.index == Some(IndexPolicy::Modulo) {
         return Err(bad(
@@ -258,7 +317,7 @@ fn single(
     let ids = field.ids.unwrap_or_default();
     let key = |k: &str| format!("features.fields.{name}.{k}");
     let source = match field.kind {
-        FieldKind::Multi => CategoricalSource::Many {
+        FieldKind::Multi | FieldKind::Sequence => CategoricalSource::Many {
             column,
             ids,
             separator: match field.separator.as_deref() {
@@ -275,6 +334,9 @@ fn single(
     let pooling = matches!(field.kind, FieldKind::Multi).then(|| field.pooling.unwrap_or_default());
     if field.weights.is_some() && pooling == Some(Pooling::Max) {
         return Err(bad(key("weights"), "cannot go with pooling = \"max\"; use sum or mean"));
+    }
+    if field.max_length == Some(0) {
+        return Err(bad(key("max_length"), "must be at least 1"));
     }
     with_index(config, name, field, source, pooling)
 }
@@ -319,6 +381,10 @@ fn cross(
         })
     };
     let of = names.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+    if let Some(member) = of.iter().find(|m| known[**m].sequence.is_some()) {
+        let problem = format!("`{}` is a sequence, and a cross needs one value of each field", known[*member].name);
+        return Err(bad(key, problem));
+    }
     let many = of.iter().any(|&m| known[m].pooling.is_some());
     let pooling = many.then(|| field.pooling.unwrap_or(Pooling::Sum));
     with_index(config, name, field, CategoricalSource::Cross { of }, pooling)
@@ -359,5 +425,7 @@ fn with_index(
         buckets,
         min_count,
         table,
+        sequence: (field.kind == FieldKind::Sequence)
+            .then_some(Sequence { max_length: field.max_length, leader: usize::MAX }),
     })
 }

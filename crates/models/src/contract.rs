@@ -2,7 +2,8 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use burnrec_embedding::{Slots, SparseOptimizer};
+use burnrec_backend::Segments;
+use burnrec_embedding::{Slots, SparseOptimizer, slot_order};
 use burnrec_features::Schema;
 
 use crate::error::ModelError;
@@ -13,11 +14,26 @@ use crate::initial::Initial;
 pub struct Inputs {
     /// One leaf a lookup of the model, in the order it declared them: `[B, slots, dim]`.
     pub lookups: Vec<Tensor<3>>,
+    /// The sequences of each lookup, in the order it declared them: `[positions, dim]` each.
+    pub sequences: Vec<Vec<Tensor<2>>>,
+    /// Which positions belong to which row, one entry a group of [`InputShapes::groups`].
+    pub segments: Vec<Segments>,
     /// The numeric inputs `[B, N]`; none where N is 0.
     pub numeric: Option<Tensor<2>>,
 }
 
 impl Inputs {
+    /// Inputs without sequences.
+    pub fn slots(lookups: Vec<Tensor<3>>, numeric: Option<Tensor<2>>) -> Self {
+        Self { sequences: vec![Vec::new(); lookups.len()], lookups, segments: Vec::new(), numeric }
+    }
+
+    /// One slot of a lookup: `[B, dim]`.
+    pub fn slot(&self, lookup: usize, slot: usize) -> Tensor<2> {
+        let [rows, _, dim] = self.lookups[lookup].dims();
+        self.lookups[lookup].clone().slice([0..rows, slot..slot + 1, 0..dim]).flatten(1, 2)
+    }
+
     /// A lookup with its slots side by side: `[B, slots · dim]`.
     pub fn flat(&self, lookup: usize) -> Tensor<2> {
         self.lookups[lookup].clone().flatten(1, 2)
@@ -48,11 +64,25 @@ impl Output {
     }
 }
 
+/// One sequence of a lookup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SequenceShape {
+    /// Which of [`InputShapes::groups`] its positions are of.
+    pub group: usize,
+    /// The slot of the field that shares its table: what the row is asked of.
+    pub candidate: Option<usize>,
+}
+
 /// What a model needs to know of its inputs to make its weights.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct InputShapes {
     /// Slots and width of each lookup.
     pub lookups: Vec<(usize, usize)>,
+    /// The sequences of each lookup, in the order it declared them.
+    pub sequences: Vec<Vec<SequenceShape>>,
+    /// The sequences that say which positions there are, by their place in the schema: one entry a group of sequences that
+    /// go along with each other.
+    pub groups: Vec<usize>,
     /// Numeric inputs.
     pub numeric: usize,
     /// Where the output's bias starts: the log-odds of the training rows' base rate, or their mean.
@@ -63,7 +93,20 @@ impl InputShapes {
     /// Shapes of a model's lookups over a schema.
     pub fn new(slots: &Slots, schema: &Schema, output_bias: f32) -> Self {
         let lookups = slots.0.iter().map(|l| (l.features.len(), l.dim)).collect();
-        Self { lookups, numeric: schema.numeric.len(), output_bias }
+        let groups = schema.groups();
+        let shape = |lookup: usize| {
+            let order = slot_order(schema, slots, lookup);
+            let of = |&place: &usize| SequenceShape {
+                group: schema.categorical[place]
+                    .sequence
+                    .and_then(|s| groups.iter().position(|g| *g == s.leader))
+                    .unwrap_or(0),
+                candidate: schema.candidate_of(place).and_then(|c| order.iter().position(|o| *o == c)),
+            };
+            slots.0[lookup].sequences.iter().map(of).collect()
+        };
+        let sequences = (0..slots.0.len()).map(shape).collect();
+        Self { lookups, sequences, groups, numeric: schema.numeric.len(), output_bias }
     }
 
     /// Width of [`Inputs::stacked`].
@@ -99,6 +142,11 @@ pub trait Architecture {
 
     /// The module, with every weight drawn from `initial`.
     fn init(&self, shapes: &InputShapes, initial: &mut Initial, device: &Device) -> Self::Model;
+
+    /// Whether the model reads sequences; others refuse them.
+    fn reads_sequences(&self) -> bool {
+        false
+    }
 
     /// The optimisers of its own that the settings name, with their keys.
     fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {

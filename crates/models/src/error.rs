@@ -14,4 +14,22 @@ pub enum ModelError {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// A sequence where one vector a field is needed.
+    #[error(
+        "features.fields.{field}: is a sequence, and model.{model} needs one value of each field; make it of kind \"multi\", which pools its ids, remove it, or use model.din"
+    )]
+    Sequence {
+        /// The model.
+        model: &'static str,
+        /// The field.
+        field: String,
+    },
+    /// A field that the model cannot do without.
+    #[error("features.fields: model.{model} {problem}")]
+    Field {
+        /// The model.
+        model: &'static str,
+        /// What it needs and what to write.
+        problem: String,
+    },
 }

@@ -48,14 +48,19 @@ impl Initial {
         self.param(values, shape, device)
     }
 
+    /// Running statistics that start at `value`.
+    pub fn running(&mut self, value: Tensor<1>) -> RunningState<Tensor<1>> {
+        RunningState::with_id(self.id(), value)
+    }
+
     /// Batch norm over `width` activations: scale 1, shift 0, running mean 0 and variance 1.
     pub fn batch_norm(&mut self, width: usize, device: &Device) -> BatchNorm {
         let norm = BatchNormConfig::new(width).init(device);
         BatchNorm {
             gamma: self.param(vec![1.0; width], [width], device),
             beta: self.zeros([width], device),
-            running_mean: RunningState::with_id(self.id(), Tensor::zeros([width], device)),
-            running_var: RunningState::with_id(self.id(), Tensor::ones([width], device)),
+            running_mean: self.running(Tensor::zeros([width], device)),
+            running_var: self.running(Tensor::ones([width], device)),
             ..norm
         }
     }

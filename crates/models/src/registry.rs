@@ -62,7 +62,16 @@ macro_rules! registry {
             /// # Errors
             /// [`ModelError::Setting`] naming the key.
             pub fn check(&self, schema: &Schema) -> Result<(), ModelError> {
+                if let Some(place) = schema.sequences().first().filter(|_| !self.reads_sequences()) {
+                    let field = schema.categorical[*place].name.clone();
+                    return Err(ModelError::Sequence { model: self.name(), field });
+                }
                 match self { $(Self::$variant(c) => c.check(schema),)* }
+            }
+
+            /// Whether the model reads sequences.
+            pub fn reads_sequences(&self) -> bool {
+                match self { $(Self::$variant(c) => c.reads_sequences(),)* }
             }
 
             /// Which vectors the model looks up.
@@ -98,5 +107,6 @@ registry! {
     "xdeepfm" XDeepFm (rankers::XDeepFmConfig) "Lian et al., xDeepFM, KDD 2018";
     "dcn_v2" DcnV2 (rankers::DcnV2Config) "Wang et al., DCN V2, WWW 2021";
     "mlr" Mlr (rankers::MlrConfig) "Gai et al., Learning Piece-wise Linear Models, 2017";
+    "din" Din (rankers::DinConfig) "Zhou et al., Deep Interest Network, KDD 2018";
     "deep_crossing" DeepCrossing (rankers::DeepCrossingConfig) "Shan et al., Deep Crossing, KDD 2016";
 }

@@ -1,6 +1,7 @@
 //! A prepared batch as tensors on the device that computes.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use burnrec_backend::{Segments, traffic};
 use burnrec_embedding::{Gathered, Packing, Slots, SpaceBatch, Tables, Uploaded};
 use burnrec_features::Batch;
 
@@ -8,6 +9,10 @@ use burnrec_features::Batch;
 pub(crate) struct Feed {
     /// The gathered vectors, one leaf a lookup `[B, slots, dim]`, not yet tracked.
     pub(crate) leaves: Vec<Tensor<3>>,
+    /// The sequences of each lookup, `[positions, dim]`, not yet tracked.
+    pub(crate) sequences: Vec<Vec<Tensor<2>>>,
+    /// Which positions belong to which row, one entry a group of sequences.
+    pub(crate) segments: Vec<Segments>,
     /// `[B, N]`; none where N is 0.
     pub(crate) numeric: Option<Tensor<2>>,
     /// `[B, 1]`; no rows where the batch has no labels.
@@ -31,9 +36,13 @@ pub(crate) fn feed(
     let shape = |lookup: usize| [batch.rows, slots.0[lookup].features.len().max(1), slots.0[lookup].dim];
     let of_device = |tensor: Tensor<3>| if device.is_autodiff() { Tensor::from_inner(tensor) } else { tensor };
     let flat = |tensor: Tensor<2>| if device.is_autodiff() { Tensor::from_inner(tensor) } else { tensor };
+    let sequences = sequences(tables, &mut gathered, device);
+    let segments = segments(tables, batch, device);
     let feed = match packing.and_then(|p| tables.upload(spaces, p, &mut gathered)) {
         Some(uploaded) => Feed {
             leaves: (0..slots.0.len()).map(|l| of_device(uploaded.leaf(tables, l, shape(l)))).collect(),
+            sequences,
+            segments,
             numeric: uploaded.numeric().map(flat),
             label: if batch.label.is_empty() { column(&[], device) } else { flat(uploaded.label()) },
             weight: uploaded.weight().map(flat),
@@ -46,6 +55,8 @@ pub(crate) fn feed(
                     Tensor::from_data(TensorData::new(gathered.take(l, length), shape(l)), device)
                 })
                 .collect(),
+            sequences,
+            segments,
             numeric: numeric(batch, device),
             label: column(&batch.label, device),
             weight: (!batch.weight.is_empty()).then(|| column(&batch.weight, device)),
@@ -53,6 +64,24 @@ pub(crate) fn feed(
         },
     };
     (feed, gathered)
+}
+
+/// The vectors of every lookup's sequences.
+fn sequences(tables: &Tables, gathered: &mut Gathered, device: &Device) -> Vec<Vec<Tensor<2>>> {
+    let all = std::mem::take(&mut gathered.sequences).into_iter().enumerate();
+    let tensor = |dim: usize, values: Vec<f32>| {
+        let positions = values.len() / dim;
+        traffic::up_to(device, values.len() * 4);
+        Tensor::from_data(TensorData::new(values, [positions, dim]), device)
+    };
+    all.map(|(lookup, own)| own.into_iter().map(|values| tensor(tables.dim(lookup), values)).collect()).collect()
+}
+
+/// The positions of every group of sequences.
+fn segments(tables: &Tables, batch: &Batch, device: &Device) -> Vec<Segments> {
+    let schema = tables.schema();
+    let of = |group: usize| Segments::new(&schema.segments(batch, group).offsets, device);
+    schema.groups().into_iter().map(of).collect()
 }
 
 fn numeric(batch: &Batch, device: &Device) -> Option<Tensor<2>> {

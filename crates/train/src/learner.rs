@@ -6,13 +6,13 @@ use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 use burnrec_backend::{has_own_memory, traffic};
-use burnrec_embedding::{Gathered, Indexer, Packing, Slots, SpaceBatch, Tables, Uploaded};
+use burnrec_embedding::{Gathered, Indexer, LookupGradient, Packing, Slots, SpaceBatch, Tables, Uploaded};
 use burnrec_features::{Batch, stream_seed};
 use burnrec_models::{AnyModel, Inputs, Output, Ranker};
 
 use crate::config::{LossKind, TrainConfig};
 use crate::error::TrainError;
-use crate::feed::feed;
+use crate::feed::{Feed, feed};
 use crate::objective::loss;
 use crate::optimizer::{penalise, scale, squared_norm};
 
@@ -105,22 +105,35 @@ impl Learner {
         let (feed, gathered) = feed(&self.tables, &self.slots, &self.device, batch, spaces, packing.take());
         let model = self.model.take().ok_or(TrainError::HalfStep)?;
         let leaves: Vec<Tensor<3>> = feed.leaves.into_iter().map(Tensor::require_grad).collect();
+        let tracked = |own: Vec<Tensor<2>>| own.into_iter().map(Tensor::require_grad).collect::<Vec<_>>();
+        let sequences: Vec<Vec<Tensor<2>>> = feed.sequences.into_iter().map(tracked).collect();
+        let inputs = Inputs {
+            lookups: leaves.clone(),
+            sequences: sequences.clone(),
+            segments: feed.segments,
+            numeric: feed.numeric,
+        };
         let gathered_at = start.elapsed();
-        let Output { logits, auxiliary } = model.forward(&Inputs { lookups: leaves.clone(), numeric: feed.numeric });
+        let Output { logits, auxiliary } = model.forward(&inputs);
+        drop(inputs);
         let objective = loss(self.loss, logits, feed.label, feed.weight);
         let total = auxiliary.into_iter().fold(objective.clone(), |sum, part| sum + part);
         let forward_at = start.elapsed();
         let mut gradients = total.backward();
         let leaf_gradients: Vec<Option<Tensor<3>>> =
             leaves.into_iter().map(|leaf| leaf.grad_remove(&mut gradients)).collect();
+        let own = |own: Vec<Tensor<2>>, gradients: &mut _| {
+            own.into_iter().map(|s| s.grad_remove(gradients)).collect::<Vec<_>>()
+        };
+        let sequence_gradients = sequences.into_iter().map(|s| own(s, &mut gradients)).collect();
         let mut dense = GradientsParams::from_grads(gradients, &model);
-        let mut sparse = self.split(leaf_gradients, feed.uploaded.as_ref());
+        let mut sparse = self.split(leaf_gradients, sequence_gradients, feed.uploaded.as_ref());
         let backward_at = start.elapsed();
         penalise(&model, &mut dense, self.config.l1, self.config.l2);
         let scale = self.clip(&model, &mut dense, &mut sparse, spaces, &gathered, feed.uploaded.as_ref());
         let rate = self.config.learning_rate * factor;
         self.model = Some(self.optimizer.step(rate, model, dense));
-        self.tables.apply(batch.rows, spaces, &gathered, &sparse.slices(), factor as f32);
+        self.tables.apply(batch.rows, spaces, &gathered, &sparse.home, factor as f32);
         if let Some(uploaded) = &feed.uploaded {
             self.tables.apply_away(uploaded, sparse.away, scale.as_ref(), factor as f32);
         }
@@ -137,18 +150,25 @@ impl Learner {
     }
 
     /// Divides the leaves' gradients: those of host tables are read, those of tables on the device summed there.
-    fn split(&self, gradients: Vec<Option<Tensor<3>>>, uploaded: Option<&Uploaded>) -> Sparse {
+    fn split(
+        &self,
+        gradients: Vec<Option<Tensor<3>>>,
+        sequences: Vec<Vec<Option<Tensor<2>>>>,
+        uploaded: Option<&Uploaded>,
+    ) -> Sparse {
         let on_device = gradients.into_iter().enumerate().map(|(lookup, gradient)| {
             let away = self.tables.is_away(lookup);
             if away { (None, gradient) } else { (gradient, None) }
         });
         let (home, away): (Vec<_>, Vec<_>) = on_device.unzip();
-        let read =
-            |gradient: Option<Tensor<3>>| gradient.map_or_else(Vec::new, |g| traffic::read_from(g, uploaded.is_some()));
-        Sparse {
-            home: home.into_iter().map(read).collect(),
-            away: uploaded.map_or_else(Vec::new, |u| self.tables.sum_away(u, &away)),
-        }
+        let own_memory = uploaded.is_some();
+        let leaf = |g: Option<Tensor<3>>| g.map_or_else(Vec::new, |g| traffic::read_from(g, own_memory));
+        let positions = |g: Option<Tensor<2>>| g.map_or_else(Vec::new, |g| traffic::read_from(g, own_memory));
+        let both = home.into_iter().zip(sequences).map(|(home, sequences)| LookupGradient {
+            leaf: leaf(home),
+            sequences: sequences.into_iter().map(positions).collect(),
+        });
+        Sparse { home: both.collect(), away: uploaded.map_or_else(Vec::new, |u| self.tables.sum_away(u, &away)) }
     }
 
     /// Limits the norm of all gradients together. Gradients on a device of its own memory are scaled there, by the
@@ -167,14 +187,14 @@ impl Learner {
         if let Some(more) = uploaded.and_then(|u| self.tables.squared_norm_away(u, &sparse.away)) {
             squares = Some(squares.map_or(more.clone(), |s| s + more));
         }
-        let at_home = self.tables.squared_norm(spaces, gathered, &sparse.slices());
+        let at_home = self.tables.squared_norm(spaces, gathered, &sparse.home);
         let device = self.device.clone().inner();
         let all = squares.unwrap_or_else(|| Tensor::zeros([1], &device)) + at_home as f32;
         let by = (all.sqrt().clamp_min(1e-12).recip() * limit as f32).clamp_max(1.0);
         if sparse.home.iter().any(|g| !g.is_empty()) {
             let factor = traffic::read_from(by.clone(), uploaded.is_some())[0];
             if factor < 1.0 {
-                sparse.home.iter_mut().flatten().for_each(|g| *g *= factor);
+                sparse.home.iter_mut().for_each(|g| g.scale(factor));
                 scale(model, dense, &by);
             }
         } else {
@@ -214,17 +234,11 @@ impl Learner {
     }
 }
 
-/// Gradients of the looked-up vectors: of host tables `[B, slots, dim]` a lookup, of tables on the device summed by
-/// pieces, one entry a table.
+/// Gradients of the looked-up vectors: of host tables one entry a lookup, of tables on the device summed by pieces, one
+/// entry a table.
 struct Sparse {
-    home: Vec<Vec<f32>>,
+    home: Vec<LookupGradient>,
     away: Vec<Option<Tensor<2>>>,
-}
-
-impl Sparse {
-    fn slices(&self) -> Vec<&[f32]> {
-        self.home.iter().map(Vec::as_slice).collect()
-    }
 }
 
 /// The forward pass of a model that is off the graph.
@@ -237,5 +251,6 @@ pub(crate) fn forward(
 ) -> Tensor<2> {
     let Prepared { batch, spaces, packing } = prepared;
     let (feed, _) = feed(tables, slots, device, &batch, &spaces, packing);
-    model.forward(&Inputs { lookups: feed.leaves, numeric: feed.numeric }).logits
+    let Feed { leaves, sequences, segments, numeric, .. } = feed;
+    model.forward(&Inputs { lookups: leaves, sequences, segments, numeric }).logits
 }

@@ -16,7 +16,7 @@ use burn::tensor::{Device, Tensor};
 
 pub(crate) use kernel::{Matrix, product as matrix_product};
 use op::DenseOps;
-pub(crate) use op::{Flat, contiguous, tensor, values};
+pub(crate) use op::{Flat, contiguous, own, tensor, values};
 
 /// What follows the linear part of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

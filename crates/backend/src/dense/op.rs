@@ -37,7 +37,7 @@ pub(crate) fn contiguous(tensor: Flat) -> Flat {
 }
 
 /// A tensor whose storage is its values, row-major from the start.
-pub(super) fn own(tensor: Flat) -> Flat {
+pub(crate) fn own(tensor: Flat) -> Flat {
     if tensor.is_contiguous() && tensor.layout().start_offset() == 0 { tensor } else { tensor.to_contiguous() }
 }
 

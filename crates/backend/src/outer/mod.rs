@@ -16,6 +16,7 @@ use burn::tensor::Tensor;
 
 use crate::dense::{Flat, contiguous, is_flex, tensor, values};
 use kernel::Operands;
+pub(crate) use kernel::dot;
 
 /// Outer products that exist at a time on other devices, in numbers: 32 MiB.
 const PIECE: usize = 1 << 23;

@@ -67,7 +67,7 @@ impl Bench<'_> {
     fn stream<T: Send + 'static>(&self, prepare: impl Fn(Batch) -> T + Send + 'static) -> Result<Loader<T>, CliError> {
         let rows = self.dataset.stream(Side::Train, &self.encoder.schema().columns(true))?;
         let config = LoaderConfig {
-            batch_size: self.args.batch,
+            batch_size: self.args.batch.unwrap_or(4096),
             shuffle: Some(1),
             epoch: 0,
             buffer_rows: TrainConfig::default().shuffle_rows,

@@ -112,8 +112,9 @@ impl Figure {
 pub fn one(case: &Case<'_>) -> Result<Figure, CliError> {
     let Case { args, name, rows, opened, placement } = *case;
     let (_, work) = workload(name)?;
-    let (schema, sizes) = schema(rows)?;
-    let batches = batches(&sizes, args.batch);
+    let (schema, sizes) = schema(name, rows)?;
+    let size = args.batch.unwrap_or(if name == "din" { 1024 } else { 4096 });
+    let batches = batches(&schema, &sizes, size);
     let base_memory = resident("VmRSS:");
     reset_peak();
     let mut learner = learner(name, schema, opened, placement)?;
@@ -147,14 +148,14 @@ pub fn one(case: &Case<'_>) -> Result<Figure, CliError> {
     Ok(Figure {
         workload: name.to_string(),
         rows,
-        batch: args.batch,
+        batch: size,
         device: opened.facts.kind.clone(),
         placement: learner.tables.placement(),
         median_step_ms: median * 1e3,
-        rows_per_second: args.batch as f64 / median,
-        gflop_per_step: work.gflop(args.batch),
+        rows_per_second: size as f64 / median,
+        gflop_per_step: work.gflop(size),
         times_matrix_products: 0.0,
-        times_products_in_turn: turns.ratio(work.gflop(args.batch)),
+        times_products_in_turn: turns.ratio(work.gflop(size)),
         share_of_roofline: 0.0,
         peak_memory_bytes: resident("VmHWM:"),
         base_memory_bytes: base_memory,
@@ -164,7 +165,7 @@ pub fn one(case: &Case<'_>) -> Result<Figure, CliError> {
         bytes_down: a_step(after.1.bytes_down - before.1.bytes_down),
         waits: a_step(after.1.waits - before.1.waits),
         parts_ms: learner.seconds.map(|s| s / args.steps as f64 * 1e3),
-        vector_gb: Work::vector_gb(&work, args.batch),
+        vector_gb: Work::vector_gb(&work, size),
     })
 }
 

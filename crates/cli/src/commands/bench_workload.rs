@@ -3,6 +3,9 @@
 //! 26 categorical fields with Zipf ids (exponent 1.05) over tables of the given rows, 13 numbers, embedding width 16,
 //! lazy Adam; MLP 400×3, or five residual units of 512, 512, 256, 128, 64; two layers of 100 maps in xDeepFM, two full
 //! cross layers in DCN V2.
+//!
+//! `din` is its own: users, items and categories of width 32, histories of 1 to 50 of the latter two, attention 80-40, MLP
+//! 200-80, ReLU. `--rows` are its users and its items each; a hundredth of them are categories.
 
 use burnrec_data::Zipf;
 use burnrec_features::{Batch, FeaturesConfig, FieldConfig, FieldKind, IndexPolicy, Keys, LabelConfig, Schema};
@@ -13,12 +16,16 @@ use rand_chacha::ChaCha8Rng;
 use crate::error::CliError;
 
 /// All workloads, in the order of `all`.
-pub const WORKLOADS: [&str; 8] = ["deepfm", "wide_deep", "deep_crossing", "xdeepfm", "dcn_v2", "mlp", "fm", "lr"];
+pub const WORKLOADS: [&str; 9] =
+    ["deepfm", "wide_deep", "deep_crossing", "xdeepfm", "dcn_v2", "din", "mlp", "fm", "lr"];
 const FIELDS: usize = 26;
 const NUMBERS: usize = 13;
 const DIM: usize = 16;
 /// Maps of the layers of xDeepFM's network.
 const MAPS: [usize; 2] = [100, 100];
+/// Width of din's vectors, and its longest history.
+const DIN_DIM: usize = 32;
+const HISTORY: usize = 50;
 const ZIPF: f64 = 1.05;
 /// Batches that are made; steps take them in turn.
 pub const BATCHES: usize = 8;
@@ -50,6 +57,15 @@ pub fn workload(name: &str) -> Result<(ModelConfig, Work), CliError> {
     let width = FIELDS * DIM + NUMBERS;
     let mlp =
         |h: &[usize]| -> usize { std::iter::once(&width).chain(h).zip(h.iter().chain([&1])).map(|(a, b)| a * b).sum() };
+    if name == "din" {
+        return Ok((
+            from(serde_json::json!({"din": {
+                "embedding_dim": DIN_DIM, "attention": [80, 40], "attention_activation": "relu",
+                "hidden": [200, 80], "activation": "relu",
+            }}))?,
+            din_work(),
+        ));
+    }
     let settings = match name {
         "mlp" => serde_json::json!({"mlp": {"hidden": [400, 400, 400], "embedding_dim": DIM}}),
         "deepfm" => serde_json::json!({"deepfm": {"hidden": [400, 400, 400], "embedding_dim": DIM}}),
@@ -73,7 +89,7 @@ pub fn workload(name: &str) -> Result<(ModelConfig, Work), CliError> {
         "deep_crossing" => [512, 512, 256, 128, 64].iter().map(|h| 2 * h * width).sum::<usize>() + width,
         _ => NUMBERS,
     };
-    let config = serde_json::from_value(settings).map_err(|e| CliError::Usage(e.to_string()))?;
+    let config = from(settings)?;
     let vectors = match name {
         "mlp" | "deep_crossing" | "dcn_v2" => FIELDS * DIM,
         "lr" => FIELDS,
@@ -82,8 +98,60 @@ pub fn workload(name: &str) -> Result<(ModelConfig, Work), CliError> {
     Ok((config, Work { products: products as f64, vectors: vectors as f64 }))
 }
 
-/// The fields, and how many ids each has.
-pub fn schema(rows: u64) -> Result<(Schema, Vec<u64>), CliError> {
+fn from(settings: serde_json::Value) -> Result<ModelConfig, CliError> {
+    serde_json::from_value(settings).map_err(|e| CliError::Usage(e.to_string()))
+}
+
+/// Behaviours of a mean row are `(1 + HISTORY) / 2`; per row the unit's map of the candidate and the MLP.
+fn din_work() -> Work {
+    let (d, mean) = (2 * DIN_DIM, (1 + HISTORY) as f64 / 2.0);
+    let position = 2 * d * 80 + 80 * 40 + 40;
+    let row = d * 80 + (3 * DIN_DIM + d) * 200 + 200 * 80 + 80;
+    let vectors = (3 * DIN_DIM) as f64 + mean * d as f64;
+    Work { products: position as f64 * mean + row as f64, vectors }
+}
+
+/// The fields of `din`: their kinds, tables and ids.
+fn din_schema(rows: u64) -> Result<(Schema, Vec<u64>), CliError> {
+    let categories = (rows / 100).max(4);
+    let fields = [
+        ("category", "category", None, categories),
+        ("history", "item", Some("history"), rows),
+        ("history_category", "category", Some("history"), categories),
+        ("item", "item", None, rows),
+        ("user", "user", None, rows),
+    ];
+    let field = |(name, table, along, ids): (&str, &str, Option<&str>, u64)| {
+        let config = FieldConfig {
+            kind: if along.is_some() { FieldKind::Sequence } else { FieldKind::Categorical },
+            table: Some(table.to_string()),
+            along: along.filter(|a| *a != name).map(str::to_string),
+            index: Some(IndexPolicy::Modulo),
+            buckets: u32::try_from(ids).ok(),
+            ..FieldConfig::default()
+        };
+        (name.to_string(), config)
+    };
+    let sizes = fields.iter().map(|f| f.3).collect();
+    Ok((Schema::new(&features(fields.map(field).into()))?, sizes))
+}
+
+fn features(fields: std::collections::BTreeMap<String, FieldConfig>) -> FeaturesConfig {
+    FeaturesConfig {
+        label: LabelConfig { column: "label".into(), ..LabelConfig::default() },
+        weight: None,
+        group: None,
+        min_count: 1,
+        index: IndexPolicy::default(),
+        fields,
+    }
+}
+
+/// The fields of a workload, and how many ids each has.
+pub fn schema(name: &str, rows: u64) -> Result<(Schema, Vec<u64>), CliError> {
+    if name == "din" {
+        return din_schema(rows);
+    }
     let total: f64 = (0..FIELDS).map(|f| 0.7f64.powi(f as i32)).sum();
     let sizes: Vec<u64> = (0..FIELDS).map(|f| ((rows as f64 * 0.7f64.powi(f as i32) / total) as u64).max(4)).collect();
     let category = |(f, size): (usize, &u64)| {
@@ -91,33 +159,40 @@ pub fn schema(rows: u64) -> Result<(Schema, Vec<u64>), CliError> {
         (format!("c{f:02}"), FieldConfig { index: Some(IndexPolicy::Modulo), buckets, ..FieldConfig::default() })
     };
     let number = |n: usize| (format!("n{n:02}"), FieldConfig { kind: FieldKind::Numeric, ..FieldConfig::default() });
-    let config = FeaturesConfig {
-        label: LabelConfig { column: "label".into(), ..LabelConfig::default() },
-        weight: None,
-        group: None,
-        min_count: 1,
-        index: IndexPolicy::default(),
-        fields: sizes.iter().enumerate().map(category).chain((0..NUMBERS).map(number)).collect(),
-    };
+    let config = features(sizes.iter().enumerate().map(category).chain((0..NUMBERS).map(number)).collect());
     Ok((Schema::new(&config)?, sizes))
 }
 
 /// Batches of Zipf ids.
-pub fn batches(sizes: &[u64], rows: usize) -> Vec<Batch> {
+pub fn batches(schema: &Schema, sizes: &[u64], rows: usize) -> Vec<Batch> {
     let mut rng = ChaCha8Rng::seed_from_u64(12_345);
     let laws: Vec<Zipf> = sizes.iter().map(|s| Zipf::new(*s, ZIPF)).collect();
-    let batch = |_| Batch {
-        rows,
-        // Keys that are congruent to their rank give every id a row of its own.
-        keys: laws
-            .iter()
-            .zip(sizes)
-            .map(|(law, size)| Keys::One((0..rows).map(|_| law.rank(rng.random()) + size).collect()))
-            .collect(),
-        numeric: (0..rows * NUMBERS).map(|_| rng.random::<f32>()).collect(),
-        label: (0..rows).map(|_| f32::from(u8::from(rng.random::<f64>() < 0.25))).collect(),
-        weight: Vec::new(),
-        group: Vec::new(),
+    let batch = |_| {
+        let lengths: Vec<u32> = (0..rows).map(|_| rng.random_range(1..=HISTORY as u32)).collect();
+        let mut keys = |place: usize| {
+            // Keys that are congruent to their rank give every id a row of its own.
+            let mut draw = |count: usize| (0..count).map(|_| laws[place].rank(rng.random()) + sizes[place]).collect();
+            match schema.categorical[place].sequence {
+                None => Keys::One(draw(rows)),
+                Some(_) => {
+                    let ends = lengths.iter().scan(0, |end, length| {
+                        *end += length;
+                        Some(*end)
+                    });
+                    let offsets: Vec<u32> = std::iter::once(0).chain(ends).collect();
+                    let count = offsets.last().map_or(0, |n| *n as usize);
+                    Keys::Many { keys: draw(count), weights: None, offsets }
+                }
+            }
+        };
+        Batch {
+            rows,
+            keys: (0..sizes.len()).map(&mut keys).collect(),
+            numeric: (0..rows * schema.numeric.len()).map(|_| rng.random::<f32>()).collect(),
+            label: (0..rows).map(|_| f32::from(u8::from(rng.random::<f64>() < 0.25))).collect(),
+            weight: Vec::new(),
+            group: Vec::new(),
+        }
     };
     (0..BATCHES).map(batch).collect()
 }

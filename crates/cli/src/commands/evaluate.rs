@@ -41,6 +41,7 @@ pub fn other_rows(input: &Path, experiment: &Experiment, data_dir: &Path) -> Res
         },
         sort_by: None,
         join: Vec::new(),
+        history: None,
         split: SplitConfig::default(),
         synthetic: None,
     };
@@ -54,7 +55,10 @@ pub fn other_rows(input: &Path, experiment: &Experiment, data_dir: &Path) -> Res
             join.push(table);
         }
     }
-    let rows = burnrec_data::open(input, &DataConfig { join, ..plain })?;
+    // Histories that the input has not got are built from its own rows, in their order of time.
+    let history = own.history.filter(|h| h.columns.keys().all(|column| !names.contains(column)));
+    let sort_by = history.as_ref().and(own.sort_by);
+    let rows = burnrec_data::open(input, &DataConfig { join, history, sort_by, ..plain })?;
     Ok((Dataset::whole(rows), names))
 }
 

@@ -135,17 +135,16 @@ mod tests {
     #[test]
     fn with_a_silent_mlp_it_is_the_factorization_machine() {
         let device = Device::flex();
-        let shapes = InputShapes { lookups: vec![(3, 1), (3, 4)], numeric: 2, output_bias: 0.3 };
+        let shapes =
+            InputShapes { lookups: vec![(3, 1), (3, 4)], numeric: 2, output_bias: 0.3, ..InputShapes::default() };
         let config = DeepFmConfig { embedding_dim: 4, numeric_pairs: true, ..DeepFmConfig::default() };
         let mut deepfm = config.init(&shapes, &mut Initial::new(1), &device);
         deepfm.score =
             Linear { weight: Initial::new(1).zeros([64, 1], &device), bias: Some(Initial::new(1).zeros([1], &device)) };
         let mut fm = FmConfig { embedding_dim: 4, ..FmConfig::default() }.init(&shapes, &mut Initial::new(1), &device);
         let random = |shape| Tensor::<3>::random(shape, Distribution::Default, &device);
-        let inputs = Inputs {
-            lookups: vec![random([5, 3, 1]), random([5, 3, 4])],
-            numeric: Some(Tensor::random([5, 2], Distribution::Default, &device)),
-        };
+        let numbers = Tensor::random([5, 2], Distribution::Default, &device);
+        let inputs = Inputs::slots(vec![random([5, 3, 1]), random([5, 3, 4])], Some(numbers));
         fm = fm.with_numbers(deepfm.numeric.clone());
         let of = |output: Output| output.logits.into_data().try_to_vec::<f32>().unwrap();
         assert_eq!(of(deepfm.forward(&inputs)), of(fm.forward(&inputs)));

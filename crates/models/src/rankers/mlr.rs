@@ -64,7 +64,8 @@ impl Architecture for MlrConfig {
     fn slots(&self, schema: &Schema) -> Slots {
         Slots(vec![Lookup {
             name: "regions",
-            features: (0..schema.categorical.len()).collect(),
+            features: schema.slots(),
+            sequences: Vec::new(),
             dim: 2 * self.regions,
             optimizer: self.optimizer.clone(),
             init: Init::Normal(self.std),
@@ -118,7 +119,8 @@ mod tests {
     use burn::tensor::{Distribution, Tolerance};
 
     fn model(regions: usize, device: &Device) -> Mlr {
-        let shapes = InputShapes { lookups: vec![(3, 2 * regions)], numeric: 0, output_bias: -0.4 };
+        let shapes =
+            InputShapes { lookups: vec![(3, 2 * regions)], numeric: 0, output_bias: -0.4, ..InputShapes::default() };
         MlrConfig { regions, ..MlrConfig::default() }.init(&shapes, &mut Initial::new(1), device)
     }
 
@@ -128,10 +130,10 @@ mod tests {
         let weights = Tensor::<3>::random([5, 3, 1], Distribution::Normal(0.0, 3.0), &device);
         let unused = Tensor::<3>::random([5, 3, 1], Distribution::Normal(0.0, 3.0), &device);
         let both = Tensor::cat(vec![unused, weights.clone()], 2);
-        let shapes = InputShapes { lookups: vec![(3, 1)], numeric: 0, output_bias: -0.4 };
+        let shapes = InputShapes { lookups: vec![(3, 1)], numeric: 0, output_bias: -0.4, ..InputShapes::default() };
         let lr = LrConfig::default().init(&shapes, &mut Initial::new(1), &device);
-        let found = model(1, &device).forward(&Inputs { lookups: vec![both], numeric: None }).logits;
-        let expected = lr.forward(&Inputs { lookups: vec![weights], numeric: None }).logits;
+        let found = model(1, &device).forward(&Inputs::slots(vec![both], None)).logits;
+        let expected = lr.forward(&Inputs::slots(vec![weights], None)).logits;
         found.into_data().assert_approx_eq::<f32>(&expected.into_data(), Tolerance::rel_abs(1e-5, 1e-5));
     }
 
@@ -145,7 +147,7 @@ mod tests {
                 u = u.zeros_like();
             }
             let w = Tensor::<3>::random([6, 1, 4], Distribution::Normal(0.0, 2.0), &device);
-            let inputs = Inputs { lookups: vec![Tensor::cat(vec![u.clone(), w.clone()], 2)], numeric: None };
+            let inputs = Inputs::slots(vec![Tensor::cat(vec![u.clone(), w.clone()], 2)], None);
             let found = sigmoid(model.forward(&inputs).logits);
             let each: Tensor<2> = sigmoid(w - 0.4).flatten(1, 2);
             let expected = match flat {
@@ -160,7 +162,7 @@ mod tests {
     fn scores_far_apart_stay_finite() {
         let device = Device::flex();
         let scores = Tensor::<3>::from_floats([[[300.0, -300.0, 200.0, -200.0]]], &device);
-        let inputs = Inputs { lookups: vec![scores], numeric: None };
+        let inputs = Inputs::slots(vec![scores], None);
         let logit: f32 = model(2, &device).forward(&inputs).logits.into_scalar();
         assert!((logit - 199.6).abs() < 0.01, "{logit}");
     }

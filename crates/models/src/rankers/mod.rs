@@ -3,6 +3,7 @@
 mod dcn_v2;
 mod deep_crossing;
 mod deepfm;
+mod din;
 mod fm;
 mod lr;
 mod mlp;
@@ -13,6 +14,7 @@ mod xdeepfm;
 pub use dcn_v2::{DcnV2, DcnV2Config, Structure};
 pub use deep_crossing::{DeepCrossing, DeepCrossingConfig};
 pub use deepfm::{DeepFm, DeepFmConfig};
+pub use din::{Din, DinConfig};
 pub use fm::{Fm, FmConfig};
 pub use lr::{Lr, LrConfig};
 pub use mlp::{Mlp, MlpConfig};
@@ -27,7 +29,7 @@ use crate::error::ModelError;
 
 /// One weight an id, over every categorical field and cross, starting at zero.
 fn linear_lookup(name: &'static str, schema: &Schema, optimizer: Option<SparseOptimizer>) -> Lookup {
-    Lookup { name, features: (0..schema.categorical.len()).collect(), dim: 1, optimizer, init: Init::Zeros }
+    Lookup { name, features: schema.slots(), sequences: Vec::new(), dim: 1, optimizer, init: Init::Zeros }
 }
 
 /// One vector an id, over every categorical field that is not a cross.
@@ -38,7 +40,14 @@ fn vector_lookup(
     deviation: f32,
     optimizer: Option<SparseOptimizer>,
 ) -> Lookup {
-    Lookup { name, features: schema.columns_only(), dim, optimizer, init: Init::Normal(deviation) }
+    Lookup {
+        name,
+        features: schema.columns_only(),
+        sequences: Vec::new(),
+        dim,
+        optimizer,
+        init: Init::Normal(deviation),
+    }
 }
 
 fn check_vectors(model: &'static str, schema: &Schema, dim: usize, deviation: f32) -> Result<(), ModelError> {
@@ -53,6 +62,26 @@ fn check_vectors(model: &'static str, schema: &Schema, dim: usize, deviation: f3
             "the model looks vectors up, but features.fields has no categorical, multi or bucket field",
         ),
         () => Ok(()),
+    }
+}
+
+/// A model of histories needs one, and for each sequence the field that it is a history of.
+fn check_histories(model: &'static str, schema: &Schema) -> Result<(), ModelError> {
+    let sequences = schema.sequences();
+    if sequences.is_empty() {
+        let problem = "reads what users did, and no field is of kind \"sequence\"; declare one with the table of its candidate, for example history = { kind = \"sequence\", table = \"item_id\" }";
+        return Err(ModelError::Field { model, problem: problem.into() });
+    }
+    match sequences.into_iter().find(|s| schema.candidate_of(*s).is_none()) {
+        Some(place) => {
+            let field = &schema.categorical[place];
+            let problem = format!(
+                "weighs sequence `{}` by a candidate, and no field of one id a row has its table `{}`; set table to the field that it is a history of",
+                field.name, field.table
+            );
+            Err(ModelError::Field { model, problem })
+        }
+        None => Ok(()),
     }
 }
 

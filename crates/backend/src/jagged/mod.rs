@@ -1,0 +1,169 @@
+//! Operations on sequences laid end to end: nothing is padded, so that padding costs nothing.
+//!
+//! `spread` brings a row of the batch to each of its positions, `segment_sum` adds the positions of each row up; each is
+//! the other's gradient. On flex the pairs that attention is made of are operations of their own; elsewhere they are
+//! composed of these two, which are kernels there.
+
+#[cfg(feature = "cube")]
+mod cube;
+mod flex;
+mod fused;
+mod kernel;
+mod op;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use burn::backend::Dispatch;
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use crate::dense::{Activation, is_flex};
+use fused::FusedOps;
+use op::JaggedOps;
+
+/// Which positions belong to which row of a batch.
+#[derive(Clone, Debug)]
+pub struct Segments {
+    /// Where each row starts, and the end.
+    host: Arc<[u32]>,
+    /// The same, `[rows + 1]`.
+    offsets: Tensor<1, Int>,
+    /// The row of each position, `[positions]`.
+    owners: Tensor<1, Int>,
+}
+
+impl Segments {
+    /// Segments on a device; `offsets` rises, from 0.
+    pub fn new(offsets: &[u32], device: &Device) -> Self {
+        let device = device.clone().inner();
+        let owners: Vec<i32> = offsets
+            .windows(2)
+            .enumerate()
+            .flat_map(|(row, span)| std::iter::repeat_n(row as i32, (span[1] - span[0]) as usize))
+            .collect();
+        let starts: Vec<i32> = offsets.iter().map(|o| o.cast_signed()).collect();
+        let ints = |values: Vec<i32>| {
+            let length = values.len();
+            Tensor::from_data(TensorData::new(values, [length]), &device)
+        };
+        Self { host: offsets.into(), offsets: ints(starts), owners: ints(owners) }
+    }
+
+    /// Rows of the batch.
+    pub fn rows(&self) -> usize {
+        self.host.len().saturating_sub(1)
+    }
+
+    /// Positions of all rows.
+    pub fn positions(&self) -> usize {
+        self.host.last().map_or(0, |n| *n as usize)
+    }
+
+    /// Where each row starts, and the end.
+    pub fn offsets(&self) -> &[u32] {
+        &self.host
+    }
+}
+
+/// A row of the batch at each of its positions.
+///
+/// # Shapes
+/// - `x`: `[B, d]`
+/// - output: `[positions, d]`
+pub fn spread(x: Tensor<2>, segments: &Segments) -> Tensor<2> {
+    let (offsets, owners) = (segments.offsets.clone(), segments.owners.clone());
+    Tensor::from_dispatch(<Dispatch as JaggedOps>::spread(
+        x.into_dispatch(),
+        offsets.into_dispatch(),
+        owners.into_dispatch(),
+        segments.host.clone(),
+    ))
+}
+
+/// The sum over each row's positions; zeros where it has none.
+///
+/// # Shapes
+/// - `x`: `[positions, d]`
+/// - output: `[B, d]`
+pub fn segment_sum(x: Tensor<2>, segments: &Segments) -> Tensor<2> {
+    let (offsets, owners) = (segments.offsets.clone(), segments.owners.clone());
+    Tensor::from_dispatch(<Dispatch as JaggedOps>::segment_sum(
+        x.into_dispatch(),
+        offsets.into_dispatch(),
+        owners.into_dispatch(),
+        segments.host.clone(),
+    ))
+}
+
+/// `keys ⊙ spread(query)`.
+///
+/// # Shapes
+/// - `keys`: `[positions, d]`, `query`: `[B, d]`
+/// - output: `[positions, d]`
+pub fn spread_mul(keys: Tensor<2>, query: Tensor<2>, segments: &Segments) -> Tensor<2> {
+    if !is_flex(&keys.device()) {
+        return keys * spread(query, segments);
+    }
+    let host = segments.host.clone();
+    Tensor::from_dispatch(<Dispatch as FusedOps>::spread_mul(keys.into_dispatch(), query.into_dispatch(), host))
+}
+
+/// `act(z + spread(u))`.
+///
+/// # Shapes
+/// - `z`: `[positions, d]`, `u`: `[B, d]`
+/// - output: `[positions, d]`
+pub fn spread_add(z: Tensor<2>, u: Tensor<2>, segments: &Segments, activation: Activation) -> Tensor<2> {
+    let rectify = activation == Activation::Relu;
+    if !is_flex(&z.device()) {
+        let sum = z + spread(u, segments);
+        return if rectify { relu(sum) } else { sum };
+    }
+    let host = segments.host.clone();
+    Tensor::from_dispatch(<Dispatch as FusedOps>::spread_add(z.into_dispatch(), u.into_dispatch(), host, rectify))
+}
+
+/// The sum over each row's positions of `weights · keys`.
+///
+/// # Shapes
+/// - `keys`: `[positions, d]`, `weights`: `[positions, 1]`
+/// - output: `[B, d]`
+pub fn weighted_sum(keys: Tensor<2>, weights: Tensor<2>, segments: &Segments) -> Tensor<2> {
+    if !is_flex(&keys.device()) {
+        return segment_sum(keys * weights, segments);
+    }
+    let host = segments.host.clone();
+    Tensor::from_dispatch(<Dispatch as FusedOps>::weighted_sum(keys.into_dispatch(), weights.into_dispatch(), host))
+}
+
+/// The softmax over each row's positions.
+///
+/// # Shapes
+/// - `scores`: `[positions, 1]`
+/// - output: `[positions, 1]`
+pub fn segment_softmax(scores: Tensor<2>, segments: &Segments) -> Tensor<2> {
+    if segments.positions() == 0 {
+        return scores;
+    }
+    // One constant for all rows changes no softmax; a row far below it is saved by the floor of its own sum.
+    let most: Tensor<2> = segment_max(&scores, segments);
+    let powers = (scores - most).exp(); // [positions, 1]
+    let sums = segment_sum(powers.clone(), segments); // [B, 1]
+    powers / spread(sums.clamp_min(1e-30), segments)
+}
+
+/// The largest score of each position's row, off the graph.
+fn segment_max(scores: &Tensor<2>, segments: &Segments) -> Tensor<2> {
+    let values = Tensor::<2>::from_dispatch(<Dispatch as JaggedOps>::segment_max(
+        scores.clone().detach().inner().into_dispatch(),
+        segments.offsets.clone().into_dispatch(),
+        segments.owners.clone().into_dispatch(),
+        segments.host.clone(),
+    ));
+    match scores.device().is_autodiff() {
+        true => Tensor::from_inner(values),
+        false => values,
+    }
+}

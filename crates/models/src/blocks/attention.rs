@@ -1,0 +1,156 @@
+//! The activation unit of DIN (Zhou et al., KDD 2018): how much each behaviour counts for a candidate.
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::{Device, Tensor};
+use burnrec_backend::{Activation, Segments, segment_softmax, spread_add, spread_mul, weighted_sum};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::blocks::{ActivationKind, AnyActivation, layer};
+use crate::initial::Initial;
+
+/// What makes weights of scores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalise {
+    /// Nothing: their sum says how strong an interest is. The paper's form.
+    #[default]
+    None,
+    /// A softmax over the row's positions, of scores divided by the root of the vectors' width. The released code's form.
+    Softmax,
+}
+
+/// An MLP over `[q; k; q ⊙ k]` of candidate q and behaviour k, to one score a position.
+///
+/// The first layer is three maps, of q once a row and of k and `q ⊙ k` a position: the map of `q - k`, which many
+/// implementations add, is a sum of the first two. Nothing is padded: positions are those that there are.
+#[derive(Module, Debug)]
+pub struct AttentionUnit {
+    /// Of q, with the layer's bias `[d, h]`.
+    query: Linear,
+    /// Of k and `q ⊙ k` `[2d, h]`.
+    keys: Linear,
+    /// The layers behind the first.
+    inner: Vec<Linear>,
+    activations: Vec<AnyActivation>,
+    score: Linear,
+}
+
+impl AttentionUnit {
+    /// A unit over vectors of width d.
+    pub fn new(
+        width: usize,
+        hidden: &[usize],
+        activation: ActivationKind,
+        initial: &mut Initial,
+        device: &Device,
+    ) -> Self {
+        let first = hidden.first().copied().unwrap_or(1);
+        let deviation = (2.0 / (3 * width).max(1) as f32).sqrt();
+        let query = Linear {
+            weight: initial.normal(deviation, [width, first], device),
+            bias: Some(initial.zeros([first], device)),
+        };
+        let keys = Linear { weight: initial.normal(deviation, [2 * width, first], device), bias: None };
+        let inner = hidden.windows(2).map(|w| initial.linear_relu(w[0], w[1], device)).collect();
+        let activations = hidden.iter().map(|h| activation.init(*h, initial, device)).collect();
+        let score = initial.linear_logit(hidden.last().copied().unwrap_or(1), 1, 0.0, device);
+        Self { query, keys, inner, activations, score }
+    }
+
+    /// # Shapes
+    /// - `keys`: `[positions, d]`, `query`: `[B, d]`
+    /// - output: scores `[positions, 1]`
+    pub fn forward(&self, keys: Tensor<2>, query: Tensor<2>, segments: &Segments) -> Tensor<2> {
+        let products = spread_mul(keys.clone(), query.clone(), segments); // [positions, d]
+        let of_keys = layer(&self.keys, keys, Some(products), Activation::Identity); // [positions, h]
+        let of_query = layer(&self.query, query, None, Activation::Identity); // [B, h]
+        let (mut hidden, mut activations) = (of_keys, self.activations.iter());
+        hidden = match activations.next() {
+            Some(AnyActivation::Relu(_)) => spread_add(hidden, of_query, segments, Activation::Relu),
+            Some(other) => other.forward(spread_add(hidden, of_query, segments, Activation::Identity)),
+            None => spread_add(hidden, of_query, segments, Activation::Identity),
+        };
+        for (linear, activation) in self.inner.iter().zip(activations) {
+            hidden = match activation {
+                AnyActivation::Relu(_) => layer(linear, hidden, None, Activation::Relu),
+                other => other.forward(layer(linear, hidden, None, Activation::Identity)),
+            };
+        }
+        layer(&self.score, hidden, None, Activation::Identity)
+    }
+
+    /// The behaviours of each row, weighed for its candidate.
+    ///
+    /// # Shapes
+    /// - `keys`: `[positions, d]`, `query`: `[B, d]`
+    /// - output: `[B, d]`, zeros for rows without behaviours
+    pub fn pool(&self, keys: Tensor<2>, query: Tensor<2>, segments: &Segments, normalise: Normalise) -> Tensor<2> {
+        let width = keys.dims()[1];
+        let scores = self.forward(keys.clone(), query, segments);
+        let weights = match normalise {
+            Normalise::None => scores,
+            Normalise::Softmax => segment_softmax(scores / (width as f32).sqrt(), segments),
+        };
+        weighted_sum(keys, weights, segments)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Distribution, Tolerance};
+    use burnrec_backend::segment_sum;
+
+    fn random(rows: usize, device: &Device) -> Tensor<2> {
+        Tensor::random([rows, 4], Distribution::Default, device)
+    }
+
+    #[test]
+    fn the_order_of_a_history_and_other_rows_histories_change_nothing() {
+        let device = Device::flex();
+        let unit = AttentionUnit::new(4, &[6, 3], ActivationKind::Prelu, &mut Initial::new(1), &device);
+        for normalise in [Normalise::None, Normalise::Softmax] {
+            let (keys, query) = (random(5, &device), random(2, &device));
+            let both = unit.pool(keys.clone(), query.clone(), &Segments::new(&[0, 3, 5], &device), normalise);
+            let order = Tensor::<1, burn::tensor::Int>::from_ints([2, 0, 1], &device);
+            let permuted = keys.slice([0..3, 0..4]).select(0, order);
+            let alone = unit.pool(permuted, query.slice([0..1, 0..4]), &Segments::new(&[0, 3], &device), normalise);
+            let first = both.slice([0..1, 0..4]).into_data();
+            alone.into_data().assert_approx_eq::<f32>(&first, Tolerance::absolute(1e-6));
+        }
+    }
+
+    #[test]
+    fn weights_of_one_over_the_length_are_mean_pooling_and_no_history_gives_zeros() {
+        let device = Device::flex();
+        let mut initial = Initial::new(1);
+        let mut unit = AttentionUnit::new(4, &[6], ActivationKind::Relu, &mut initial, &device);
+        unit.score =
+            Linear { weight: initial.zeros([6, 1], &device), bias: Some(initial.param(vec![0.25], [1], &device)) };
+        let segments = Segments::new(&[0, 4, 4], &device);
+        let (keys, query) = (random(4, &device), random(2, &device));
+        let mean = (segment_sum(keys.clone(), &segments) / 4.0).into_data();
+        for normalise in [Normalise::None, Normalise::Softmax] {
+            let pooled = unit.pool(keys.clone(), query.clone(), &segments, normalise);
+            assert_eq!(pooled.clone().slice([1..2, 0..4]).into_data().try_to_vec::<f32>().unwrap(), [0.0; 4]);
+            pooled.into_data().assert_approx_eq::<f32>(&mean, Tolerance::absolute(1e-6));
+        }
+    }
+
+    #[test]
+    fn the_factored_first_layer_is_one_layer_over_the_concatenation() {
+        let device = Device::flex();
+        let unit = AttentionUnit::new(4, &[6], ActivationKind::Relu, &mut Initial::new(1), &device);
+        let segments = Segments::new(&[0, 2, 5], &device);
+        let (keys, query) = (random(5, &device), random(2, &device));
+        let far = burnrec_backend::spread(query.clone(), &segments);
+        let inputs = Tensor::cat(vec![far.clone(), keys.clone(), far * keys.clone()], 1);
+        let weight = Tensor::cat(vec![unit.query.weight.val(), unit.keys.weight.val()], 0);
+        let hidden = burn::tensor::activation::relu(inputs.matmul(weight));
+        let expected = hidden.matmul(unit.score.weight.val()).into_data();
+        let found = unit.forward(keys, query, &segments).into_data();
+        found.assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-5));
+    }
+}
