@@ -61,6 +61,18 @@ impl Segments {
         self.host.last().map_or(0, |n| *n as usize)
     }
 
+    /// The offsets, shared.
+    pub(crate) fn host(&self) -> Arc<[u32]> {
+        self.host.clone()
+    }
+
+    /// 1 at the last position of each row, 0 elsewhere, `[positions, 1]`: weights that pick the last states.
+    pub fn last(&self, device: &Device) -> Tensor<2> {
+        let mut values = vec![0.0f32; self.positions()];
+        self.host.windows(2).filter(|w| w[0] < w[1]).for_each(|w| values[w[1] as usize - 1] = 1.0);
+        Tensor::from_data(TensorData::new(values, [self.positions(), 1]), device)
+    }
+
     /// Where each row starts, and the end.
     pub fn offsets(&self) -> &[u32] {
         &self.host
