@@ -27,5 +27,5 @@ pub use error::FeatureError;
 pub use fit::{Fitted, NumericFit, Vocabulary};
 pub use loader::{Loader, LoaderConfig, load};
 pub use schema::{Categorical, CategoricalSource, Label, Numeric, Schema, Sequence};
-pub use segments::Segments;
+pub use segments::{Pairs, Segments};
 pub use stream::{Stream, stream_seed};

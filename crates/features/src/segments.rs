@@ -1,7 +1,10 @@
 //! Sequences of a batch, laid end to end.
 
+use rand::RngExt;
+
 use crate::batch::{Batch, Keys};
 use crate::schema::Schema;
+use crate::stream::stream;
 
 /// Where each row's part of a sequence starts among the positions of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,6 +48,42 @@ impl Segments {
     }
 }
 
+/// Pairs of positions that follow each other in a row, each with one of the batch that holds another id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pairs {
+    /// The positions that something follows.
+    pub from: Vec<u32>,
+    /// What follows them.
+    pub to: Vec<u32>,
+    /// Positions whose id is another than that of `to`.
+    pub other: Vec<u32>,
+}
+
+/// Draws for one pair before it is left out: a batch of a single id has no other.
+const DRAWS: usize = 32;
+
+impl Schema {
+    /// The pairs of a sequence, their other positions drawn by the stream `negatives` of `seed` at `step`.
+    pub fn following(&self, batch: &Batch, sequence: usize, seed: u64, step: u64) -> Pairs {
+        let segments = self.segments(batch, sequence);
+        let keys: Vec<u64> = segments.keys(batch, sequence).collect();
+        let mut rng = stream(seed, "negatives", step);
+        let mut pairs = Pairs::default();
+        for row in segments.offsets.windows(2) {
+            for from in row[0]..row[1].saturating_sub(1) {
+                let truth = keys[from as usize + 1];
+                let mut draws = (0..DRAWS).map(|_| rng.random_range(0..keys.len()));
+                if let Some(other) = draws.find(|other| keys[*other] != truth) {
+                    pairs.from.push(from);
+                    pairs.to.push(from + 1);
+                    pairs.other.push(other as u32);
+                }
+            }
+        }
+        pairs
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +106,21 @@ mod tests {
         assert_eq!((segments.offsets.as_slice(), segments.positions()), (&[0, 1, 1, 3][..], 3));
         assert_eq!(segments.keys(&batch, 0).collect::<Vec<_>>(), [4, 6, 7]);
         assert_eq!(segments.keys(&batch, 1).collect::<Vec<_>>(), [1, 0, 5]);
+    }
+
+    #[test]
+    fn pairs_stay_within_a_row_and_their_others_are_never_the_truth() {
+        let config = serde_json::json!({ "label": { "column": "y" }, "fields": { "a": "sequence" } });
+        let schema = Schema::new(&serde_json::from_value(config).unwrap()).unwrap();
+        let keys = vec![1, 1, 2, 1, 3, 1];
+        let keys = Keys::Many { keys, weights: None, offsets: vec![0, 3, 4, 6] };
+        let batch = Batch { rows: 3, keys: vec![keys], numeric: vec![], label: vec![], weight: vec![], group: vec![] };
+        for step in 0..50 {
+            let pairs = schema.following(&batch, 0, 1, step);
+            assert_eq!((pairs.from.as_slice(), pairs.to.as_slice()), (&[0, 1, 4][..], &[1, 2, 5][..]));
+            let ids = [1, 1, 2, 1, 3, 1];
+            assert!(pairs.to.iter().zip(&pairs.other).all(|(t, o)| ids[*t as usize] != ids[*o as usize]), "{pairs:?}");
+            assert_eq!(pairs, schema.following(&batch, 0, 1, step));
+        }
     }
 }

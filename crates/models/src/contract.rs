@@ -1,7 +1,7 @@
 //! What every model takes and gives.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 use burnrec_backend::Segments;
 use burnrec_embedding::{Slots, SparseOptimizer, slot_order};
 use burnrec_features::Schema;
@@ -18,14 +18,34 @@ pub struct Inputs {
     pub sequences: Vec<Vec<Tensor<2>>>,
     /// Which positions belong to which row, one entry a group of [`InputShapes::groups`].
     pub segments: Vec<Segments>,
+    /// What follows each position, one entry a group, in training and for models that want it; else none.
+    pub following: Vec<Option<Following>>,
     /// The numeric inputs `[B, N]`; none where N is 0.
     pub numeric: Option<Tensor<2>>,
+}
+
+/// Pairs of positions that follow each other in a row, with a position of the batch that holds another id; each
+/// `[pairs]`.
+#[derive(Clone, Debug)]
+pub struct Following {
+    /// The positions that something follows.
+    pub from: Tensor<1, Int>,
+    /// What follows them.
+    pub to: Tensor<1, Int>,
+    /// Positions whose id is another than that of `to`.
+    pub other: Tensor<1, Int>,
 }
 
 impl Inputs {
     /// Inputs without sequences.
     pub fn slots(lookups: Vec<Tensor<3>>, numeric: Option<Tensor<2>>) -> Self {
-        Self { sequences: vec![Vec::new(); lookups.len()], lookups, segments: Vec::new(), numeric }
+        Self {
+            sequences: vec![Vec::new(); lookups.len()],
+            lookups,
+            segments: Vec::new(),
+            following: Vec::new(),
+            numeric,
+        }
     }
 
     /// One slot of a lookup: `[B, dim]`.
@@ -162,4 +182,9 @@ pub trait Ranker: Module {
     /// - `inputs`: see [`Inputs`]
     /// - output: logits `[B, T]`
     fn forward(&self, inputs: &Inputs) -> Output;
+
+    /// Whether training needs [`Inputs::following`].
+    fn wants_following(&self) -> bool {
+        false
+    }
 }

@@ -10,11 +10,11 @@ mod initial;
 mod rankers;
 mod registry;
 
-pub use contract::{Architecture, InputShapes, Inputs, Output, Ranker, SequenceShape, TaskKind};
+pub use contract::{Architecture, Following, InputShapes, Inputs, Output, Ranker, SequenceShape, TaskKind};
 pub use error::ModelError;
 pub use initial::Initial;
 pub use rankers::{
-    DcnV2, DcnV2Config, DeepCrossing, DeepCrossingConfig, Din, DinConfig, Fm, FmConfig, Lr, LrConfig, Mlp, MlpConfig,
-    Mlr, MlrConfig, Structure, WideDeep, WideDeepConfig, XDeepFm, XDeepFmConfig,
+    DcnV2, DcnV2Config, DeepCrossing, DeepCrossingConfig, Dien, DienConfig, Din, DinConfig, Fm, FmConfig, Lr, LrConfig,
+    Mlp, MlpConfig, Mlr, MlrConfig, Structure, WideDeep, WideDeepConfig, XDeepFm, XDeepFmConfig,
 };
 pub use registry::{AnyModel, ModelConfig, ModelInfo, registered};

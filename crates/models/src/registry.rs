@@ -94,6 +94,10 @@ macro_rules! registry {
             fn forward(&self, inputs: &Inputs) -> Output {
                 match self { $(Self::$variant(m) => m.forward(inputs),)* }
             }
+
+            fn wants_following(&self) -> bool {
+                match self { $(Self::$variant(m) => m.wants_following(),)* }
+            }
         }
     };
 }
@@ -108,5 +112,6 @@ registry! {
     "dcn_v2" DcnV2 (rankers::DcnV2Config) "Wang et al., DCN V2, WWW 2021";
     "mlr" Mlr (rankers::MlrConfig) "Gai et al., Learning Piece-wise Linear Models, 2017";
     "din" Din (rankers::DinConfig) "Zhou et al., Deep Interest Network, KDD 2018";
+    "dien" Dien (rankers::DienConfig) "Zhou et al., Deep Interest Evolution Network, AAAI 2019";
     "deep_crossing" DeepCrossing (rankers::DeepCrossingConfig) "Shan et al., Deep Crossing, KDD 2016";
 }

@@ -3,7 +3,8 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use burnrec_backend::{Segments, traffic};
 use burnrec_embedding::{Gathered, Packing, Slots, SpaceBatch, Tables, Uploaded};
-use burnrec_features::Batch;
+use burnrec_features::{Batch, Pairs};
+use burnrec_models::Following;
 
 /// The tensors of a batch.
 pub(crate) struct Feed {
@@ -81,6 +82,23 @@ fn sequences(tables: &Tables, gathered: &mut Gathered, device: &Device) -> Vec<V
 fn segments(tables: &Tables, batch: &Batch, device: &Device) -> Vec<Segments> {
     let schema = tables.schema();
     let of = |group: usize| Segments::new(&schema.segments(batch, group).offsets, device);
+    schema.groups().into_iter().map(of).collect()
+}
+
+/// What follows each position of every group of sequences, drawn at a step of a seed.
+pub(crate) fn following(tables: &Tables, batch: &Batch, device: &Device, seed: u64) -> Vec<Option<Following>> {
+    let schema = tables.schema();
+    let ints = |values: Vec<u32>| {
+        let length = values.len();
+        traffic::up_to(device, length * 4);
+        let values: Vec<i32> = values.into_iter().map(u32::cast_signed).collect();
+        Tensor::from_data(TensorData::new(values, [length]), device)
+    };
+    let of = |group: usize| {
+        let pairs = schema.following(batch, group, seed, tables.step());
+        let Pairs { from, to, other } = pairs;
+        (!from.is_empty()).then(|| Following { from: ints(from), to: ints(to), other: ints(other) })
+    };
     schema.groups().into_iter().map(of).collect()
 }
 

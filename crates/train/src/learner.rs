@@ -12,7 +12,7 @@ use burnrec_models::{AnyModel, Inputs, Output, Ranker};
 
 use crate::config::{LossKind, TrainConfig};
 use crate::error::TrainError;
-use crate::feed::{Feed, feed};
+use crate::feed::{Feed, feed, following};
 use crate::objective::loss;
 use crate::optimizer::{penalise, scale, squared_norm};
 
@@ -105,12 +105,17 @@ impl Learner {
         let (feed, gathered) = feed(&self.tables, &self.slots, &self.device, batch, spaces, packing.take());
         let model = self.model.take().ok_or(TrainError::HalfStep)?;
         let leaves: Vec<Tensor<3>> = feed.leaves.into_iter().map(Tensor::require_grad).collect();
+        let following = match model.wants_following() {
+            true => following(&self.tables, batch, &self.device, self.seed),
+            false => Vec::new(),
+        };
         let tracked = |own: Vec<Tensor<2>>| own.into_iter().map(Tensor::require_grad).collect::<Vec<_>>();
         let sequences: Vec<Vec<Tensor<2>>> = feed.sequences.into_iter().map(tracked).collect();
         let inputs = Inputs {
             lookups: leaves.clone(),
             sequences: sequences.clone(),
             segments: feed.segments,
+            following,
             numeric: feed.numeric,
         };
         let gathered_at = start.elapsed();
@@ -252,5 +257,5 @@ pub(crate) fn forward(
     let Prepared { batch, spaces, packing } = prepared;
     let (feed, _) = feed(tables, slots, device, &batch, &spaces, packing);
     let Feed { leaves, sequences, segments, numeric, .. } = feed;
-    model.forward(&Inputs { lookups: leaves, sequences, segments, numeric }).logits
+    model.forward(&Inputs { lookups: leaves, sequences, segments, following: Vec::new(), numeric }).logits
 }

@@ -3,6 +3,7 @@
 mod dcn_v2;
 mod deep_crossing;
 mod deepfm;
+mod dien;
 mod din;
 mod fm;
 mod lr;
@@ -14,6 +15,7 @@ mod xdeepfm;
 pub use dcn_v2::{DcnV2, DcnV2Config, Structure};
 pub use deep_crossing::{DeepCrossing, DeepCrossingConfig};
 pub use deepfm::{DeepFm, DeepFmConfig};
+pub use dien::{Dien, DienConfig};
 pub use din::{Din, DinConfig};
 pub use fm::{Fm, FmConfig};
 pub use lr::{Lr, LrConfig};

@@ -1,0 +1,239 @@
+//! DIEN, the deep interest evolution network (Zhou et al., AAAI 2019): how an interest moves towards what is asked.
+//!
+//! ```text
+//! history ─ extractor GRU ─ h_t ─┬─ auxiliary loss against the next behaviour ──▶ loss
+//! candidate ─ attention a_t ─────┴─ evolving GRU, its update gate scaled by a_t ─ last state ┐
+//! sum of the history ────────────────────────────────────────────────────────────────────────┤
+//! all fields embedded, numbers ──────────────────────────────────────────────────────────────┴ MLP ─▶ logit [B, 1]
+//! ```
+//! Sequences are declared as for DIN. The paper's AUGRU leaves the state alone where a_t is 0; the released code's formula
+//! does not, and is `evolve = "augru_released"`. The auxiliary loss asks each state for the behaviour that follows, and
+//! against one of another position of the batch that is another id, drawn by a seeded stream; it is a mean over the pairs
+//! that there are.
+
+use burn::module::{Module, Param};
+use burn::nn::Linear;
+use burn::tensor::activation::softplus;
+use burn::tensor::{Device, Tensor};
+use burnrec_backend::{Activation, Segments, Update, gru, segment_softmax, segment_sum, spread_mul, weighted_sum};
+use burnrec_embedding::{Init, Lookup, Slots, SparseOptimizer};
+use burnrec_features::Schema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::din::History;
+use super::{check_histories, check_vectors};
+use crate::blocks::{ActivationKind, LayersConfig, Tower, layer};
+use crate::contract::{Architecture, Following, InputShapes, Inputs, Output, Ranker};
+use crate::error::ModelError;
+use crate::initial::Initial;
+
+/// How attention enters the evolving unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Evolve {
+    /// It scales the update gate.
+    #[default]
+    Augru,
+    /// It is the update gate.
+    Agru,
+    /// It scales the input.
+    Aigru,
+    /// What the released code computes under the name of AUGRU.
+    AugruReleased,
+}
+
+/// Settings of [`Dien`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DienConfig {
+    /// Width k of the vectors.
+    pub embedding_dim: usize,
+    /// Standard deviation of new vectors.
+    pub embedding_std: f32,
+    /// How attention enters the evolving unit.
+    pub evolve: Evolve,
+    /// Weight α of the auxiliary loss; 0 leaves it out.
+    pub auxiliary: f64,
+    /// Width of each hidden layer of the MLP.
+    pub hidden: Vec<usize>,
+    /// Activation of the MLP.
+    pub activation: ActivationKind,
+    /// Probability that an activation of the MLP is dropped in training, 0..1.
+    pub dropout: f64,
+    /// Optimiser of the vectors; `train.sparse` when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<SparseOptimizer>,
+}
+
+impl Default for DienConfig {
+    fn default() -> Self {
+        Self {
+            embedding_dim: 16,
+            embedding_std: 0.01,
+            evolve: Evolve::default(),
+            auxiliary: 1.0,
+            hidden: vec![200, 80],
+            activation: ActivationKind::default(),
+            dropout: 0.0,
+            optimizer: None,
+        }
+    }
+}
+
+/// A gated recurrent unit with the map of its inputs.
+#[derive(Module, Debug)]
+struct Unit {
+    /// `[d, 3d]` and `[3d]`.
+    input: Linear,
+    /// `[d, 3d]`.
+    recurrent: Param<Tensor<2>>,
+}
+
+impl Unit {
+    fn new(width: usize, initial: &mut Initial, device: &Device) -> Self {
+        let deviation = (1.0 / width.max(1) as f32).sqrt();
+        let input = Linear {
+            weight: initial.normal(deviation, [width, 3 * width], device),
+            bias: Some(initial.zeros([3 * width], device)),
+        };
+        Self { input, recurrent: initial.normal(deviation, [width, 3 * width], device) }
+    }
+
+    /// States at all positions `[positions, d]`.
+    fn forward(&self, x: Tensor<2>, attention: Tensor<2>, segments: &Segments, update: Update) -> Tensor<2> {
+        let xw = layer(&self.input, x, None, Activation::Identity); // [positions, 3d]
+        gru(xw, attention, self.recurrent.val(), segments, update)
+    }
+}
+
+/// One history's interest.
+#[derive(Module, Debug)]
+struct Interest {
+    extract: Unit,
+    evolve: Unit,
+    /// W of the scores `h_tᵀ W v` `[d, d]`.
+    attention: Param<Tensor<2>>,
+}
+
+/// A deep interest evolution network.
+#[derive(Module, Debug)]
+pub struct Dien {
+    interests: Vec<Interest>,
+    tower: Tower,
+    score: Linear,
+    #[module(skip)]
+    histories: Vec<History>,
+    #[module(skip)]
+    how: Evolve,
+    auxiliary: f64,
+}
+
+impl Architecture for DienConfig {
+    type Model = Dien;
+
+    fn check(&self, schema: &Schema) -> Result<(), ModelError> {
+        check_vectors("dien", schema, self.embedding_dim, self.embedding_std)?;
+        check_histories("dien", schema)?;
+        if !(self.auxiliary >= 0.0 && self.auxiliary.is_finite()) {
+            let problem = "must be a number of at least 0".into();
+            return Err(ModelError::Setting { model: "dien", key: "auxiliary".into(), problem });
+        }
+        LayersConfig { hidden: self.hidden.clone(), dropout: self.dropout, ..LayersConfig::default() }.check("dien")
+    }
+
+    fn slots(&self, schema: &Schema) -> Slots {
+        Slots(vec![Lookup {
+            name: "vectors",
+            features: schema.columns_only(),
+            sequences: schema.sequences(),
+            dim: self.embedding_dim,
+            optimizer: self.optimizer.clone(),
+            init: Init::Normal(self.embedding_std),
+        }])
+    }
+
+    fn init(&self, shapes: &InputShapes, initial: &mut Initial, device: &Device) -> Dien {
+        let histories = History::of(shapes, 0);
+        let dim = |h: &History| h.sequences.len() * self.embedding_dim;
+        let interest = |h: &History, initial: &mut Initial| Interest {
+            extract: Unit::new(dim(h), initial, device),
+            evolve: Unit::new(dim(h), initial, device),
+            attention: initial.normal((1.0 / dim(h) as f32).sqrt(), [dim(h), dim(h)], device),
+        };
+        let interests = histories.iter().map(|h| interest(h, initial)).collect();
+        let width = shapes.stacked(0) + 2 * histories.iter().map(dim).sum::<usize>();
+        let last = self.hidden.last().copied().unwrap_or(width);
+        Dien {
+            interests,
+            tower: Tower::new(width, &self.hidden, self.activation, self.dropout, initial, device),
+            score: initial.linear_logit(last, 1, shapes.output_bias, device),
+            histories,
+            how: self.evolve,
+            auxiliary: self.auxiliary,
+        }
+    }
+
+    fn reads_sequences(&self) -> bool {
+        true
+    }
+
+    fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
+        self.optimizer.iter().map(|o| ("optimizer", o)).collect()
+    }
+}
+
+impl Interest {
+    /// The last state `[B, d]`, and the states of the extractor `[positions, d]`.
+    fn forward(&self, keys: Tensor<2>, query: Tensor<2>, segments: &Segments, how: Evolve) -> (Tensor<2>, Tensor<2>) {
+        let device = keys.device();
+        let none = Tensor::zeros([keys.dims()[0], 1], &device);
+        let states = self.extract.forward(keys, none, segments, Update::Plain);
+        let asked = query.matmul(self.attention.val()); // [B, d]
+        let scores = spread_mul(states.clone(), asked, segments).sum_dim(1); // [positions, 1]
+        let attention = segment_softmax(scores, segments);
+        let (input, update) = match how {
+            Evolve::Augru => (states.clone(), Update::Scaled),
+            Evolve::Agru => (states.clone(), Update::Attention),
+            Evolve::AugruReleased => (states.clone(), Update::Released),
+            Evolve::Aigru => (states.clone() * attention.clone(), Update::Plain),
+        };
+        let evolved = self.evolve.forward(input, attention, segments, update);
+        (weighted_sum(evolved, segments.last(&device), segments), states)
+    }
+}
+
+/// `-ln σ(h_t·e_{t+1}) - ln(1 - σ(h_t·e⁻))`, a mean over pairs.
+fn auxiliary(states: &Tensor<2>, keys: &Tensor<2>, following: &Following) -> Tensor<1> {
+    let from = states.clone().select(0, following.from.clone()); // [pairs, d]
+    let score = |of: &Tensor<1, burn::tensor::Int>| (from.clone() * keys.clone().select(0, of.clone())).sum_dim(1);
+    (softplus(-score(&following.to), 1.0) + softplus(score(&following.other), 1.0)).mean()
+}
+
+impl Ranker for Dien {
+    /// # Shapes
+    /// - lookup 0: vectors `[B, F, k]`, sequences `[positions, k]`; numeric `[B, N]`
+    /// - output: logits `[B, 1]`, and the auxiliary loss in training
+    fn forward(&self, inputs: &Inputs) -> Output {
+        let mut parts = vec![inputs.flat(0)]; // [B, F·k]
+        let mut losses = Vec::new();
+        for (interest, history) in self.interests.iter().zip(&self.histories) {
+            let (keys, query) = (history.keys(inputs, 0), history.query(inputs, 0));
+            let segments = &inputs.segments[history.group];
+            let (last, states) = interest.forward(keys.clone(), query, segments, self.how);
+            if let Some(Some(following)) = inputs.following.get(history.group) {
+                losses.push(auxiliary(&states, &keys, following) * self.auxiliary);
+            }
+            parts.push(last); // [B, d]
+            parts.push(segment_sum(keys, segments)); // [B, d]
+        }
+        parts.extend(inputs.numeric.clone()); // [B, N]
+        let hidden = self.tower.forward(Tensor::cat(parts, 1)); // [B, h]
+        let logits = layer(&self.score, hidden, None, Activation::Identity); // [B, 1]
+        Output { logits, auxiliary: losses }
+    }
+
+    fn wants_following(&self) -> bool {
+        self.auxiliary > 0.0
+    }
+}
