@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """burnrec and PyTorch peers in turn, on one machine, in one run: a Markdown table of medians and ratios.
 
-    python side_by_side.py [--burnrec PATH] [--rows 1e6,1e7] [--rounds 3] [--workload deepfm|wide_deep|deep_crossing]
+    python side_by_side.py [--burnrec PATH] [--rows 1e6,1e7] [--rounds 3] [--workload deepfm|wide_deep|deep_crossing|din]
 """
 import argparse
 import json
@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-WORKLOADS = {"deepfm": "W1", "wide_deep": "W1b", "deep_crossing": "W4", "mlp": "W0"}
+WORKLOADS = {"deepfm": "W1", "wide_deep": "W1b", "deep_crossing": "W4", "mlp": "W0", "din": "W2"}
 PEERS = [
     ("fuxictr", "default"),
     ("torch-rechub", "default"),
@@ -22,6 +22,9 @@ PEERS = [
     ("torch-expert-compile", "default"),
     ("torch-expert-compile", "onednn"),
 ]
+
+# Histories without their padding: the strongest PyTorch there is for din.
+PACKED = [("torch-expert-packed", "default"), ("torch-expert-packed", "onednn"), ("torch-expert-packed-compile", "default")]
 
 
 def ours(args, rows):
@@ -36,7 +39,9 @@ def ours(args, rows):
 
 def peer(args, name, gemm, rows):
     command = [os.environ.get("PEERS_PYTHON", sys.executable), os.path.join(HERE, "peerbench.py"), "--peer", name,
-               "--gemm", gemm, "--workload", WORKLOADS[args.workload], "--rows", rows]
+               "--gemm", gemm, "--workload", WORKLOADS[args.workload]]
+    if args.workload != "din":
+        command += ["--rows", rows]
     run = subprocess.run(command, capture_output=True, text=True, timeout=900)
     lines = [line for line in run.stdout.splitlines() if line.startswith("{")]
     if not lines:
@@ -58,7 +63,7 @@ def main():
         products = []
         lacks = {}
         for _ in range(args.rounds):
-            for name, gemm in PEERS:
+            for name, gemm in PEERS + (PACKED if args.workload == "din" else []):
                 if (name, gemm) in lacks:
                     continue
                 # burnrec before every peer: the two share the machine's mood.

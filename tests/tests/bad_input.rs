@@ -421,3 +421,51 @@ fn a_tab_in_a_value_that_should_become_tsv() {
     assert!(outcome.err.contains("note") && outcome.err.contains("tab"), "{}", outcome.err);
     assert!(!folder.path().join("new.tsv").exists());
 }
+
+/// Trains a model of sequences on rows with a history column, with a changed configuration.
+fn refused_history(log: &str, fields: &str, model: &str, says: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("log.csv"), log).unwrap();
+    let config = format!(
+        "[data]\nsource = \"log.csv\"\n[backend]\ndevice = \"flex\"\n[features]\nlabel = {{ column = \"y\" }}\n[features.fields]\nuser = \"categorical\"\nitem = \"categorical\"\n{fields}\n[model.{model}]\n"
+    );
+    std::fs::write(folder.path().join("job.toml"), config).unwrap();
+    refused(folder.path(), &[], says);
+}
+
+#[test]
+fn sequences_where_they_cannot_be() {
+    let log = "user,item,past,kinds,y\nu1,i1,i2 i3,a b,1\nu2,i2,,,0\nu3,i3,i1 i2 i3,a b,0\n";
+    let past = "past = { kind = \"sequence\", table = \"item\" }";
+    refused_history(log, past, "mlp", &["features.fields.past", "sequence", "mlp", "multi"]);
+    refused_history(log, "", "din", &["din", "no field is of kind", "table"]);
+    refused_history(log, "past = \"sequence\"", "dien", &["dien", "past", "table"]);
+    let short = "past = { kind = \"sequence\", table = \"item\", max_length = 2 }";
+    refused_history(log, short, "din", &["log.csv:4", "past", "3 ids", "max_length = 2"]);
+    let along = format!("{past}\nkinds = {{ kind = \"sequence\", along = \"past\", table = \"item\" }}");
+    refused_history(log, &along, "din", &["log.csv:4", "kinds", "2 values", "3 ids", "past"]);
+    let nobody = format!("{past}\nkinds = {{ kind = \"sequence\", along = \"item\", table = \"item\" }}");
+    refused_history(log, &nobody, "din", &["features.fields.kinds.along", "item", "not a field of kind sequence"]);
+    let crossed = format!("{past}\nx = {{ kind = \"cross\", of = [\"user\", \"past\"] }}");
+    refused_history(log, &crossed, "din", &["features.fields.x.of", "past", "sequence"]);
+    let pooled = "past = { kind = \"multi\", max_length = 3 }";
+    refused_history(log, pooled, "mlp", &["features.fields.past.max_length", "no meaning"]);
+}
+
+#[test]
+fn histories_that_would_leak_or_cannot_be_built() {
+    let folder = job(300, "din", TRAIN);
+    let log = std::fs::read_to_string(folder.path().join("log.csv")).unwrap();
+    let mut lines: Vec<&str> = log.lines().collect();
+    lines[1..].reverse();
+    std::fs::write(folder.path().join("log.csv"), lines.join("\n")).unwrap();
+    refused(folder.path(), &[], &["log.csv:", "time", "future", "sort_by"]);
+    run_ok(folder.path(), &["train", "job.toml", "--out", "sorted", "--set", "data.sort_by=time"]);
+    refused(folder.path(), &["--set", "data.history.user=nobody"], &["nobody", "log.csv"]);
+    refused(
+        folder.path(),
+        &["--set", "data.history.columns={item=\"user\"}"],
+        &["history.columns.item", "another name"],
+    );
+    refused(folder.path(), &["--set", "data.history.max_length=0"], &["history.max_length", "at least 1"]);
+}

@@ -7,8 +7,8 @@
 use rayon::prelude::*;
 
 use super::Update;
-use super::math::{sigmoid, tanh};
 use crate::dense::{Matrix, matrix_product};
+use crate::math::{sigmoid, tanh};
 use crate::vector::vectorized;
 
 /// Rows of a block.
@@ -153,7 +153,9 @@ impl Unit<'_> {
         let (us, rest) = gates.split_at_mut(h);
         let (rs, rest) = rest.split_at_mut(h);
         let (cs, qs) = rest.split_at_mut(h);
-        for i in 0..h.min(state.len()) {
+        // All of one length, so that the loop needs no checks.
+        let (hc, xc, qs, state) = (&hc[..h], &xc[..h], &mut qs[..h], &mut state[..h]);
+        for i in 0..h {
             us[i] = sigmoid(xu[i] + hu[i]);
             rs[i] = sigmoid(xr[i] + hr[i]);
             qs[i] = hc[i];
@@ -254,12 +256,14 @@ impl Unit<'_> {
         let (xr, xc) = rest.split_at_mut(h);
         let (pu, rest) = to_product.split_at_mut(h);
         let (pr, pc) = rest.split_at_mut(h);
+        let (qs, xc, pc, carried) = (&qs[..h], &mut xc[..h], &mut pc[..h], &mut carried[..h]);
+        let (previous, gradient) = (&here.previous[..h], &here.gradient[..h]);
         let mut of_attention = 0.0;
-        for i in 0..h.min(carried.len()) {
+        for i in 0..h {
             let (u, r, c) = (us[i], rs[i], cs[i]);
-            let g = here.gradient[i] + carried[i];
+            let g = gradient[i] + carried[i];
             let (z, by_u, by_a) = self.mix(u, here.a);
-            let dz = g * (c - here.previous[i]);
+            let dz = g * (c - previous[i]);
             let dc = g * z * (1.0 - c * c);
             of_attention += dz * by_a;
             carried[i] = g * (1.0 - z);

@@ -7,7 +7,6 @@
 mod composed;
 mod flex;
 mod kernel;
-mod math;
 #[cfg(test)]
 mod tests;
 

@@ -2,6 +2,7 @@
 
 use burn::module::{Module, Param, RunningState};
 use burn::tensor::{Device, Tensor, activation};
+use burnrec_backend::{dice, moments};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,8 +23,6 @@ pub enum ActivationKind {
     Sigmoid,
 }
 
-/// Added to a variance.
-const EPSILON: f64 = 1e-8;
 /// What running statistics keep of themselves a batch.
 const MOMENTUM: f64 = 0.9;
 
@@ -49,33 +48,21 @@ impl Dice {
     /// - `s`: `[n, h]`
     /// - output `[n, h]`
     pub fn forward(&self, s: Tensor<2>) -> Tensor<2> {
-        let gate = activation::sigmoid(self.normalise(s.clone())); // [n, h]
-        let alpha = self.alpha.val().unsqueeze::<2>(); // [1, h]
-        // p·s + (1 - p)·α·s
-        let below = alpha.clone() * s.clone();
-        gate * (s - below.clone()) + below
-    }
-
-    fn normalise(&self, s: Tensor<2>) -> Tensor<2> {
-        let tracked = s.device().is_autodiff();
-        if !tracked || s.dims()[0] == 0 {
-            let mean = self.mean.value().unsqueeze::<2>();
-            let variance = self.variance.value().unsqueeze::<2>();
-            return (s - mean) / (variance + EPSILON).sqrt();
+        if !s.device().is_autodiff() || s.dims()[0] == 0 {
+            return dice(s, self.alpha.val(), self.mean.value(), self.variance.value(), false);
         }
-        let mean = s.clone().mean_dim(0); // [1, h]
-        let centred = s - mean.clone();
-        let variance = (centred.clone() * centred.clone()).mean_dim(0); // [1, h]
-        let keep = |state: &RunningState<Tensor<1>>, now: Tensor<2>| {
-            let now: Tensor<1> = now.detach().flatten(0, 1);
-            let before = state.value_sync().detach();
-            state.update(before * MOMENTUM + now * (1.0 - MOMENTUM));
-            drop(state.value_sync());
-        };
-        keep(&self.mean, mean);
-        keep(&self.variance, variance.clone());
-        centred / (variance + EPSILON).sqrt()
+        let (mean, variance) = moments(&s);
+        keep(&self.mean, &mean);
+        keep(&self.variance, &variance);
+        dice(s, self.alpha.val(), mean, variance, true)
     }
+}
+
+/// Settled at once: Burn keeps an update for the thread that made it, and steps run on whichever worker is free.
+fn keep(state: &RunningState<Tensor<1>>, now: &Tensor<1>) {
+    let before = state.value_sync().detach();
+    state.update(before * MOMENTUM + now.clone() * (1.0 - MOMENTUM));
+    drop(state.value_sync());
 }
 
 /// PReLU: `s` above 0, `α·s` below.
