@@ -79,6 +79,20 @@ pub fn experiment(source: &str, model: &str, train: &str) -> String {
         ),
         false => ("", ""),
     };
+    let other = match model {
+        "neumf" => "user = \"user\"\nitem = \"item\"\n",
+        _ => "",
+    };
+    // NeuralCF reads the two alone.
+    let more = match model {
+        "neumf" => "",
+        _ => {
+            r#"tags = { kind = "multi", separator = "|" }
+price = "numeric"
+user_x_item = { kind = "cross", of = ["user", "item"] }
+"#
+        }
+    };
     format!(
         r#"[data]
 source = "{source}"
@@ -94,12 +108,9 @@ group = "user"
 [features.fields]
 user = "categorical"
 item = "categorical"
-tags = {{ kind = "multi", separator = "|" }}
-price = "numeric"
-user_x_item = {{ kind = "cross", of = ["user", "item"] }}
-{field}
+{more}{field}
 [model.{model}]
-
+{other}
 [train]
 {train}
 "#

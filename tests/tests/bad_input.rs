@@ -448,6 +448,7 @@ fn sequences_where_they_cannot_be() {
     refused_history(log, &nobody, "din", &["features.fields.kinds.along", "item", "not a field of kind sequence"]);
     let crossed = format!("{past}\nx = {{ kind = \"cross\", of = [\"user\", \"past\"] }}");
     refused_history(log, &crossed, "din", &["features.fields.x.of", "past", "sequence"]);
+    refused_history(log, "", "neumf", &["neumf", "user", "user_id", "model.neumf.user"]);
     let pooled = "past = { kind = \"multi\", max_length = 3 }";
     refused_history(log, pooled, "mlp", &["features.fields.past.max_length", "no meaning"]);
 }

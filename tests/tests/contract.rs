@@ -18,6 +18,12 @@ const IDS: [u64; 3] = [64, 7, 5];
 
 /// Fields of every kind; sequences for the models that read them.
 fn schema(model: &ModelInfo) -> Schema {
+    if model.name == "neumf" {
+        let text = "label = { column = \"y\" }\n[fields]\nitem_id = \"categorical\"\nuser_id = \"categorical\"";
+        let schema = Schema::new(&toml::from_str::<FeaturesConfig>(text).unwrap()).unwrap();
+        model.default.check(&schema).unwrap();
+        return schema;
+    }
     let mut text = String::from(
         r#"
         label = { column = "y" }
@@ -42,8 +48,8 @@ fn schema(model: &ModelInfo) -> Schema {
 /// Ids of a field.
 fn ids(name: &str) -> u64 {
     match name {
-        "a" | "h" => IDS[0],
-        "b" | "g" => IDS[1],
+        "a" | "h" | "user_id" => IDS[0],
+        "b" | "g" | "item_id" => IDS[1],
         "m" => IDS[2],
         _ => 20,
     }
@@ -65,8 +71,8 @@ fn batch(model: &ModelInfo) -> Batch {
         Keys::Many { keys, weights: None, offsets }
     };
     let of = |name: &str| match name {
-        "a" => Keys::One((1..=ROWS as u64).collect()),
-        "b" | "x" => match many(name, Box::new(|_, _| 1)) {
+        "a" | "user_id" => Keys::One((1..=ROWS as u64).collect()),
+        "b" | "x" | "item_id" => match many(name, Box::new(|_, _| 1)) {
             Keys::Many { keys, .. } | Keys::One(keys) => Keys::One(keys),
         },
         "m" => many(name, Box::new(|_, rng| rng.random_range(0..4))),
@@ -77,7 +83,7 @@ fn batch(model: &ModelInfo) -> Batch {
     Batch {
         rows: ROWS,
         keys,
-        numeric: (0..ROWS * 2).map(|_| rng.random_range(-1.0..1.0)).collect(),
+        numeric: (0..ROWS * schema(model).numeric.len()).map(|_| rng.random_range(-1.0..1.0)).collect(),
         label: (0..ROWS).map(|_| f32::from(u8::from(rng.random::<bool>()))).collect(),
         weight: vec![],
         group: vec![],

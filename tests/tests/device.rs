@@ -117,7 +117,8 @@ fn every_model_learns_the_same_curve_on_the_device_with_clipping() {
     let flex = open(DeviceName::Flex).unwrap();
     let config = TrainConfig { clip_norm: Some(0.05), ..TrainConfig::default() };
     let free = TrainConfig::default();
-    for info in registered() {
+    // Models of sequences, and those of certain fields, have the contract test.
+    for info in registered().into_iter().filter(|m| m.default.check(&schema(2, "vocabulary")).is_ok()) {
         let curve = |opened, placement, config| {
             losses(&mut learner(&info.default, schema(2, "vocabulary"), opened, placement, config), 2, 30)
         };

@@ -15,6 +15,6 @@ pub use error::ModelError;
 pub use initial::Initial;
 pub use rankers::{
     DcnV2, DcnV2Config, DeepCrossing, DeepCrossingConfig, Dien, DienConfig, Din, DinConfig, Fm, FmConfig, Lr, LrConfig,
-    Mlp, MlpConfig, Mlr, MlrConfig, Structure, WideDeep, WideDeepConfig, XDeepFm, XDeepFmConfig,
+    Mlp, MlpConfig, Mlr, MlrConfig, NeuMf, NeuMfConfig, Structure, WideDeep, WideDeepConfig, XDeepFm, XDeepFmConfig,
 };
 pub use registry::{AnyModel, ModelConfig, ModelInfo, registered};

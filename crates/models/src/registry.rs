@@ -111,6 +111,7 @@ registry! {
     "xdeepfm" XDeepFm (rankers::XDeepFmConfig) "Lian et al., xDeepFM, KDD 2018";
     "dcn_v2" DcnV2 (rankers::DcnV2Config) "Wang et al., DCN V2, WWW 2021";
     "mlr" Mlr (rankers::MlrConfig) "Gai et al., Learning Piece-wise Linear Models, 2017";
+    "neumf" NeuMf (rankers::NeuMfConfig) "He et al., Neural Collaborative Filtering, WWW 2017";
     "din" Din (rankers::DinConfig) "Zhou et al., Deep Interest Network, KDD 2018";
     "dien" Dien (rankers::DienConfig) "Zhou et al., Deep Interest Evolution Network, AAAI 2019";
     "deep_crossing" DeepCrossing (rankers::DeepCrossingConfig) "Shan et al., Deep Crossing, KDD 2016";

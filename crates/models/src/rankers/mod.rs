@@ -9,6 +9,7 @@ mod fm;
 mod lr;
 mod mlp;
 mod mlr;
+mod neumf;
 mod wide_deep;
 mod xdeepfm;
 
@@ -21,6 +22,7 @@ pub use fm::{Fm, FmConfig};
 pub use lr::{Lr, LrConfig};
 pub use mlp::{Mlp, MlpConfig};
 pub use mlr::{Mlr, MlrConfig};
+pub use neumf::{NeuMf, NeuMfConfig};
 pub use wide_deep::{WideDeep, WideDeepConfig};
 pub use xdeepfm::{XDeepFm, XDeepFmConfig};
 

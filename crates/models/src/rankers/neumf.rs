@@ -1,0 +1,217 @@
+//! NeuralCF (He et al., WWW 2017): GMF, an MLP over user and item, and NeuMF, which is both.
+//!
+//! ```text
+//! GMF: p_u ⊙ q_i ────────────────┐
+//! MLP: [p'_u; q'_i] ─ tower ─────┴ concat ─ linear ─▶ logit [B, 1]
+//! ```
+//! The two parts have vectors of their own. `predictive factors` are the width of GMF's vectors and of the tower's last
+//! layer. A tuned plain product of vectors can be as good (Rendle et al., 2020): `part = "gmf"` is near to one.
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::Device;
+use burnrec_backend::Activation;
+use burnrec_embedding::{Init, Lookup, Slots, SparseOptimizer};
+use burnrec_features::Schema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::blocks::{Layers, LayersConfig, layer};
+use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker};
+use crate::error::ModelError;
+use crate::initial::Initial;
+
+/// Which halves there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// Both.
+    #[default]
+    Neumf,
+    /// The product alone.
+    Gmf,
+    /// The tower alone.
+    Mlp,
+}
+
+/// Settings of [`NeuMf`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NeuMfConfig {
+    /// The field of users, of one id a row.
+    pub user: String,
+    /// The field of items, of one id a row.
+    pub item: String,
+    /// Which halves there are.
+    pub part: Part,
+    /// Width of GMF's vectors.
+    pub factors: usize,
+    /// Width of the tower's vectors, of users and of items each.
+    pub embedding_dim: usize,
+    /// Width of each layer of the tower; the paper's for 8 factors are 32, 16, 8.
+    pub hidden: Vec<usize>,
+    /// Standard deviation of new vectors.
+    pub embedding_std: f32,
+    /// Probability that an activation of the tower is dropped in training, 0..1.
+    pub dropout: f64,
+    /// Optimiser of the vectors; `train.sparse` when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<SparseOptimizer>,
+}
+
+impl Default for NeuMfConfig {
+    fn default() -> Self {
+        Self {
+            user: "user_id".into(),
+            item: "item_id".into(),
+            part: Part::default(),
+            factors: 8,
+            embedding_dim: 16,
+            hidden: vec![32, 16, 8],
+            embedding_std: 0.01,
+            dropout: 0.0,
+            optimizer: None,
+        }
+    }
+}
+
+impl NeuMfConfig {
+    fn place(&self, schema: &Schema, name: &str) -> Option<usize> {
+        let one = |&i: &usize| schema.categorical[i].name == *name && schema.categorical[i].pooling.is_none();
+        schema.columns_only().into_iter().find(one)
+    }
+
+    fn has(&self, part: Part) -> bool {
+        self.part == part || self.part == Part::Neumf
+    }
+
+    fn layers(&self) -> LayersConfig {
+        LayersConfig { hidden: self.hidden.clone(), dropout: self.dropout, batch_norm: false }
+    }
+
+    /// The place of the tower's lookup.
+    fn second(&self) -> usize {
+        usize::from(self.has(Part::Gmf))
+    }
+}
+
+/// A neural collaborative filter.
+#[derive(Module, Debug)]
+pub struct NeuMf {
+    tower: Option<Layers>,
+    score: Linear,
+    product: bool,
+}
+
+impl Architecture for NeuMfConfig {
+    type Model = NeuMf;
+
+    fn check(&self, schema: &Schema) -> Result<(), ModelError> {
+        let model = "neumf";
+        for (key, name) in [("user", &self.user), ("item", &self.item)] {
+            if self.place(schema, name).is_none() {
+                let problem = format!(
+                    "needs a {key}, and no field of one id a row is called `{name}`; declare it, or name the one that it is with model.neumf.{key}"
+                );
+                return Err(ModelError::Field { model, problem });
+            }
+        }
+        let own = [&self.user, &self.item];
+        let others = schema.categorical.iter().map(|c| &c.name).chain(schema.numeric.iter().map(|n| &n.name));
+        if let Some(name) = others.filter(|n| !own.contains(n)).min() {
+            let problem =
+                format!("reads the user and the item alone, so that field `{name}` would be ignored; remove it");
+            return Err(ModelError::Field { model, problem });
+        }
+        let bad =
+            |key: &str, problem: &str| Err(ModelError::Setting { model, key: key.into(), problem: problem.into() });
+        match () {
+            () if self.user == self.item => bad("item", "is the field of users as well"),
+            () if !(1..=1024).contains(&self.factors) => bad("factors", "must lie in 1..=1024"),
+            () if !(1..=1024).contains(&self.embedding_dim) => bad("embedding_dim", "must lie in 1..=1024"),
+            () if !(self.embedding_std > 0.0 && self.embedding_std.is_finite()) => {
+                bad("embedding_std", "must be above 0: equal vectors never part")
+            }
+            () if self.part == Part::Gmf && self.dropout > 0.0 => bad("dropout", "is of the tower, which gmf has not"),
+            () => self.layers().check(model),
+        }
+    }
+
+    fn slots(&self, schema: &Schema) -> Slots {
+        let features: Vec<usize> =
+            [&self.user, &self.item].into_iter().filter_map(|name| self.place(schema, name)).collect();
+        let lookup = |name: &'static str, dim: usize| Lookup {
+            name,
+            features: features.clone(),
+            sequences: Vec::new(),
+            dim,
+            optimizer: self.optimizer.clone(),
+            init: Init::Normal(self.embedding_std),
+        };
+        let product = self.has(Part::Gmf).then(|| lookup("gmf", self.factors));
+        let tower = self.has(Part::Mlp).then(|| lookup("mlp", self.embedding_dim));
+        Slots(product.into_iter().chain(tower).collect())
+    }
+
+    fn init(&self, shapes: &InputShapes, initial: &mut Initial, device: &Device) -> NeuMf {
+        let width = 2 * self.embedding_dim;
+        let tower = self.has(Part::Mlp).then(|| self.layers().init(width, initial, device));
+        let product = if self.has(Part::Gmf) { self.factors } else { 0 };
+        let inputs = product + tower.as_ref().map_or(0, |_| self.layers().output(width));
+        NeuMf { tower, score: initial.linear_logit(inputs, 1, shapes.output_bias, device), product: self.second() > 0 }
+    }
+
+    fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
+        self.optimizer.iter().map(|o| ("optimizer", o)).collect()
+    }
+}
+
+impl Ranker for NeuMf {
+    /// # Shapes
+    /// - lookup of GMF: vectors `[B, 2, f]`; lookup of the tower behind it: `[B, 2, k]`
+    /// - output: logits `[B, 1]`
+    fn forward(&self, inputs: &Inputs) -> Output {
+        let product = self.product.then(|| inputs.slot(0, 0) * inputs.slot(0, 1)); // [B, f]
+        let tower = self.tower.as_ref().map(|t| t.forward(inputs.flat(usize::from(self.product)), None)); // [B, h]
+        let logits = match (product, tower) {
+            (Some(product), tower) => layer(&self.score, product, tower, Activation::Identity),
+            (None, Some(tower)) => layer(&self.score, tower, None, Activation::Identity),
+            (None, None) => unreachable!("a part is one of three"),
+        }; // [B, 1]
+        Output::logits(logits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Tensor;
+
+    #[test]
+    fn with_weights_of_one_gmf_is_the_product_of_the_vectors() {
+        let device = Device::flex();
+        let mut initial = Initial::new(1);
+        let config = NeuMfConfig { part: Part::Gmf, factors: 2, ..NeuMfConfig::default() };
+        let shapes = InputShapes { lookups: vec![(2, 2)], output_bias: 0.5, ..InputShapes::default() };
+        let mut model = config.init(&shapes, &mut initial, &device);
+        model.score.weight = initial.param(vec![1.0, 1.0], [2, 1], &device);
+        let vectors = Tensor::<3>::from_floats([[[1.0, 2.0], [3.0, -4.0]]], &device);
+        let logit: f32 = model.forward(&Inputs::slots(vec![vectors], None)).logits.into_scalar();
+        assert_eq!(logit, -4.5);
+    }
+
+    #[test]
+    fn without_a_hidden_layer_the_tower_ranks_items_alike_for_all_users() {
+        let device = Device::flex();
+        let config = NeuMfConfig { part: Part::Mlp, embedding_dim: 2, hidden: vec![], ..NeuMfConfig::default() };
+        let shapes = InputShapes { lookups: vec![(2, 2)], ..InputShapes::default() };
+        let model = config.init(&shapes, &mut Initial::new(1), &device);
+        let score = |user: [f32; 2], item: [f32; 2]| -> f32 {
+            let vectors = Tensor::<3>::from_floats([[user, item]], &device);
+            model.forward(&Inputs::slots(vec![vectors], None)).logits.into_scalar()
+        };
+        let (a, b) = ([1.0, -2.0], [0.3, 5.0]);
+        let gap = |user: [f32; 2]| score(user, a) - score(user, b);
+        assert!((gap([2.0, 1.0]) - gap([-7.0, 0.5])).abs() < 1e-5);
+    }
+}
