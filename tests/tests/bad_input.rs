@@ -448,6 +448,10 @@ fn sequences_where_they_cannot_be() {
     refused_history(log, &nobody, "din", &["features.fields.kinds.along", "item", "not a field of kind sequence"]);
     let crossed = format!("{past}\nx = {{ kind = \"cross\", of = [\"user\", \"past\"] }}");
     refused_history(log, &crossed, "din", &["features.fields.x.of", "past", "sequence"]);
+    let two = "other = { kind = \"categorical\", column = \"user\", table = \"t\" }\nitem2 = { kind = \"categorical\", column = \"item\", table = \"t\" }\npast = { kind = \"sequence\", table = \"t\" }";
+    refused_history(log, two, "din", &["cannot tell which of item2, other", "past", "`t`"]);
+    let ids = "past = { kind = \"sequence\", table = \"item\", ids = \"int\" }";
+    refused_history(log, ids, "din", &["features.fields.past.ids", "item", "same ids"]);
     refused_history(log, "", "neumf", &["neumf", "user", "user_id", "model.neumf.user"]);
     let pooled = "past = { kind = \"multi\", max_length = 3 }";
     refused_history(log, pooled, "mlp", &["features.fields.past.max_length", "no meaning"]);
@@ -469,4 +473,23 @@ fn histories_that_would_leak_or_cannot_be_built() {
         &["history.columns.item", "another name"],
     );
     refused(folder.path(), &["--set", "data.history.max_length=0"], &["history.max_length", "at least 1"]);
+    refused(folder.path(), &["--set", "data.history.only={column=\"clicked\",at_least=nan}"], &["at_least", "number"]);
+}
+
+#[test]
+fn a_gap_in_a_history_keeps_what_goes_along_in_step() {
+    let fields = r#"past = { kind = "sequence", table = "item", separator = "|" }
+kinds = { kind = "sequence", along = "past", table = "item", separator = "|" }"#;
+    // Three positions, the second without an id: two values along are one too few.
+    let text = "user,item,past,kinds,y\nu1,i1,i2||i3,a|b,1\nu2,i2,,,0\n";
+    refused_history(text, fields, "din", &["log.csv:2", "kinds", "2 values", "3 ids"]);
+    let folder = tempfile::tempdir().unwrap();
+    let line = |past: &str, kinds: &str, y: u8| {
+        format!("{{\"user\":\"u\",\"item\":\"i1\",\"past\":{past},\"kinds\":{kinds},\"y\":{y}}}\n")
+    };
+    let log = line("[\"i2\",null,\"i3\"]", "[\"a\",\"b\"]", 1) + &line("[]", "[]", 0);
+    std::fs::write(folder.path().join("log.jsonl"), log).unwrap();
+    let config = "[data]\nsource = \"log.jsonl\"\n[backend]\ndevice = \"flex\"\n[features]\nlabel = { column = \"y\" }\n[features.fields]\nitem = \"categorical\"\npast = { kind = \"sequence\", table = \"item\" }\nkinds = { kind = \"sequence\", along = \"past\", table = \"item\" }\n[model.din]\n";
+    std::fs::write(folder.path().join("job.toml"), config).unwrap();
+    refused(folder.path(), &[], &["log.jsonl:1", "kinds", "2 values", "3 ids"]);
 }

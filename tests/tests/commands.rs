@@ -277,3 +277,40 @@ fn memory_does_not_grow_with_the_rows() {
     }
     assert!(peaks[1] < peaks[0] + 60, "MiB: {peaks:?}");
 }
+
+#[test]
+fn rows_without_an_outcome_are_scored_in_their_order_with_histories_of_their_own() {
+    let folder = job(600, "din", "epochs = 1\nbatch_size = 128");
+    let only = "data.history.only={column=\"clicked\",at_least=1}";
+    run_ok(
+        folder.path(),
+        &[
+            "train",
+            "job.toml",
+            "--out",
+            "out",
+            "--set",
+            only,
+            "--set",
+            "data.sort_by=time",
+            "--set",
+            "model.din.embedding_std=0.5",
+        ],
+    );
+    let rows = "user,item,tags,price,time\nu2,i1,t1,1.0,30\nu1,i2,t1,1.0,20\nu2,i1,t1,1.0,40\n";
+    std::fs::write(folder.path().join("new.csv"), rows).unwrap();
+    let outcome = run_ok(folder.path(), &["predict", "out", "--input", "new.csv", "--output", "scored.csv"]);
+    assert!(outcome.err.contains("histories start empty") && outcome.err.contains("past"), "{}", outcome.err);
+    let scored = std::fs::read_to_string(folder.path().join("scored.csv")).unwrap();
+    let times: Vec<&str> = scored.lines().skip(1).map(|l| l.split(',').nth(4).unwrap()).collect();
+    assert_eq!(times, ["30", "20", "40"]);
+    // The same rows with outcomes: the third now has a past, the others have none.
+    let rows = "user,item,tags,price,clicked,time\nu2,i1,t1,1.0,1,30\nu1,i2,t1,1.0,1,20\nu2,i1,t1,1.0,,40\n";
+    std::fs::write(folder.path().join("known.csv"), rows).unwrap();
+    run_ok(folder.path(), &["predict", "out", "--input", "known.csv", "--output", "known_scored.csv"]);
+    let known = std::fs::read_to_string(folder.path().join("known_scored.csv")).unwrap();
+    let last = |text: &str| text.lines().skip(1).map(|l| l.rsplit(',').next().unwrap().to_string()).collect::<Vec<_>>();
+    let (without, with) = (last(&scored), last(&known));
+    assert_eq!(without[..2], with[..2]);
+    assert_ne!(without[2], with[2]);
+}

@@ -128,6 +128,9 @@ impl HistoryConfig {
                 bad("history.columns", "is empty; name a column to collect, for example { history = \"item_id\" }")
             }
             () if self.max_length == 0 => bad("history.max_length", "must be at least 1"),
+            () if self.only.as_ref().is_some_and(|o| o.at_least.is_nan()) => {
+                bad("history.only.at_least", "must be a number")
+            }
             () => Ok(()),
         }
     }

@@ -92,7 +92,7 @@ impl Builder {
                 for item in items {
                     match item {
                         Value::Array(_) | Value::Object(_) => return Err("holds a nested array or object"),
-                        Value::Null => {}
+                        Value::Null => b.values().append_null(),
                         v => b.values().append_value(scalar(v)?),
                     }
                 }

@@ -1,8 +1,8 @@
 //! Histories: beside every row what its user did strictly before it, as list columns built while rows stream by.
 //!
 //! Rows must come in order of event time (`sort_by`). Of the events of one moment none sees another; later rows see them
-//! in the order of the stream. What is kept is the latest `max_length` events of each user: memory follows the users, not
-//! the rows.
+//! in the order of the stream. What is kept is the latest `max_length` events of each user, and each value once: memory follows
+//! the users and the values that there are, not the rows.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
@@ -31,6 +31,13 @@ impl Historied {
         let only = config.only.iter().map(|o| &o.column);
         for name in [&config.user, &config.time].into_iter().chain(config.columns.values()).chain(only) {
             inner.column(name)?;
+        }
+        let lists = config.columns.values().find(|n| inner.column(n).is_ok_and(|c| c.data_type.is_nested()));
+        if let Some(name) = lists {
+            return Err(DataError::Setting {
+                key: "history.columns".into(),
+                problem: format!("`{name}` holds several values a row; collect a column of one value"),
+            });
         }
         if let Some(name) = config.columns.keys().find(|n| inner.columns().iter().any(|c| c.name == **n)) {
             return Err(DataError::Setting {
@@ -141,7 +148,7 @@ impl Builder {
                     location: source.locate(positions(batch)[row]).to_string(),
                     column: self.config.time.clone(),
                     problem: format!(
-                        "{} comes behind {latest} of the same user: the history of the earlier row would hold the future; set data.sort_by = \"{}\"",
+                        "{} comes behind {latest} of the same user: the history of the earlier row would hold the future; sort the rows, or set data.sort_by = \"{}\"",
                         times[row], self.config.time
                     ),
                 };
@@ -175,7 +182,21 @@ impl Builder {
         match &self.config.only {
             None => Ok(vec![true; batch.num_rows()]),
             Some(only) => {
-                Ok(time_values(batch, &only.column, source)?.into_iter().map(|x| x >= only.at_least).collect())
+                let texts = text(batch.column(batch.schema().index_of(&only.column)?))?;
+                let counts = |(row, value): (usize, Option<&str>)| match value.map(str::trim).filter(|v| !v.is_empty())
+                {
+                    // A value that is not known yet does not count.
+                    None => Ok(false),
+                    Some(value) => value.parse::<f64>().map(|x| x >= only.at_least).map_err(|_| DataError::Value {
+                        location: source.locate(positions(batch)[row]).to_string(),
+                        column: only.column.clone(),
+                        problem: format!(
+                            "`{value}` is not a number, and data.history.only compares it with {}",
+                            only.at_least
+                        ),
+                    }),
+                };
+                texts.iter().enumerate().map(counts).collect()
             }
         }
     }

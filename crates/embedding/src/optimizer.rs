@@ -41,7 +41,7 @@ pub struct SparseOptimizer {
     /// L1 strength: exact in FTRL, FOBOS and RDA, a subgradient elsewhere.
     #[serde(default)]
     pub l1: f32,
-    /// Group strength (ℓ2,1) of a row's weights together, exact; FOBOS alone has it.
+    /// Group strength (ℓ2,1) of a row's weights together, at the rate of their mean accumulator; FOBOS alone has it.
     #[serde(default)]
     pub l21: f32,
     /// L2 strength on touched rows, once a row and batch.
@@ -231,6 +231,9 @@ impl SparseOptimizer {
     ) {
         let dim = weights.len();
         let rate = self.learning_rate * context.rate;
+        if self.l21 > 0.0 && skipped > 0 {
+            self.group(rate, weights, state, skipped as f32);
+        }
         match self.kind {
             SparseRule::Ftrl | SparseRule::Fobos | SparseRule::Rda => {
                 gradient.iter_mut().for_each(|g| *g *= context.rows)
@@ -316,17 +319,18 @@ impl SparseOptimizer {
             *w = shrink(rested - moving * g, moving * self.l1) / (1.0 + moving * self.l2);
         }
         if self.l21 > 0.0 {
-            self.group(rate, weights, state, skipped);
+            self.group(rate, weights, state, 1.0);
         }
     }
 
-    /// Draws the whole row to zero, for this step and those it rested: its rate is that of the mean accumulator, since
-    /// the step on a norm with rates of each coordinate has no closed form.
+    /// Draws the whole row to zero for so many steps: first for those it rested, at the rates it rested at, then for its
+    /// own. Its rate is that of the mean accumulator, since the step on a norm with rates of each coordinate has no closed
+    /// form; for the same reason rest under L1 and the group penalty together is one after the other.
     #[inline(always)]
-    fn group(&self, rate: f32, weights: &mut [f32], state: &[f32], skipped: u64) {
+    fn group(&self, rate: f32, weights: &mut [f32], state: &[f32], steps: f32) {
         let mean = state.iter().sum::<f32>() / weights.len() as f32;
         let norm = weights.iter().map(|w| w * w).sum::<f32>().sqrt();
-        let by = (skipped + 1) as f32 * rate / (self.beta + mean.sqrt()) * self.l21;
+        let by = steps * rate / (self.beta + mean.sqrt()) * self.l21;
         let scale = if norm > by { 1.0 - by / norm } else { 0.0 };
         weights.iter_mut().for_each(|w| *w *= scale);
     }
@@ -372,6 +376,12 @@ mod tests {
         // Rate 1, norm 5, two steps of rest: 5 - 3 · 0.5.
         optimizer.step(&optimizer.context(1, 1.0, 1.0), &mut weights, &mut state, &mut [0.0, 0.0], 2, 1.0);
         assert!((weights[0] - 2.1).abs() < 1e-6 && (weights[1] + 2.8).abs() < 1e-6, "{weights:?}");
+        // A row that rested is drawn to zero before its gradient, not after: the step to come is its own alone.
+        let (mut rested, mut squares) = (vec![0.5, 0.0], vec![0.0, 0.0]);
+        optimizer.step(&optimizer.context(1, 1.0, 1.0), &mut rested, &mut squares, &mut [-3.0, 0.0], 100, 1.0);
+        // From zero: rates 1/(1 + 3) for the coordinate, 1/(1 + √4.5) for the group.
+        let expected = 0.75 - 0.5 / (1.0 + 4.5f32.sqrt());
+        assert!((rested[0] - expected).abs() < 1e-6, "{rested:?} {expected}");
         let strong = SparseOptimizer { l21: 5.0, ..optimizer };
         strong.step(&strong.context(1, 1.0, 1.0), &mut weights, &mut state, &mut [0.0, 0.0], 0, 1.0);
         assert_eq!(weights, [0.0, 0.0]);

@@ -280,7 +280,7 @@ impl Encoder {
             CategoricalSource::One { column, ids } => keys::one(&reader(column), *ids, field.key_seed),
             CategoricalSource::Many { column, ids, separator, weights } => {
                 let weights = weights.as_deref().map(reader);
-                keys::many(&reader(column), *ids, separator, weights.as_ref(), field.key_seed)
+                keys::many(&reader(column), *ids, separator, weights.as_ref(), field.key_seed, field.sequence.is_some())
             }
             CategoricalSource::Bucket { column, .. } => {
                 Ok(keys::bucket(&reader(column).numbers()?, &self.fitted.bounds[place], field.key_seed))

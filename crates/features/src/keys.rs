@@ -79,13 +79,15 @@ pub(crate) fn one(reader: &Reader<'_>, ids: IdKind, seed: u64) -> Result<Keys, F
     Ok(Keys::One(keys_of(reader, &reader.values()?, ids, seed, |i| i)?))
 }
 
-/// Several keys a row: a list column, or text split at the separator. Missing items are left out.
+/// Several keys a row: a list column, or text split at the separator. Missing items are left out of text, or with `gaps`
+/// kept as key 0, so that what goes along with them stays in step; separators of spaces make no gaps.
 pub(crate) fn many(
     reader: &Reader<'_>,
     ids: IdKind,
     separator: &str,
     weights: Option<&Reader<'_>>,
     seed: u64,
+    gaps: bool,
 ) -> Result<Keys, FeatureError> {
     let (keys, offsets) = match reader.lists()? {
         Some((items, offsets)) => {
@@ -93,7 +95,7 @@ pub(crate) fn many(
             let keys = keys_of(reader, &items, ids, seed, row_of)?;
             (keys, offsets)
         }
-        None => split_text(reader, ids, separator, seed)?,
+        None => split_text(reader, ids, separator, seed, gaps && !separator.trim().is_empty())?,
     };
     let weights = weights.map(|w| weight_items(w, separator, &offsets)).transpose()?;
     Ok(Keys::Many { keys, weights, offsets })
@@ -104,6 +106,7 @@ fn split_text(
     ids: IdKind,
     separator: &str,
     seed: u64,
+    gaps: bool,
 ) -> Result<(Vec<u64>, Vec<u32>), FeatureError> {
     let Values::Text(text) = reader.values()? else {
         let Keys::One(keys) = one(reader, ids, seed)? else { return Ok((Vec::new(), vec![0])) };
@@ -113,8 +116,10 @@ fn split_text(
     let mut keys = Vec::new();
     let mut offsets = vec![0];
     for (row, value) in text.iter().enumerate() {
-        for part in value.unwrap_or("").split(separator).map(str::trim).filter(|p| !p.is_empty()) {
-            keys.push(text_key(reader, row, part, ids, seed)?);
+        let value = value.unwrap_or("").trim();
+        let parts = value.split(separator).map(str::trim).filter(|p| !value.is_empty() && (gaps || !p.is_empty()));
+        for part in parts {
+            keys.push(if part.is_empty() { 0 } else { text_key(reader, row, part, ids, seed)? });
         }
         offsets.push(keys.len() as u32);
     }

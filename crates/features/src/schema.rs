@@ -220,13 +220,20 @@ impl Schema {
         self.sequences().into_iter().filter(leads).collect()
     }
 
-    /// The place of the field of one id a row that shares a sequence's table: what the sequence is a history of.
+    /// The place of the field that a sequence is a history of: of one id a row, of the sequence's table, called like the
+    /// table or the only one there is.
     pub fn candidate_of(&self, sequence: usize) -> Option<usize> {
+        let all = self.candidates_of(sequence);
         let table = &self.categorical[sequence].table;
-        self.columns_only().into_iter().find(|&c| {
-            let field = &self.categorical[c];
-            field.table == *table && field.pooling.is_none()
-        })
+        let named = all.iter().copied().find(|c| self.categorical[*c].name == *table);
+        named.or(if all.len() == 1 { all.first().copied() } else { None })
+    }
+
+    /// The places of all fields of one id a row that share a sequence's table.
+    pub fn candidates_of(&self, sequence: usize) -> Vec<usize> {
+        let table = &self.categorical[sequence].table;
+        let shares = |c: &usize| self.categorical[*c].table == *table && self.categorical[*c].pooling.is_none();
+        self.columns_only().into_iter().filter(shares).collect()
     }
 
     /// Whether the categorical input at this place is a cross.
@@ -264,6 +271,19 @@ fn check_tables(fields: &[Categorical]) -> Result<(), FeatureError> {
                 format!("features.fields.{}.table", field.name),
                 format!(
                     "table `{}` is shared with field `{}`, so index, buckets and min_count must be the same for both",
+                    field.table, other.name
+                ),
+            ));
+        }
+        let ids = |c: &Categorical| match &c.source {
+            CategoricalSource::One { ids, .. } | CategoricalSource::Many { ids, .. } => Some(*ids),
+            _ => None,
+        };
+        if let Some(other) = fields[..place].iter().find(|c| c.table == field.table && ids(c) != ids(field)) {
+            return Err(bad(
+                format!("features.fields.{}.ids", field.name),
+                format!(
+                    "table `{}` is shared with field `{}`, whose ids are read in another way, so that equal ids would not meet; give both the same ids",
                     field.table, other.name
                 ),
             ));

@@ -326,7 +326,7 @@ pub(super) fn step_rows(
     }
 }
 
-/// FOBOS's group penalty: once a touched row, behind its step.
+/// FOBOS's group penalty: once a touched row, before its step for those it rested, and behind it.
 #[cube(launch)]
 pub(super) fn group_rows(
     weights: &mut Tensor<f32>,
@@ -337,11 +337,16 @@ pub(super) fn group_rows(
     parts: Parts,
     dim: usize,
     length: usize,
+    #[comptime] before: bool,
 ) {
     if ABSOLUTE_POS >= length {
         terminate!();
     }
     let first = packed[parts.unique + ABSOLUTE_POS] as usize * dim;
+    let mut steps = 1.0f32;
+    if comptime!(before) {
+        steps = visits[ABSOLUTE_POS * 2];
+    }
     let mut squares = 0.0f32;
     let mut mean = 0.0f32;
     for d in 0..dim {
@@ -351,9 +356,11 @@ pub(super) fn group_rows(
     mean /= f32::cast_from(dim);
     let norm = squares.sqrt();
     let rate = numbers.rate / (numbers.beta + mean.sqrt());
-    let by = (visits[ABSOLUTE_POS * 2] + 1.0f32) * rate * numbers.l21;
+    let by = steps * rate * numbers.l21;
     let mut scale = 0.0f32;
-    if norm > by {
+    if by == 0.0f32 {
+        scale = 1.0f32;
+    } else if norm > by {
         scale = 1.0f32 - by / norm;
     }
     for d in 0..dim {

@@ -243,6 +243,26 @@ impl RowOps for CubeBackend {
             step.counted,
             step.rule == rule::ROW_WISE,
         );
+        let group = |before: bool| {
+            if step.rule == rule::FOBOS && step.l21 > 0.0 {
+                let (count, dim) = threads(&weights, plan.unique);
+                kernel::group_rows::launch(
+                    &client,
+                    count,
+                    dim,
+                    weights.clone().into_tensor_arg(),
+                    state.clone().into_tensor_arg(),
+                    packed.clone().into_tensor_arg(),
+                    visits.clone().into_tensor_arg(),
+                    numbers(&step),
+                    parts(&plan.parts),
+                    width,
+                    plan.unique,
+                    before,
+                );
+            }
+        };
+        group(true);
         let length = plan.unique * width;
         let (count, dim) = threads(&weights, length);
         kernel::step_rows::launch(
@@ -261,22 +281,7 @@ impl RowOps for CubeBackend {
             length,
             step.rule,
         );
-        if step.rule == rule::FOBOS && step.l21 > 0.0 {
-            let (count, dim) = threads(&weights, plan.unique);
-            kernel::group_rows::launch(
-                &client,
-                count,
-                dim,
-                weights.clone().into_tensor_arg(),
-                state.clone().into_tensor_arg(),
-                packed.into_tensor_arg(),
-                visits.into_tensor_arg(),
-                numbers(&step),
-                parts(&plan.parts),
-                width,
-                plan.unique,
-            );
-        }
+        group(false);
         (weights, state, counters)
     }
 

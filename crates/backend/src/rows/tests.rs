@@ -81,6 +81,9 @@ fn plain_step(t: &mut Plain, row: usize, dim: usize, sum: &[f64], touches: i32, 
     t.counters[row * 2] += touches;
     t.counters[row * 2 + 1] = s.step;
     let seen = f64::from(t.counters[row * 2]);
+    if s.rule == rule::FOBOS {
+        group(t, row, dim, rested, s);
+    }
     let sign = |x: f64| if x == 0.0 { 0.0 } else { x.signum() };
     let shrink = |w: f64, by: f64| sign(w) * (w.abs() - by).max(0.0);
     let g: Vec<f64> = (0..dim)
@@ -136,12 +139,19 @@ fn plain_step(t: &mut Plain, row: usize, dim: usize, sum: &[f64], touches: i32, 
         } as f32;
     }
     if s.rule == rule::FOBOS {
-        let weights = &mut t.weights[row * dim..(row + 1) * dim];
-        let mean = t.state[row * dim..(row + 1) * dim].iter().map(|n| f(*n)).sum::<f64>() / dim as f64;
-        let norm = weights.iter().map(|w| f(*w).powi(2)).sum::<f64>().sqrt();
-        let by = (rested + 1.0) * f(s.rate) / (f(s.beta) + mean.sqrt()) * f(s.l21);
-        weights.iter_mut().for_each(|w| *w = (f(*w) * (1.0 - by / norm).max(0.0)) as f32);
+        group(t, row, dim, 1.0, s);
     }
+}
+
+/// FOBOS's group penalty for so many steps.
+fn group(t: &mut Plain, row: usize, dim: usize, steps: f64, s: &RowStep) {
+    let f = |x: f32| f64::from(x);
+    let weights = &mut t.weights[row * dim..(row + 1) * dim];
+    let mean = t.state[row * dim..(row + 1) * dim].iter().map(|n| f(*n)).sum::<f64>() / dim as f64;
+    let norm = weights.iter().map(|w| f(*w).powi(2)).sum::<f64>().sqrt();
+    let by = steps * f(s.rate) / (f(s.beta) + mean.sqrt()) * f(s.l21);
+    let scale = if by == 0.0 { 1.0 } else { (1.0 - by / norm).max(0.0) };
+    weights.iter_mut().for_each(|w| *w = (f(*w) * scale) as f32);
 }
 
 struct Case {

@@ -37,22 +37,20 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
             schema.label.column,
             if schema.label.is_binary() { "0 or 1" } else { "a number" }
         ))?;
-        let kind = |c: &CategoricalSource| match c {
-            CategoricalSource::One { .. } => "",
-            CategoricalSource::Many { .. } => " (multi)",
-            CategoricalSource::Bucket { .. } => " (bucket)",
-            CategoricalSource::Cross { .. } => " (cross)",
-        };
-        let fields: Vec<String> = schema.categorical.iter().map(|c| format!("{}{}", c.name, kind(&c.source))).collect();
+        let fields: Vec<String> = (0..schema.categorical.len()).map(|place| field(&schema, place)).collect();
         let numeric: Vec<&str> = schema.numeric.iter().map(|n| n.name.as_str()).collect();
         out::line(&format!("  ids     {}", fields.join(", ")))?;
         out::line(&format!("  numbers {}", if numeric.is_empty() { "none".into() } else { numeric.join(", ") }))?;
         for lookup in e.model.slots(&schema).0 {
             let optimizer = lookup.optimizer.as_ref().unwrap_or(&e.train.sparse);
             out::line(&format!(
-                "  lookup  {}: {} fields x {}, {:?}",
+                "  lookup  {}: {} fields{} x {}, {:?}",
                 lookup.name,
                 lookup.features.len(),
+                match lookup.sequences.len() {
+                    0 => String::new(),
+                    n => format!(" and {n} sequences"),
+                },
                 lookup.dim,
                 optimizer.kind
             ))?;
@@ -67,6 +65,22 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
         ))?;
     }
     Ok(())
+}
+
+/// A field as it was understood.
+fn field(schema: &Schema, place: usize) -> String {
+    let field = &schema.categorical[place];
+    let kind = match (&field.source, field.sequence) {
+        (_, Some(_)) => match schema.candidate_of(place) {
+            Some(candidate) => format!(" (sequence, history of {})", schema.categorical[candidate].name),
+            None => " (sequence)".to_string(),
+        },
+        (CategoricalSource::One { .. }, _) => String::new(),
+        (CategoricalSource::Many { .. }, _) => " (multi)".to_string(),
+        (CategoricalSource::Bucket { .. }, _) => " (bucket)".to_string(),
+        (CategoricalSource::Cross { .. }, _) => " (cross)".to_string(),
+    };
+    format!("{}{kind}", field.name)
 }
 
 fn data(args: &CheckArgs, file: &crate::config_file::ConfigFile) -> Result<String, CliError> {

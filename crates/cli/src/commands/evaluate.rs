@@ -55,11 +55,38 @@ pub fn other_rows(input: &Path, experiment: &Experiment, data_dir: &Path) -> Res
             join.push(table);
         }
     }
-    // Histories that the input has not got are built from its own rows, in their order of time.
-    let history = own.history.filter(|h| h.columns.keys().all(|column| !names.contains(column)));
-    let sort_by = history.as_ref().and(own.sort_by);
-    let rows = burnrec_data::open(input, &DataConfig { join, history, sort_by, ..plain })?;
+    let history = own.history.map(|history| own_history(history, &names, input)).transpose()?.flatten();
+    let rows = burnrec_data::open(input, &DataConfig { join, history, ..plain })?;
     Ok((Dataset::whole(rows), names))
+}
+
+/// How histories of other rows are built: from those rows alone, in the order that they have, unless they hold them.
+fn own_history(
+    mut history: burnrec_data::HistoryConfig,
+    names: &[String],
+    input: &Path,
+) -> Result<Option<burnrec_data::HistoryConfig>, CliError> {
+    let (there, missing): (Vec<&String>, Vec<&String>) = history.columns.keys().partition(|c| names.contains(c));
+    match (there.first(), missing.first()) {
+        (_, None) => return Ok(None),
+        (Some(there), Some(missing)) => {
+            return Err(CliError::Usage(format!(
+                "{}: has the history column `{there}` but not `{missing}`; give all columns of data.history, or none, so that they are built from the rows",
+                input.display()
+            )));
+        }
+        (None, Some(_)) => {}
+    }
+    tracing::warn!(
+        "{}: histories start empty and are built from these rows alone; give them as columns ({}) where users did something before",
+        input.display(),
+        history.columns.keys().cloned().collect::<Vec<_>>().join(", ")
+    );
+    // Rows whose outcome is not known yet enter no history.
+    if let Some(only) = history.only.as_mut().filter(|o| !names.contains(&o.column)) {
+        (only.column, only.at_least) = (history.time.clone(), f64::INFINITY);
+    }
+    Ok(Some(history))
 }
 
 /// Evaluates.

@@ -48,7 +48,8 @@ impl Dice {
     /// - `s`: `[n, h]`
     /// - output `[n, h]`
     pub fn forward(&self, s: Tensor<2>) -> Tensor<2> {
-        if !s.device().is_autodiff() || s.dims()[0] == 0 {
+        // One row has no spread: what earlier batches had stands in.
+        if !s.device().is_autodiff() || s.dims()[0] < 2 {
             return dice(s, self.alpha.val(), self.mean.value(), self.variance.value(), false);
         }
         let (mean, variance) = moments(&s);

@@ -50,6 +50,12 @@ impl LayersConfig {
             _ if self.hidden.iter().any(|h| !(1..=65_536).contains(h)) => {
                 bad("hidden", "every width must lie in 1..=65536")
             }
+            _ if self.hidden.is_empty() && self.dropout > 0.0 => {
+                bad("dropout", "has no meaning without hidden layers; remove it")
+            }
+            _ if self.hidden.is_empty() && self.batch_norm => {
+                bad("batch_norm", "has no meaning without hidden layers; remove it")
+            }
             _ if !(0.0..1.0).contains(&self.dropout) => bad("dropout", "must lie in 0..1, 1 excluded"),
             _ => Ok(()),
         }

@@ -237,3 +237,70 @@ impl Ranker for Dien {
         self.auxiliary > 0.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Int, Tolerance};
+
+    fn ints(values: &[i32], device: &Device) -> Tensor<1, Int> {
+        Tensor::from_ints(values, device)
+    }
+
+    #[test]
+    fn the_auxiliary_loss_asks_a_state_for_what_follows_it() {
+        let device = Device::flex();
+        let states = Tensor::<2>::from_floats([[1.0, 0.0], [0.0, 2.0], [5.0, 5.0]], &device);
+        let keys = Tensor::<2>::from_floats([[9.0, 9.0], [0.5, 7.0], [3.0, -1.0]], &device);
+        // State 0 · key 1 = .5 and state 1 · key 2 = -2 follow; state 0 · key 2 = 3 and state 1 · key 0 = 18 do not.
+        let following =
+            Following { from: ints(&[0, 1], &device), to: ints(&[1, 2], &device), other: ints(&[2, 0], &device) };
+        let found: f32 = auxiliary(&states, &keys, &following).into_scalar();
+        let softplus = |z: f32| (1.0 + z.exp()).ln();
+        let expected = (softplus(-0.5) + softplus(2.0) + softplus(3.0) + softplus(18.0)) / 2.0;
+        assert!((found - expected).abs() < 1e-4, "{found} {expected}");
+    }
+
+    #[test]
+    fn an_interest_is_the_last_state_of_the_second_unit_fed_by_the_first() {
+        let device = Device::flex();
+        let mut initial = Initial::new(2);
+        let interest = Interest {
+            extract: Unit::new(3, &mut initial, &device),
+            evolve: Unit::new(3, &mut initial, &device),
+            attention: initial.normal(1.0, [3, 3], &device),
+        };
+        let keys = initial.normal(1.0, [5, 3], &device).val();
+        let query = initial.normal(1.0, [2, 3], &device).val();
+        let segments = Segments::new(&[0, 3, 5], &device);
+        for how in [Evolve::Augru, Evolve::Agru, Evolve::Aigru] {
+            let (last, states) = interest.forward(keys.clone(), query.clone(), &segments, how);
+            for (row, span) in [(0, 0..3), (1, 3..5)] {
+                // One row by itself, step by step, its attention a softmax over its own steps.
+                let own = |t: &Tensor<2>| t.clone().slice([span.clone(), 0..3]);
+                let asked = query.clone().slice([row..row + 1, 0..3]).matmul(interest.attention.val());
+                let scores = (own(&states) * asked).sum_dim(1); // [T, 1]
+                let a = burn::tensor::activation::softmax(scores, 0);
+                let mut h = Tensor::<2>::zeros([1, 3], &device);
+                for t in 0..span.len() {
+                    let at = a.clone().slice([t..t + 1, 0..1]);
+                    let x = own(&states).slice([t..t + 1, 0..3]);
+                    let x = if how == Evolve::Aigru { x * at.clone() } else { x };
+                    let xw = layer(&interest.evolve.input, x, None, Activation::Identity);
+                    let hu = h.clone().matmul(interest.evolve.recurrent.val());
+                    let part = |t: &Tensor<2>, i: usize| t.clone().slice([0..1, 3 * i..3 * i + 3]);
+                    let gate = |i: usize| burn::tensor::activation::sigmoid(part(&xw, i) + part(&hu, i));
+                    let c = (part(&xw, 2) + gate(1) * part(&hu, 2)).tanh();
+                    let z = match how {
+                        Evolve::Augru => gate(0) * at,
+                        Evolve::Agru => gate(0) * 0.0 + at,
+                        _ => gate(0),
+                    };
+                    h = h.clone() + z * (c - h);
+                }
+                let found = last.clone().slice([row..row + 1, 0..3]).into_data();
+                found.assert_approx_eq::<f32>(&h.into_data(), Tolerance::absolute(1e-5));
+            }
+        }
+    }
+}

@@ -79,10 +79,20 @@ fn check_histories(model: &'static str, schema: &Schema) -> Result<(), ModelErro
     match sequences.into_iter().find(|s| schema.candidate_of(*s).is_none()) {
         Some(place) => {
             let field = &schema.categorical[place];
-            let problem = format!(
-                "weighs sequence `{}` by a candidate, and no field of one id a row has its table `{}`; set table to the field that it is a history of",
-                field.name, field.table
-            );
+            let names: Vec<&str> =
+                schema.candidates_of(place).into_iter().map(|c| schema.categorical[c].name.as_str()).collect();
+            let problem = match names.as_slice() {
+                [] => format!(
+                    "weighs sequence `{}` by a candidate, and no field of one id a row has its table `{}`; set table to the field that it is a history of",
+                    field.name, field.table
+                ),
+                names => format!(
+                    "cannot tell which of {} sequence `{}` is a history of; name the table `{}` after one of them, or give the others tables of their own",
+                    names.join(", "),
+                    field.name,
+                    field.table
+                ),
+            };
             Err(ModelError::Field { model, problem })
         }
         None => Ok(()),
