@@ -9,7 +9,7 @@
 //! Sequences are declared as for DIN. The paper's AUGRU leaves the state alone where a_t is 0; the released code's formula
 //! does not, and is `evolve = "augru_released"`. The auxiliary loss asks each state for the behaviour that follows, and
 //! against one of another position of the batch that is another id, drawn by a seeded stream; it is a mean over the pairs
-//! that there are.
+//! that there are, whatever the rows weigh.
 
 use burn::module::{Module, Param};
 use burn::nn::Linear;
