@@ -452,6 +452,12 @@ fn sequences_where_they_cannot_be() {
     refused_history(log, two, "din", &["cannot tell which of item2, other", "past", "`t`"]);
     let ids = "past = { kind = \"sequence\", table = \"item\", ids = \"int\" }";
     refused_history(log, ids, "din", &["features.fields.past.ids", "item", "same ids"]);
+    let folder = job(300, "mlr", TRAIN);
+    refused(
+        folder.path(),
+        &["--set", "features.label.numeric=true"],
+        &["features.label.numeric", "mlr", "probability"],
+    );
     refused_history(log, "", "neumf", &["neumf", "user", "user_id", "model.neumf.user"]);
     let pooled = "past = { kind = \"multi\", max_length = 3 }";
     refused_history(log, pooled, "mlp", &["features.fields.past.max_length", "no meaning"]);

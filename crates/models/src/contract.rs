@@ -151,6 +151,9 @@ pub trait Architecture {
     /// The module that these settings make.
     type Model: Ranker;
 
+    /// What the model can predict.
+    const TASKS: &'static [TaskKind] = &[TaskKind::Binary, TaskKind::Regression];
+
     /// Refuses settings that cannot work.
     ///
     /// # Errors

@@ -24,6 +24,14 @@ pub enum ModelError {
         /// The field.
         field: String,
     },
+    /// A number as the label of a model of probabilities.
+    #[error(
+        "features.label.numeric: model.{model} predicts the probability of a label 0 or 1; give threshold or positive instead, or take another model"
+    )]
+    Task {
+        /// The model.
+        model: &'static str,
+    },
     /// A field that the model cannot do without.
     #[error("features.fields: model.{model} {problem}")]
     Field {

@@ -46,7 +46,7 @@ macro_rules! registry {
             vec![$(ModelInfo {
                 name: $name,
                 paper: $paper,
-                tasks: &[TaskKind::Binary, TaskKind::Regression],
+                tasks: <$config as Architecture>::TASKS,
                 default: ModelConfig::$variant(<$config>::default()),
             },)*]
         }
@@ -65,6 +65,10 @@ macro_rules! registry {
                 if let Some(place) = schema.sequences().first().filter(|_| !self.reads_sequences()) {
                     let field = schema.categorical[*place].name.clone();
                     return Err(ModelError::Sequence { model: self.name(), field });
+                }
+                let tasks = match self { $(Self::$variant(_) => <$config as Architecture>::TASKS,)* };
+                if !schema.label.is_binary() && !tasks.contains(&TaskKind::Regression) {
+                    return Err(ModelError::Task { model: self.name() });
                 }
                 match self { $(Self::$variant(c) => c.check(schema),)* }
             }

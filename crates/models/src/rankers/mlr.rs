@@ -15,7 +15,7 @@ use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker};
+use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker, TaskKind};
 use crate::error::ModelError;
 use crate::initial::Initial;
 
@@ -49,6 +49,9 @@ pub struct Mlr {
 
 impl Architecture for MlrConfig {
     type Model = Mlr;
+
+    /// The logit is of a mixture of probabilities.
+    const TASKS: &'static [TaskKind] = &[TaskKind::Binary];
 
     fn check(&self, _schema: &Schema) -> Result<(), ModelError> {
         let bad = |key: &str, problem: &str| {
