@@ -32,18 +32,45 @@ pub fn schema() -> Schema {
     Schema::new(&config).unwrap()
 }
 
+/// The fields that a model reads: those of [`schema`], with a history of 1 to 50 of its first field for models of
+/// sequences; users and items alone for NeuralCF.
+pub fn schema_of(model: &ModelConfig) -> Schema {
+    let ids = |table: &str| serde_json::json!({"index": "modulo", "buckets": ROWS, "table": table});
+    let mut config = serde_json::json!({"label": {"column": "label"}});
+    match model.check(&schema()) {
+        Ok(()) => return schema(),
+        Err(_) if model.reads_sequences() => {
+            let mut history = ids("item");
+            history["kind"] = "sequence".into();
+            config["fields"] = serde_json::json!({"item": ids("item"), "user": ids("user"), "history": history});
+        }
+        Err(_) => config["fields"] = serde_json::json!({"item_id": ids("item_id"), "user_id": ids("user_id")}),
+    }
+    let schema = Schema::new(&serde_json::from_value::<FeaturesConfig>(config).unwrap()).unwrap();
+    model.check(&schema).unwrap();
+    schema
+}
+
 /// A batch with Zipf ids (exponent 1.05).
 pub fn batch(schema: &Schema) -> Batch {
     let mut rng = ChaCha8Rng::seed_from_u64(12_345);
     let keys = schema.categorical.iter().map(|field| {
         let law = Zipf::new(u64::from(field.buckets), 1.05);
-        Keys::One((0..BATCH).map(|_| law.rank(rng.random()) + 1).collect())
+        let mut draw = |count: usize| (0..count).map(|_| law.rank(rng.random()) + 1).collect();
+        match field.sequence {
+            None => Keys::One(draw(BATCH)),
+            Some(_) => {
+                let offsets: Vec<u32> =
+                    (0..=BATCH as u32).map(|row| row / 50 * (50 * 51 / 2) + row % 50 * (row % 50 + 1) / 2).collect();
+                Keys::Many { keys: draw(offsets[BATCH] as usize), weights: None, offsets }
+            }
+        }
     });
     let keys = keys.collect();
     Batch {
         rows: BATCH,
         keys,
-        numeric: (0..BATCH * NUMBERS).map(|_| rng.random::<f32>()).collect(),
+        numeric: (0..BATCH * schema.numeric.len()).map(|_| rng.random::<f32>()).collect(),
         label: (0..BATCH).map(|_| f32::from(u8::from(rng.random::<f64>() < 0.25))).collect(),
         weight: Vec::new(),
         group: Vec::new(),

@@ -499,3 +499,12 @@ kinds = { kind = "sequence", along = "past", table = "item", separator = "|" }"#
     std::fs::write(folder.path().join("job.toml"), config).unwrap();
     refused(folder.path(), &[], &["log.jsonl:1", "kinds", "2 values", "3 ids"]);
 }
+
+#[test]
+fn a_benchmark_of_histories_from_a_log_without_any() {
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = run(folder.path(), &["bench", "--from-disk", "1000", "--workload", "din", "--device", "flex"]);
+    assert_eq!(outcome.code, Some(2), "{}", outcome.err);
+    assert!(outcome.err.contains("--from-disk") && outcome.err.contains("din"), "{}", outcome.err);
+    assert!(!outcome.out.contains("ratio"), "{}", outcome.out);
+}

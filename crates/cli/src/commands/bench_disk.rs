@@ -39,6 +39,12 @@ pub fn run(args: &BenchArgs, rows: u64, opened: &Opened) -> Result<(), CliError>
         serde_json::from_value(serde_json::json!({"label": {"column": "label"}, "fields": fields}))
             .map_err(|e| CliError::Usage(e.to_string()))?;
     let schema = Schema::new(&features)?;
+    if workload(&args.workload)?.0.check(&schema).is_err() {
+        return Err(CliError::Usage(format!(
+            "--from-disk generates a log of clicks, which has no histories for {} to read; take another --workload",
+            args.workload
+        )));
+    }
     let columns = schema.columns(true);
     let (encoder, vocabularies, _) = Encoder::fit(schema, &dataset, &columns)?;
     let bench = Bench { args, dataset, encoder: Arc::new(encoder), vocabularies, opened };
