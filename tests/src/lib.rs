@@ -52,6 +52,17 @@ pub fn run_ok(folder: &Path, arguments: &[&str]) -> Outcome {
     outcome
 }
 
+/// Trains `job.toml` and wants exit code 2, all of `says` in the message, and nothing written.
+pub fn refused(folder: &Path, more: &[&str], says: &[&str]) {
+    let arguments = [&["train", "job.toml", "--out", "out"], more].concat();
+    let outcome = run(folder, &arguments);
+    assert_eq!(outcome.code, Some(2), "{}\n{}", outcome.out, outcome.err);
+    for word in says {
+        assert!(outcome.err.contains(word), "no `{word}` in: {}", outcome.err);
+    }
+    assert!(!folder.join("out").exists(), "something was written");
+}
+
 /// A click log as CSV with a pattern that can be learned: `user,item,tags,price,clicked,time`.
 pub fn click_log(rows: usize, seed: u64) -> String {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

@@ -2,9 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::io::Write;
-use std::path::Path;
 
-use burnrec_tests::{click_log, experiment, job, run, run_ok};
+use burnrec_tests::{click_log, experiment, job, refused, run, run_ok};
 
 const TRAIN: &str = "epochs = 1\nbatch_size = 128";
 
@@ -22,16 +21,6 @@ fn refused_config(change: impl Fn(&str) -> String, says: &[&str]) {
     let config = std::fs::read_to_string(folder.path().join("job.toml")).unwrap();
     std::fs::write(folder.path().join("job.toml"), change(&config)).unwrap();
     refused(folder.path(), &[], says);
-}
-
-fn refused(folder: &Path, more: &[&str], says: &[&str]) {
-    let arguments = [&["train", "job.toml", "--out", "out"], more].concat();
-    let outcome = run(folder, &arguments);
-    assert_eq!(outcome.code, Some(2), "{}\n{}", outcome.out, outcome.err);
-    for word in says {
-        assert!(outcome.err.contains(word), "no `{word}` in: {}", outcome.err);
-    }
-    assert!(!folder.join("out").exists(), "something was written");
 }
 
 fn with_line(number: usize, line: &str) -> Vec<u8> {
@@ -420,84 +409,6 @@ fn a_tab_in_a_value_that_should_become_tsv() {
     assert_eq!(outcome.code, Some(2), "{}", outcome.err);
     assert!(outcome.err.contains("note") && outcome.err.contains("tab"), "{}", outcome.err);
     assert!(!folder.path().join("new.tsv").exists());
-}
-
-/// Trains a model of sequences on rows with a history column, with a changed configuration.
-fn refused_history(log: &str, fields: &str, model: &str, says: &[&str]) {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("log.csv"), log).unwrap();
-    let config = format!(
-        "[data]\nsource = \"log.csv\"\n[backend]\ndevice = \"flex\"\n[features]\nlabel = {{ column = \"y\" }}\n[features.fields]\nuser = \"categorical\"\nitem = \"categorical\"\n{fields}\n[model.{model}]\n"
-    );
-    std::fs::write(folder.path().join("job.toml"), config).unwrap();
-    refused(folder.path(), &[], says);
-}
-
-#[test]
-fn sequences_where_they_cannot_be() {
-    let log = "user,item,past,kinds,y\nu1,i1,i2 i3,a b,1\nu2,i2,,,0\nu3,i3,i1 i2 i3,a b,0\n";
-    let past = "past = { kind = \"sequence\", table = \"item\" }";
-    refused_history(log, past, "mlp", &["features.fields.past", "sequence", "mlp", "multi"]);
-    refused_history(log, "", "din", &["din", "no field is of kind", "table"]);
-    refused_history(log, "past = \"sequence\"", "dien", &["dien", "past", "table"]);
-    let short = "past = { kind = \"sequence\", table = \"item\", max_length = 2 }";
-    refused_history(log, short, "din", &["log.csv:4", "past", "3 ids", "max_length = 2"]);
-    let along = format!("{past}\nkinds = {{ kind = \"sequence\", along = \"past\", table = \"item\" }}");
-    refused_history(log, &along, "din", &["log.csv:4", "kinds", "2 values", "3 ids", "past"]);
-    let nobody = format!("{past}\nkinds = {{ kind = \"sequence\", along = \"item\", table = \"item\" }}");
-    refused_history(log, &nobody, "din", &["features.fields.kinds.along", "item", "not a field of kind sequence"]);
-    let crossed = format!("{past}\nx = {{ kind = \"cross\", of = [\"user\", \"past\"] }}");
-    refused_history(log, &crossed, "din", &["features.fields.x.of", "past", "sequence"]);
-    let two = "other = { kind = \"categorical\", column = \"user\", table = \"t\" }\nitem2 = { kind = \"categorical\", column = \"item\", table = \"t\" }\npast = { kind = \"sequence\", table = \"t\" }";
-    refused_history(log, two, "din", &["cannot tell which of item2, other", "past", "`t`"]);
-    let ids = "past = { kind = \"sequence\", table = \"item\", ids = \"int\" }";
-    refused_history(log, ids, "din", &["features.fields.past.ids", "item", "same ids"]);
-    let folder = job(300, "mlr", TRAIN);
-    refused(
-        folder.path(),
-        &["--set", "features.label.numeric=true"],
-        &["features.label.numeric", "mlr", "probability"],
-    );
-    refused_history(log, "", "neumf", &["neumf", "user", "user_id", "model.neumf.user"]);
-    let pooled = "past = { kind = \"multi\", max_length = 3 }";
-    refused_history(log, pooled, "mlp", &["features.fields.past.max_length", "no meaning"]);
-}
-
-#[test]
-fn histories_that_would_leak_or_cannot_be_built() {
-    let folder = job(300, "din", TRAIN);
-    let log = std::fs::read_to_string(folder.path().join("log.csv")).unwrap();
-    let mut lines: Vec<&str> = log.lines().collect();
-    lines[1..].reverse();
-    std::fs::write(folder.path().join("log.csv"), lines.join("\n")).unwrap();
-    refused(folder.path(), &[], &["log.csv:", "time", "future", "sort_by"]);
-    run_ok(folder.path(), &["train", "job.toml", "--out", "sorted", "--set", "data.sort_by=time"]);
-    refused(folder.path(), &["--set", "data.history.user=nobody"], &["nobody", "log.csv"]);
-    refused(
-        folder.path(),
-        &["--set", "data.history.columns={item=\"user\"}"],
-        &["history.columns.item", "another name"],
-    );
-    refused(folder.path(), &["--set", "data.history.max_length=0"], &["history.max_length", "at least 1"]);
-    refused(folder.path(), &["--set", "data.history.only={column=\"clicked\",at_least=nan}"], &["at_least", "number"]);
-}
-
-#[test]
-fn a_gap_in_a_history_keeps_what_goes_along_in_step() {
-    let fields = r#"past = { kind = "sequence", table = "item", separator = "|" }
-kinds = { kind = "sequence", along = "past", table = "item", separator = "|" }"#;
-    // Three positions, the second without an id: two values along are one too few.
-    let text = "user,item,past,kinds,y\nu1,i1,i2||i3,a|b,1\nu2,i2,,,0\n";
-    refused_history(text, fields, "din", &["log.csv:2", "kinds", "2 values", "3 ids"]);
-    let folder = tempfile::tempdir().unwrap();
-    let line = |past: &str, kinds: &str, y: u8| {
-        format!("{{\"user\":\"u\",\"item\":\"i1\",\"past\":{past},\"kinds\":{kinds},\"y\":{y}}}\n")
-    };
-    let log = line("[\"i2\",null,\"i3\"]", "[\"a\",\"b\"]", 1) + &line("[]", "[]", 0);
-    std::fs::write(folder.path().join("log.jsonl"), log).unwrap();
-    let config = "[data]\nsource = \"log.jsonl\"\n[backend]\ndevice = \"flex\"\n[features]\nlabel = { column = \"y\" }\n[features.fields]\nitem = \"categorical\"\npast = { kind = \"sequence\", table = \"item\" }\nkinds = { kind = \"sequence\", along = \"past\", table = \"item\" }\n[model.din]\n";
-    std::fs::write(folder.path().join("job.toml"), config).unwrap();
-    refused(folder.path(), &[], &["log.jsonl:1", "kinds", "2 values", "3 ids"]);
 }
 
 #[test]

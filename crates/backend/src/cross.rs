@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Tensor;
@@ -14,6 +14,7 @@ use rayon::prelude::*;
 
 use crate::dense::{Flat, contiguous, is_flex, tensor, values};
 use crate::fresh::Fresh;
+use crate::record::record;
 use crate::vector::vectorized;
 
 /// Numbers that one task takes.
@@ -104,10 +105,7 @@ impl<C: CheckpointStrategy> CrossOps for Autodiff<Flex, C> {
         let ((x0, a), (y, b), (x, c)) = (x0.into_parts(), y.into_parts(), x.into_parts());
         let (x0, y) = (contiguous(x0), contiguous(y));
         let output = Flex::cross_term(x0.clone(), y.clone(), x);
-        match Cross.prepare::<C>([a, b, c]).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((x0, y), output),
-            OpsKind::UnTracked(prep) => prep.finish(output),
-        }
+        record!(Cross, [a, b, c], (x0, y), output)
     }
 }
 

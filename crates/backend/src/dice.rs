@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{Tensor, activation::sigmoid};
@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use crate::dense::{Flat, contiguous, is_flex, tensor, values};
 use crate::fresh::Fresh;
 use crate::math::sigmoid as one_sigmoid;
+use crate::record::record;
 use crate::vector::vectorized;
 
 /// Rows that one task takes.
@@ -206,9 +207,8 @@ impl<'a> Columns<'a> {
 }
 
 impl DiceOps for Flex {
-    fn dice(s: Flat, alpha: Flat, mean: Flat, variance: Flat, of_batch: bool) -> Flat {
+    fn dice(s: Flat, alpha: Flat, mean: Flat, variance: Flat, _: bool) -> Flat {
         let (s, alpha, mean, variance) = (contiguous(s), contiguous(alpha), contiguous(mean), contiguous(variance));
-        let _ = of_batch;
         let (columns, x) = (Columns::new(&alpha, &mean, &variance), values(&s));
         let h = columns.width();
         let mut out = Fresh::new(x.len());
@@ -275,10 +275,7 @@ impl<C: CheckpointStrategy> DiceOps for Autodiff<Flex, C> {
         let operands = [contiguous(s), contiguous(alpha), mean, variance];
         let [s, alpha, mean, variance] = operands.clone();
         let output = Flex::dice(s, alpha, mean, variance, of_batch);
-        match Dice.prepare::<C>([a, b]).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish(State { operands, of_batch }, output),
-            OpsKind::UnTracked(prep) => prep.finish(output),
-        }
+        record!(Dice, [a, b], State { operands, of_batch }, output)
     }
 }
 

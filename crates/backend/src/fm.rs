@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{Tensor, TensorData};
@@ -14,6 +14,7 @@ use rayon::prelude::*;
 
 use crate::dense::is_flex;
 use crate::fresh::Fresh;
+use crate::record::record;
 use crate::vector::vectorized;
 
 /// Batch rows that one task takes.
@@ -149,10 +150,7 @@ impl<C: CheckpointStrategy> PairOps for Autodiff<Flex, C> {
         let (vectors, node) = vectors.into_parts();
         let vectors = plain(vectors);
         let output = Flex::pair_term(vectors.clone());
-        match Pairs.prepare::<C>([node]).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish(vectors, output),
-            OpsKind::UnTracked(prep) => prep.finish(output),
-        }
+        record!(Pairs, [node], vectors, output)
     }
 }
 

@@ -19,6 +19,7 @@ mod kind;
 mod launches;
 mod math;
 mod outer;
+mod record;
 mod rows;
 pub mod traffic;
 mod vector;

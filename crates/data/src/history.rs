@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, ListBuilder, RecordBatch, StringArray, StringBuilder};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field};
 
 use crate::config::HistoryConfig;
 use crate::error::DataError;
-use crate::source::{Column, Location, RowStream, Source, positions};
+use crate::source::{Column, Location, RowStream, Source, positions, with_columns};
 use crate::split::time_values;
 
 /// A source with history columns behind its own.
@@ -208,20 +208,10 @@ impl Builder {
         mut lists: Vec<ListBuilder<StringBuilder>>,
     ) -> Result<RecordBatch, DataError> {
         let built: Vec<ArrayRef> = lists.iter_mut().map(|list| Arc::new(list.finish()) as ArrayRef).collect();
-        let schema = batch.schema();
-        let (mut fields, mut arrays) = (Vec::new(), Vec::new());
-        for name in wanted {
-            let array = match self.config.columns.keys().position(|k| k == name) {
-                Some(number) => built[number].clone(),
-                None => batch.column(schema.index_of(name)?).clone(),
-            };
-            fields.push(Field::new(name, array.data_type().clone(), true));
-            arrays.push(array);
-        }
-        let last = batch.num_columns() - 1;
-        fields.push(schema.field(last).clone());
-        arrays.push(batch.column(last).clone());
-        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
+        with_columns(batch, wanted, |name| match self.config.columns.keys().position(|k| k == name) {
+            Some(number) => Ok(built[number].clone()),
+            None => Ok(batch.column(batch.schema().index_of(name)?).clone()),
+        })
     }
 }
 

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{cast, concat_batches, take};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::DataType;
 
 use crate::config::JoinConfig;
 use crate::error::DataError;
-use crate::source::{Column, Location, RowStream, Source, open_path};
+use crate::source::{Column, Location, RowStream, Source, open_path, with_columns};
 
 /// A source with the columns of a side table beside its own. Keys without a match give nulls.
 pub(crate) struct Joined {
@@ -85,20 +85,7 @@ impl SideTable {
         let rows: UInt32Array = keys.iter().map(|k| self.row_of.get(k?).copied()).collect();
         counts.0.fetch_add(rows.len() as u64, Relaxed);
         counts.1.fetch_add((rows.len() - rows.null_count()) as u64, Relaxed);
-        let schema = batch.schema();
-        let (mut fields, mut arrays): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
-        for name in wanted {
-            let array = match schema.index_of(name) {
-                Ok(own) => batch.column(own).clone(),
-                Err(_) => take(self.rows.column(self.rows.schema().index_of(name)?), &rows, None)?,
-            };
-            fields.push(Field::new(name, array.data_type().clone(), true));
-            arrays.push(array);
-        }
-        let last = batch.num_columns() - 1;
-        fields.push(schema.field(last).clone());
-        arrays.push(batch.column(last).clone());
-        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
+        with_columns(batch, wanted, |name| Ok(take(self.rows.column(self.rows.schema().index_of(name)?), &rows, None)?))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch, UInt64Array};
-use arrow::datatypes::DataType;
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt64Array};
+use arrow::datatypes::{DataType, Field, Schema};
 
 use crate::config::{DataConfig, FormatKind, TextConfig};
 use crate::error::DataError;
@@ -102,6 +102,28 @@ pub fn positions(batch: &RecordBatch) -> &[u64] {
         .and_then(|c| c.as_any().downcast_ref::<UInt64Array>())
         .map(|c| c.values().as_ref())
         .unwrap_or(&[])
+}
+
+/// A batch of the wanted columns, by `other` where they are not the batch's own, and of its [`POSITION`] behind them.
+pub(crate) fn with_columns(
+    batch: &RecordBatch,
+    wanted: &[String],
+    other: impl Fn(&str) -> Result<ArrayRef, DataError>,
+) -> Result<RecordBatch, DataError> {
+    let schema = batch.schema();
+    let (mut fields, mut arrays) = (Vec::new(), Vec::new());
+    for name in wanted {
+        let array = match schema.index_of(name) {
+            Ok(own) => batch.column(own).clone(),
+            Err(_) => other(name)?,
+        };
+        fields.push(Field::new(name, array.data_type().clone(), true));
+        arrays.push(array);
+    }
+    let last = batch.num_columns() - 1;
+    fields.push(schema.field(last).clone());
+    arrays.push(batch.column(last).clone());
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
 }
 
 /// Packs a file number and a line or row.

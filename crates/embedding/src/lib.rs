@@ -14,11 +14,13 @@ mod optimizer;
 mod packing;
 mod placement;
 mod radix;
+mod rules;
 mod shard;
 mod slots;
 mod space;
 mod table;
 mod tables;
+mod update;
 
 pub use error::EmbeddingError;
 pub use gather::Gathered;

@@ -1,15 +1,12 @@
-//! One table: the vectors of one space for one lookup, gathered and updated over all cores.
+//! One table: the rows of one space for one lookup, where they live and how they come to be.
 
-use burnrec_backend::{DeviceRows, filled_by_chunks, prefetch, vectorized};
-use burnrec_features::Pooling;
+use burnrec_backend::DeviceRows;
 use rayon::prelude::*;
 
 use crate::init::Init;
-use crate::optimizer::{SparseOptimizer, StepContext};
-use crate::shard::{Layout, SHARDS, Shard, local, shard_of};
+use crate::optimizer::SparseOptimizer;
+use crate::shard::{Layout, SHARDS, Shard, shard_of};
 use crate::slots::Lookup;
-use crate::space::SpaceBatch;
-use crate::tables::LookupGradient;
 
 /// Where a table's slots stand in the leaf `[B, slots, dim]` of its lookup.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +71,9 @@ pub(crate) const ROWS_A_MOVE: u32 = 1 << 16;
 fn grown(capacity: usize, rows: u32, most: usize) -> usize {
     (capacity * 2).min(most).max(rows as usize)
 }
+
+/// Occurrences ahead of the one at hand whose memory is asked for.
+pub(crate) const EARLY: usize = 12;
 
 /// No occurrence won a maximum.
 pub(crate) const NOBODY: u32 = u32::MAX;
@@ -247,221 +247,5 @@ impl Table {
     pub(crate) fn span(&self) -> std::ops::Range<usize> {
         let (dim, columns) = (self.layout.dim, self.columns);
         columns.first * dim..(columns.first + columns.count) * dim
-    }
-
-    /// The vectors of rows, one behind the other.
-    pub(crate) fn gather_rows(&self, rows: &[u32], rows_a_task: usize) -> Vec<f32> {
-        let dim = self.layout.dim;
-        filled_by_chunks(rows.len() * dim, rows_a_task * dim, |task, out| {
-            let rows = &rows[task * rows_a_task..];
-            for (i, out) in out.chunks_mut(dim).enumerate() {
-                if let Some(later) = rows.get(i + EARLY) {
-                    prefetch(self.weights(*later));
-                }
-                copy(out, self.weights(rows[i]));
-            }
-        })
-    }
-
-    /// Asks for the vectors of a batch row before they are gathered.
-    pub(crate) fn prefetch_row(&self, space: &SpaceBatch, b: usize) {
-        if space.pooling.is_empty()
-            && let Some(rows) = space.rows.get(b * self.columns.count..(b + 1) * self.columns.count)
-        {
-            rows.iter().for_each(|row| prefetch(self.weights(*row)));
-        }
-    }
-
-    /// Writes the slots of one batch row; `winners` gets the occurrence that won each maximum.
-    pub(crate) fn gather_row(&self, space: &SpaceBatch, b: usize, out: &mut [f32], winners: &mut [u32]) {
-        let dim = self.layout.dim;
-        for slot in 0..self.columns.count {
-            let place = b * self.columns.count + slot;
-            let target = &mut out[slot * dim..(slot + 1) * dim];
-            if space.pooling.is_empty() {
-                copy(target, self.weights(space.rows[place]));
-                continue;
-            }
-            let span = space.starts[place] as usize..space.starts[place + 1] as usize;
-            match space.pooling[slot] {
-                Pooling::Max => self.gather_max(space, span, target, &mut winners[slot * dim..(slot + 1) * dim]),
-                _ => span.for_each(|at| {
-                    let weight = space.places[at].1;
-                    target.iter_mut().zip(self.weights(space.rows[at])).for_each(|(t, w)| *t += weight * w);
-                }),
-            }
-        }
-    }
-
-    fn gather_max(&self, space: &SpaceBatch, span: std::ops::Range<usize>, target: &mut [f32], winners: &mut [u32]) {
-        for at in span {
-            for ((t, winner), w) in target.iter_mut().zip(winners.iter_mut()).zip(self.weights(space.rows[at])) {
-                if *winner == NOBODY || *w > *t {
-                    (*t, *winner) = (*w, at as u32);
-                }
-            }
-        }
-    }
-
-    /// Sums the gradient per touched row and steps each once; `winners` are those of the gather, `[B, this table's slots, dim]`.
-    pub(crate) fn apply(
-        &mut self,
-        space: &SpaceBatch,
-        gradient: &Gradient<'_>,
-        winners: &[u32],
-        context: &StepContext,
-        frequency: &[u32],
-    ) {
-        let job =
-            Update { space, gradient, winners, context, frequency, optimizer: &self.optimizer, dim: self.layout.dim };
-        let shards = self.shards.par_iter_mut().enumerate();
-        shards.for_each(|(number, shard)| vectorized(|| job.run(number, shard)));
-    }
-}
-
-/// What an update of one shard needs.
-struct Update<'a> {
-    space: &'a SpaceBatch,
-    gradient: &'a Gradient<'a>,
-    winners: &'a [u32],
-    context: &'a StepContext,
-    frequency: &'a [u32],
-    optimizer: &'a SparseOptimizer,
-    dim: usize,
-}
-
-impl Update<'_> {
-    /// Into its caller, which alone may use the widest vectors: a closure of this length would not be.
-    #[inline(always)]
-    fn run(&self, number: usize, shard: &mut Shard) {
-        let Self { space, gradient, winners, context, frequency, optimizer, dim } = *self;
-        let step = u32::try_from(context.step).unwrap_or(u32::MAX);
-        let order = &space.order[space.shards[number]..space.shards[number + 1]];
-        let mut sum = vec![0.0f32; dim];
-        let mut done = 0;
-        for segment in order.chunk_by(|a, b| a >> 32 == b >> 32) {
-            sum.fill(0.0);
-            for &packed in segment {
-                if let Some(&later) = order.get(done + EARLY) {
-                    prefetch(piece(space, later as u32, gradient, dim).0);
-                    prefetch(shard.row(local((later >> 32) as u32)));
-                }
-                done += 1;
-                add_occurrence(&mut sum, space, packed as u32, gradient, winners);
-            }
-            let at = local((segment[0] >> 32) as u32);
-            let mut row = shard.row_mut(at);
-            let count = row.count().saturating_add(segment.len() as u32);
-            let skipped =
-                u64::from(step.saturating_sub(row.last().max(1)).saturating_sub(1)) * u64::from(row.last() > 0);
-            let seen = frequency.get(at * SHARDS + number).copied().filter(|f| *f > 0).unwrap_or(count);
-            optimizer.step(context, row.weights, row.state, &mut sum, skipped, seen as f32);
-            row.set_counters(count, step);
-        }
-    }
-}
-
-impl Table {
-    /// Sum of squares of the touched rows' gradients.
-    pub(crate) fn squared_norm(&self, space: &SpaceBatch, gradient: &Gradient<'_>, winners: &[u32]) -> f64 {
-        let dim = self.layout.dim;
-        let of_shard = |number: usize| {
-            let order = &space.order[space.shards[number]..space.shards[number + 1]];
-            let mut sum = vec![0.0f32; dim];
-            let mut squares = 0.0;
-            for segment in order.chunk_by(|a, b| a >> 32 == b >> 32) {
-                sum.fill(0.0);
-                for &packed in segment {
-                    add_occurrence(&mut sum, space, packed as u32, gradient, winners);
-                }
-                squares += sum.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>();
-            }
-            squares
-        };
-        // Summed in the order of the shards, so that two runs agree to the bit.
-        (0..SHARDS).into_par_iter().map(of_shard).collect::<Vec<f64>>().into_iter().sum()
-    }
-}
-
-/// Copies a row; the usual widths as one block instead of by a call.
-#[inline(always)]
-fn copy(to: &mut [f32], from: &[f32]) {
-    fn block<const N: usize>(to: &mut [f32], from: &[f32]) {
-        if let (Ok(to), Ok(from)) = (<&mut [f32; N]>::try_from(to), <&[f32; N]>::try_from(from)) {
-            *to = *from;
-        }
-    }
-    match to.len() {
-        1 => block::<1>(to, from),
-        8 => block::<8>(to, from),
-        16 => block::<16>(to, from),
-        32 => block::<32>(to, from),
-        _ => to.copy_from_slice(from),
-    }
-}
-
-/// Occurrences ahead of the one at hand whose memory is asked for.
-const EARLY: usize = 12;
-
-/// The gradient of what a lookup gave, as one of its tables sees it.
-pub(crate) struct Gradient<'a> {
-    leaf: &'a [f32],
-    columns: Columns,
-    /// Slot positions of all rows.
-    slots: usize,
-    /// The first position of each of the table's sequences behind them, and its gradient.
-    sequences: Vec<(usize, &'a [f32])>,
-}
-
-impl<'a> Gradient<'a> {
-    pub(crate) fn new(table: &Table, space: &SpaceBatch, gradient: &'a LookupGradient) -> Self {
-        let mut first = space.slots;
-        let own = table.sequences.iter().zip(&space.sequences).map(|(number, positions)| {
-            first += positions;
-            (first - positions, gradient.sequences.get(*number).map_or(&[][..], Vec::as_slice))
-        });
-        let sequences = own.collect();
-        Self { leaf: &gradient.leaf, columns: table.columns, slots: space.slots, sequences }
-    }
-
-    /// The part at a slot position.
-    #[inline(always)]
-    fn at(&self, place: usize, dim: usize) -> &'a [f32] {
-        if place < self.slots {
-            let Columns { first, count, total } = self.columns;
-            let leaf = (place / count * total + first + place % count) * dim;
-            return &self.leaf[leaf..leaf + dim];
-        }
-        let after = self.sequences.partition_point(|(first, _)| *first <= place);
-        let (first, values) = self.sequences[after - 1];
-        &values[(place - first) * dim..(place - first + 1) * dim]
-    }
-}
-
-/// An occurrence's part of the gradient, its place and its weight.
-#[inline(always)]
-fn piece<'a>(space: &SpaceBatch, occurrence: u32, gradient: &Gradient<'a>, dim: usize) -> (&'a [f32], usize, f32) {
-    let (place, weight) = match space.pooling.is_empty() {
-        true => (occurrence as usize, 1.0),
-        false => (space.places[occurrence as usize].0 as usize, space.places[occurrence as usize].1),
-    };
-    (gradient.at(place, dim), place, weight)
-}
-
-/// Adds one occurrence's share of the gradient.
-#[inline(always)]
-fn add_occurrence(sum: &mut [f32], space: &SpaceBatch, occurrence: u32, gradient: &Gradient<'_>, winners: &[u32]) {
-    let dim = sum.len();
-    let (piece, place, weight) = piece(space, occurrence, gradient, dim);
-    if space.pooling.is_empty() {
-        sum.iter_mut().zip(piece).for_each(|(s, g)| *s += g);
-        return;
-    }
-    let is_maximum = place < space.slots && space.pooling[place % space.pooling.len()] == Pooling::Max;
-    if is_maximum {
-        let won = &winners[place * dim..(place + 1) * dim];
-        sum.iter_mut().zip(piece).zip(won).filter(|(_, w)| **w == occurrence).for_each(|((s, g), _)| *s += g);
-    } else {
-        sum.iter_mut().zip(piece).for_each(|(s, g)| *s += weight * g);
     }
 }

@@ -12,7 +12,8 @@ use crate::optimizer::SparseOptimizer;
 use crate::placement::TableDevice;
 use crate::slots::Slots;
 use crate::space::SpaceBatch;
-use crate::table::{Columns, Gradient, Place, ROWS_A_MOVE, Table};
+use crate::table::{Columns, Place, ROWS_A_MOVE, Table};
+use crate::update::Gradient;
 
 /// The gradient of what one lookup gave.
 #[derive(Clone, Debug, Default)]

@@ -14,6 +14,7 @@ mod keys;
 mod label;
 mod loader;
 mod schema;
+mod schema_check;
 mod segments;
 mod shuffle;
 mod stream;

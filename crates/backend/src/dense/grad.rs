@@ -3,12 +3,14 @@
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex, TensorMetadata};
 
 use super::kernel::{self, Wanted};
 use super::op::{DenseOps, Flat, Fourth, contiguous, forward, own, part, tensor, values};
+
+use crate::record::record;
 
 /// What the way back needs.
 #[derive(Clone, Debug)]
@@ -90,33 +92,26 @@ fn keep(x: Flat, fourth: Fourth, w: Flat, b: &Flat, relu: bool) -> (State, Flat)
     (State { x, fourth, w, cut }, output)
 }
 
-macro_rules! record {
-    ($backward:ident, $nodes:expr, $state:expr) => {{
-        let (state, output) = $state;
-        match $backward.prepare::<C>($nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish(state, output),
-            OpsKind::UnTracked(prep) => prep.finish(output),
-        }
-    }};
-}
-
 impl<C: CheckpointStrategy> DenseOps for Autodiff<Flex, C> {
     fn dense(x: Tracked, w: Tracked, b: Tracked, relu: bool) -> Tracked {
         let ((x, xn), (w, wn), (b, bn)) = (x.into_parts(), w.into_parts(), b.into_parts());
-        record!(OfThree, [xn, wn, bn], keep(contiguous(x), Fourth::Nothing, contiguous(w), &contiguous(b), relu))
+        let (state, output) = keep(contiguous(x), Fourth::Nothing, contiguous(w), &contiguous(b), relu);
+        record!(OfThree, [xn, wn, bn], state, output)
     }
 
     fn dense_beside(x: Tracked, more: Tracked, w: Tracked, b: Tracked, relu: bool) -> Tracked {
         let ((x, xn), (w, wn), (b, bn)) = (x.into_parts(), w.into_parts(), b.into_parts());
         let (more, mn) = more.into_parts();
         let more = Fourth::More(contiguous(more));
-        record!(OfFour, [xn, wn, bn, mn], keep(contiguous(x), more, contiguous(w), &contiguous(b), relu))
+        let (state, output) = keep(contiguous(x), more, contiguous(w), &contiguous(b), relu);
+        record!(OfFour, [xn, wn, bn, mn], state, output)
     }
 
     fn dense_residual(x: Tracked, residual: Tracked, w: Tracked, b: Tracked, relu: bool) -> Tracked {
         let ((x, xn), (w, wn), (b, bn)) = (x.into_parts(), w.into_parts(), b.into_parts());
         let (residual, rn) = residual.into_parts();
         let residual = Fourth::Residual(contiguous(residual));
-        record!(OfFour, [xn, wn, bn, rn], keep(contiguous(x), residual, contiguous(w), &contiguous(b), relu))
+        let (state, output) = keep(contiguous(x), residual, contiguous(w), &contiguous(b), relu);
+        record!(OfFour, [xn, wn, bn, rn], state, output)
     }
 }

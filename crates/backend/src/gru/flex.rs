@@ -5,13 +5,14 @@ use std::sync::Arc;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Flex, TensorMetadata, backend_extension};
 
 use super::Update;
 use super::kernel::Unit;
 use crate::dense::{Flat, contiguous, tensor, values};
+use crate::record::record;
 
 /// See [`super::gru`].
 #[backend_extension(Flex, Autodiff)]
@@ -97,12 +98,7 @@ impl<C: CheckpointStrategy> GruOps for Autodiff<Flex, C> {
         let positions = forward.states.len() / width.max(1);
         let states = tensor(forward.states, [positions, width]);
         let output = states.clone();
-        match Gru.prepare::<C>([a, b, c]).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => {
-                let gates = Arc::new(forward.gates);
-                prep.finish(State { operands, states, gates, host, update }, output)
-            }
-            OpsKind::UnTracked(prep) => prep.finish(output),
-        }
+        let gates = Arc::new(forward.gates);
+        record!(Gru, [a, b, c], State { operands, states, gates, host, update }, output)
     }
 }

@@ -46,6 +46,7 @@ impl Segments {
         let starts: Vec<i32> = offsets.iter().map(|o| o.cast_signed()).collect();
         let ints = |values: Vec<i32>| {
             let length = values.len();
+            crate::traffic::up_to(&device, length * 4);
             Tensor::from_data(TensorData::new(values, [length]), &device)
         };
         Self { host: offsets.into(), offsets: ints(starts), owners: ints(owners) }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, backend_extension};
+
+use crate::record::record;
 
 /// Rows and their positions; see [`super::spread`] and [`super::segment_sum`].
 #[backend_extension(Flex, Cube: cfg(feature = "cube"), Autodiff)]
@@ -79,10 +81,7 @@ impl<B: JaggedOps, C: CheckpointStrategy> JaggedOps for Autodiff<B, C> {
     ) -> FloatTensor<Self> {
         let (x, node) = x.into_parts();
         let output = B::spread(x, offsets.clone(), owners.clone(), host.clone());
-        match Backward::<B, 1>::prepare::<C>(Spread, [node]).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((offsets, owners, host), output),
-            OpsKind::UnTracked(prep) => prep.finish(output),
-        }
+        record!(Spread, [node], (offsets, owners, host), output)
     }
 
     fn segment_sum(
@@ -93,10 +92,7 @@ impl<B: JaggedOps, C: CheckpointStrategy> JaggedOps for Autodiff<B, C> {
     ) -> FloatTensor<Self> {
         let (x, node) = x.into_parts();
         let output = B::segment_sum(x, offsets.clone(), owners.clone(), host.clone());
-        match Backward::<B, 1>::prepare::<C>(Sum, [node]).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((offsets, owners, host), output),
-            OpsKind::UnTracked(prep) => prep.finish(output),
-        }
+        record!(Sum, [node], (offsets, owners, host), output)
     }
 
     fn segment_max(

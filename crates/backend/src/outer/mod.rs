@@ -9,12 +9,13 @@ mod kernel;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Tensor;
 
 use crate::dense::{Flat, contiguous, is_flex, tensor, values};
+use crate::record::record;
 use kernel::Operands;
 pub(crate) use kernel::dot;
 
@@ -97,10 +98,7 @@ impl<C: CheckpointStrategy> OuterOps for Autodiff<Flex, C> {
         let state = [contiguous(x), contiguous(y), contiguous(w)];
         let [x, y, w] = state.clone();
         let output = Flex::outer_dense(x, y, w);
-        match Outer.prepare::<C>([a, b, c]).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish(state, output),
-            OpsKind::UnTracked(prep) => prep.finish(output),
-        }
+        record!(Outer, [a, b, c], state, output)
     }
 }
 

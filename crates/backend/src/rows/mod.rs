@@ -15,6 +15,8 @@ mod op;
 mod pack;
 #[cfg(all(test, feature = "wgpu"))]
 mod tests;
+#[cfg(all(test, feature = "wgpu"))]
+mod tests_pooled;
 
 pub use device_rows::{DeviceRows, PackedBatch};
 pub use pack::Packer;

@@ -16,13 +16,13 @@ use burn::nn::Linear;
 use burn::tensor::activation::softplus;
 use burn::tensor::{Device, Tensor};
 use burnrec_backend::{Activation, Segments, Update, gru, segment_softmax, segment_sum, spread_mul, weighted_sum};
-use burnrec_embedding::{Init, Lookup, Slots, SparseOptimizer};
+use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::din::History;
-use super::{check_histories, check_vectors};
+use super::{check_histories, check_vectors, history_lookup};
 use crate::blocks::{ActivationKind, LayersConfig, Tower, layer};
 use crate::contract::{Architecture, Following, InputShapes, Inputs, Output, Ranker};
 use crate::error::ModelError;
@@ -143,14 +143,8 @@ impl Architecture for DienConfig {
     }
 
     fn slots(&self, schema: &Schema) -> Slots {
-        Slots(vec![Lookup {
-            name: "vectors",
-            features: schema.columns_only(),
-            sequences: schema.sequences(),
-            dim: self.embedding_dim,
-            optimizer: self.optimizer.clone(),
-            init: Init::Normal(self.embedding_std),
-        }])
+        let (dim, deviation) = (self.embedding_dim, self.embedding_std);
+        Slots(vec![history_lookup("vectors", schema, dim, deviation, self.optimizer.clone())])
     }
 
     fn init(&self, shapes: &InputShapes, initial: &mut Initial, device: &Device) -> Dien {

@@ -14,12 +14,12 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use burnrec_backend::Activation;
-use burnrec_embedding::{Init, Lookup, Slots, SparseOptimizer};
+use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{check_histories, check_vectors};
+use super::{check_histories, check_vectors, history_lookup};
 use crate::blocks::{ActivationKind, AttentionUnit, LayersConfig, Normalise, Tower, layer};
 use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker};
 use crate::error::ModelError;
@@ -132,14 +132,8 @@ impl Architecture for DinConfig {
     }
 
     fn slots(&self, schema: &Schema) -> Slots {
-        Slots(vec![Lookup {
-            name: "vectors",
-            features: schema.columns_only(),
-            sequences: schema.sequences(),
-            dim: self.embedding_dim,
-            optimizer: self.optimizer.clone(),
-            init: Init::Normal(self.embedding_std),
-        }])
+        let (dim, deviation) = (self.embedding_dim, self.embedding_std);
+        Slots(vec![history_lookup("vectors", schema, dim, deviation, self.optimizer.clone())])
     }
 
     fn init(&self, shapes: &InputShapes, initial: &mut Initial, device: &Device) -> Din {

@@ -54,6 +54,17 @@ fn vector_lookup(
     }
 }
 
+/// [`vector_lookup`], with the positions of every sequence.
+fn history_lookup(
+    name: &'static str,
+    schema: &Schema,
+    dim: usize,
+    deviation: f32,
+    optimizer: Option<SparseOptimizer>,
+) -> Lookup {
+    Lookup { sequences: schema.sequences(), ..vector_lookup(name, schema, dim, deviation, optimizer) }
+}
+
 fn check_vectors(model: &'static str, schema: &Schema, dim: usize, deviation: f32) -> Result<(), ModelError> {
     let bad = |key: &str, problem: &str| Err(ModelError::Setting { model, key: key.into(), problem: problem.into() });
     match () {
