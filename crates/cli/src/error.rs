@@ -35,6 +35,22 @@ pub enum CliError {
         /// The option that names it.
         option: &'static str,
     },
+    /// A buffer that the device cannot hold.
+    #[error(
+        "the device cannot hold a buffer of {mib} MiB; lower train.batch_size, or name another --device; nothing that was saved is lost: continue with --resume"
+    )]
+    DeviceMemory {
+        /// Its size.
+        mib: u64,
+    },
+    /// A mistake of burnrec's own.
+    #[error(
+        "burnrec failed on an assumption of its own ({text}); nothing that was saved is lost: please report it with the config, and continue with --resume"
+    )]
+    Assumption {
+        /// What it said.
+        text: String,
+    },
     /// Standard output was closed by its reader.
     #[error("standard output was closed")]
     ClosedPipe,
@@ -56,7 +72,8 @@ impl CliError {
     /// The exit code.
     pub fn code(&self) -> u8 {
         match self {
-            Self::Device(_) => 3,
+            Self::Device(_) | Self::DeviceMemory { .. } => 3,
+            Self::Assumption { .. } => 1,
             Self::Train(e) if e.is_environment() => 1,
             Self::Data(e) if e.is_environment() => 1,
             _ => 2,
@@ -80,6 +97,9 @@ impl CliError {
             ) => Some(key.clone()),
             Self::Train(TrainError::Model(ModelError::Setting { model, key, .. })) => {
                 Some(format!("model.{model}.{key}"))
+            }
+            Self::Train(TrainError::Model(ModelError::Sequence { field, .. })) => {
+                Some(format!("features.fields.{field}"))
             }
             _ => None,
         }

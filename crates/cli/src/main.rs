@@ -40,12 +40,22 @@ fn main() -> ExitCode {
         }
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-            out::error(&format!(
-                "burnrec failed on an assumption of its own ({}); nothing that was saved is lost: please report it with the config, and continue with --resume",
-                text.unwrap_or("no message")
-            ));
-            ExitCode::from(1)
+            let error = explained(text.unwrap_or("no message"));
+            out::error(&error.to_string());
+            ExitCode::from(error.code())
         }
+    }
+}
+
+/// What stopped a run without an error of its own: a device that is too small, or a mistake of burnrec's.
+fn explained(text: &str) -> CliError {
+    let size = text.split("can't allocate buffer of size: ").nth(1).and_then(|rest| {
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse::<u64>().ok()
+    });
+    match size {
+        Some(bytes) => CliError::DeviceMemory { mib: bytes.div_ceil(1 << 20) },
+        None => CliError::Assumption { text: text.to_string() },
     }
 }
 
@@ -63,5 +73,19 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Data(DataCommand::Fetch(a)) => commands::data::fetch(&a),
         Command::Data(DataCommand::Inspect(a)) => commands::data::inspect(&a),
         Command::Data(DataCommand::Generate(a)) => commands::data::generate(&a),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_is_too_small_is_no_mistake_of_burnrec() {
+        let error =
+            explained("Caused by:\n  An IO error happened\nCaused by:\n  can't allocate buffer of size: 278989920\nNo");
+        assert_eq!(error.code(), 3);
+        assert!(error.to_string().contains("267 MiB") && error.to_string().contains("batch_size"), "{error}");
+        assert_eq!(explained("index out of bounds").code(), 1);
     }
 }

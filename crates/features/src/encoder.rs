@@ -259,7 +259,7 @@ impl Encoder {
             for (row, (length, lead)) in lengths.zip(leads).enumerate() {
                 if let Some(most) = sequence.max_length.filter(|most| length > *most) {
                     let problem = format!(
-                        "{length} ids, where max_length = {most} is declared; raise it, or keep the latest {most} in the data"
+                        "{length} ids, where max_length = {most} is declared; raise it, or keep the latest {most} in the data (data.history.max_length, where it is built)"
                     );
                     return Err(reader.error(row, problem));
                 }
