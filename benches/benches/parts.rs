@@ -59,7 +59,7 @@ fn encoder_and_loader(c: &mut Criterion) {
     let mut group = c.benchmark_group("39 columns");
     group.throughput(Throughput::Elements(ROWS)).sample_size(10);
     group.bench_function("encoder", |b| {
-        b.iter(|| chunks.iter().map(|chunk| encoder.encode(chunk, &*source, true).unwrap().rows).sum::<usize>());
+        b.iter(|| chunks.iter().map(|chunk| encoder.encode(chunk, &*source, burnrec_features::Purpose::Train).unwrap().rows).sum::<usize>());
     });
     let settings = LoaderConfig {
         batch_size: BATCH,
@@ -68,7 +68,8 @@ fn encoder_and_loader(c: &mut Criterion) {
         buffer_rows: 32_768,
         prefetch: 4,
         skip: 0,
-        with_label: true,
+        purpose: burnrec_features::Purpose::Train,
+        ..LoaderConfig::default()
     };
     group.bench_function("loader from Parquet, shuffled", |b| {
         b.iter_batched(

@@ -86,7 +86,7 @@ fn batch(model: &ModelInfo) -> Batch {
         numeric: (0..ROWS * schema(model).numeric.len()).map(|_| rng.random_range(-1.0..1.0)).collect(),
         label: (0..ROWS).map(|_| f32::from(u8::from(rng.random::<bool>()))).collect(),
         weight: vec![],
-        group: vec![],
+        group: vec![], ..Batch::default()
     }
 }
 

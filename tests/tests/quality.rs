@@ -23,7 +23,7 @@ struct Task {
 }
 
 fn rows(keys: Vec<Keys>, label: Vec<f32>) -> Batch {
-    Batch { rows: label.len(), keys, numeric: vec![], label, weight: vec![], group: vec![] }
+    Batch { rows: label.len(), keys, numeric: vec![], label, weight: vec![], group: vec![], ..Batch::default() }
 }
 
 fn lists(rows: Vec<Vec<u64>>) -> Keys {

@@ -34,7 +34,7 @@ fn vocabulary() -> Vocabulary {
 }
 
 fn batch(keys: Vec<Keys>, rows: usize) -> Batch {
-    Batch { rows, keys, numeric: vec![], label: vec![0.0; rows], weight: vec![], group: vec![] }
+    Batch { rows, keys, numeric: vec![], label: vec![0.0; rows], weight: vec![], group: vec![], ..Batch::default() }
 }
 
 /// One SGD step of rate 1 by hand: what each key's vector should be.

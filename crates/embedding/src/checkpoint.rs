@@ -228,7 +228,9 @@ fn read_index(path: &Path, space: &Space, vocabularies: &mut [Vocabulary]) -> Re
                 (false, _) => {
                     let owner = space.table_of.iter().position(|t| *t == table);
                     let owner = owner.ok_or_else(|| mismatch(path, "names a table that the model does not have"))?;
-                    vocabularies[space.features[owner]].push((key, count));
+                    let fields = space.features.len();
+                    let place = if owner < fields { space.features[owner] } else { space.sequences[owner - fields] };
+                    vocabularies[place].push((key, count));
                 }
             }
         }

@@ -17,7 +17,7 @@ pub enum Keys {
 }
 
 /// Encoded rows.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
     /// How many rows.
     pub rows: usize,
@@ -29,8 +29,40 @@ pub struct Batch {
     pub label: Vec<f32>,
     /// The sample weights; empty where all are 1.
     pub weight: Vec<f32>,
-    /// The group of each row; empty where there is no group column.
+    /// The group of each row, or the list that it is ranked in; empty where there is none.
     pub group: Vec<u64>,
+    /// The item of each row by its place in the catalogue, [`NO_ITEM`] for unknown ones; empty without a catalogue.
+    pub item: Vec<u32>,
+    /// What was drawn for the batch.
+    pub drawn: Option<Drawn>,
+}
+
+/// The item of a row whose id the catalogue does not know.
+pub const NO_ITEM: u32 = u32::MAX;
+
+/// Negatives that stand beside a batch of B rows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Drawn {
+    /// How they belong to the rows.
+    pub sharing: Sharing,
+    /// The logarithm of how often each row's own item is expected among what is drawn, `[B]`.
+    pub log_expected_own: Vec<f32>,
+    /// The same of each drawn item, `[S]`; empty where each row has its own.
+    pub log_expected: Vec<f32>,
+    /// Pairs (row, drawn item) that are no negatives: the drawn item is the row's own.
+    pub hits: Vec<(u32, u32)>,
+}
+
+/// How negatives belong to the rows of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sharing {
+    /// Each row has this many of its own.
+    Own(usize),
+    /// All rows share what was drawn.
+    #[default]
+    All,
+    /// All rows share the batch's own items.
+    Batch,
 }
 
 impl Keys {
@@ -48,7 +80,33 @@ impl Keys {
         keys.iter().fold(0, |sum: u64, key| sum.wrapping_add((key ^ (key >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
     }
 
-    fn take(&self, order: &[u32]) -> Self {
+    /// The keys of a row.
+    pub(crate) fn of_row(&self, row: usize) -> &[u64] {
+        match self {
+            Self::One(keys) => &keys[row..=row],
+            Self::Many { keys, offsets, .. } => &keys[offsets[row] as usize..offsets[row + 1] as usize],
+        }
+    }
+
+    /// No key on any row: one that is missing, or an empty list.
+    pub(crate) fn none(list: bool, rows: usize) -> Self {
+        match list {
+            true => Self::Many { keys: Vec::new(), weights: None, offsets: vec![0; rows + 1] },
+            false => Self::One(vec![0; rows]),
+        }
+    }
+
+    /// [`Keys::none`] of the same kind.
+    pub(crate) fn none_like(&self, rows: usize) -> Self {
+        match self {
+            Self::One(_) => Self::One(vec![0; rows]),
+            Self::Many { weights, .. } => {
+                Self::Many { keys: Vec::new(), weights: weights.as_ref().map(|_| Vec::new()), offsets: vec![0; rows + 1] }
+            }
+        }
+    }
+
+    pub(crate) fn take(&self, order: &[u32]) -> Self {
         match self {
             Self::One(keys) => Self::One(order.iter().map(|&r| keys[r as usize]).collect()),
             Self::Many { keys, weights, offsets } => {
@@ -106,6 +164,8 @@ impl Batch {
             label: pick(&self.label, order),
             weight: pick(&self.weight, order),
             group: pick(&self.group, order),
+            item: pick(&self.item, order),
+            drawn: None,
         }
     }
 
@@ -117,6 +177,7 @@ impl Batch {
         self.label.extend_from_slice(&other.label);
         self.weight.extend_from_slice(&other.weight);
         self.group.extend_from_slice(&other.group);
+        self.item.extend_from_slice(&other.item);
     }
 }
 
@@ -135,6 +196,7 @@ mod tests {
             label: vec![0.0, 1.0, 0.0],
             weight: vec![],
             group: vec![7, 8, 9],
+            ..Batch::default()
         }
     }
 

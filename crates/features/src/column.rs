@@ -100,6 +100,18 @@ impl Reader<'_> {
         Ok(Some((self.normal(&items, "ids")?, offsets)))
     }
 
+    /// The column as text, whole numbers without a fraction; a missing value is an error.
+    pub(crate) fn texts(&self) -> Result<Vec<String>, FeatureError> {
+        let text = |row: usize, text: Option<String>| {
+            text.filter(|t| !t.is_empty()).ok_or_else(|| self.error(row, "the id is missing; every row needs one"))
+        };
+        match self.values()? {
+            Values::Text(a) => a.iter().enumerate().map(|(r, t)| text(r, t.map(str::to_string))).collect(),
+            Values::Int(a) => a.iter().enumerate().map(|(r, x)| text(r, x.map(|x| x.to_string()))).collect(),
+            Values::Float(a) => a.iter().enumerate().map(|(r, x)| text(r, x.map(|x| x.to_string()))).collect(),
+        }
+    }
+
     /// The column as numbers; missing values are `None`, everything else must be finite.
     pub(crate) fn numbers(&self) -> Result<Vec<Option<f64>>, FeatureError> {
         // Inputs are 32-bit floats: what does not fit is as bad as infinity.

@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::config_items::{ItemsConfig, NegativesConfig, PairsConfig};
+
 /// What the columns mean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -28,6 +30,15 @@ pub struct FeaturesConfig {
     pub index: IndexPolicy,
     /// The input fields by name: `user_id = "categorical"`, or a table with more settings.
     pub fields: BTreeMap<String, FieldConfig>,
+    /// Which fields are of the item, and who the user is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<ItemsConfig>,
+    /// Negatives of the training rows; needs `[features.items]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub negatives: Option<NegativesConfig>,
+    /// Pairs of items to learn from, instead of rows, for item2vec and EGES; needs `[features.items]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairs: Option<PairsConfig>,
 }
 
 fn one() -> u32 {
@@ -103,6 +114,9 @@ pub enum Transform {
     MinMax,
     /// The share of training values below x, in 0..1 (Cheng et al. 2016).
     Quantile,
+    /// Of a time: how long before the latest training row, from 0 to 1 at the earliest; 0 in evaluation and prediction,
+    /// which are about now (the example age of Covington et al. 2016).
+    Age,
 }
 
 /// How the vectors of a multi-valued field become one.
@@ -171,6 +185,9 @@ pub struct FieldConfig {
     /// Numeric: the input where the value is missing, after scaling; by default 0, the mean of a z-score.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing: Option<f32>,
+    /// Numeric: whether its square and its root (0 below 0) are inputs too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub powers: Option<bool>,
     /// Bucket: the lower bounds of all buckets but the first, rising.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub boundaries: Option<Vec<f64>>,
@@ -216,6 +233,7 @@ struct FieldTable {
     weights: Option<String>,
     transform: Option<Transform>,
     missing: Option<f32>,
+    powers: Option<bool>,
     boundaries: Option<Vec<f64>>,
     quantiles: Option<usize>,
     of: Option<Vec<String>>,
@@ -238,6 +256,7 @@ impl From<FieldTable> for FieldConfig {
             weights: t.weights,
             transform: t.transform,
             missing: t.missing,
+            powers: t.powers,
             boundaries: t.boundaries,
             quantiles: t.quantiles,
             of: t.of,

@@ -1,6 +1,7 @@
 //! The encoder: fitted once on the training rows, then a pure function of a record batch.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use burnrec_data::split::Dataset;
@@ -10,7 +11,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::batch::{Batch, Keys};
 use crate::column::Reader;
-use crate::config::IndexPolicy;
+use crate::catalogue::Catalogue;
+use crate::config::{IndexPolicy, Transform};
 use crate::error::FeatureError;
 use crate::fit::{Fitted, KeyCounts, NumberFacts, Vocabulary, squeeze};
 use crate::keys;
@@ -19,11 +21,23 @@ use crate::schema::{Categorical, CategoricalSource, Schema};
 /// Rows of each side, by its name.
 pub type SideRows = BTreeMap<&'static str, u64>;
 
+/// What rows are encoded for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To learn from: with labels and weights.
+    Train,
+    /// To measure a model: with labels and weights, and as old as rows that are asked about now.
+    Measure,
+    /// To predict: inputs alone.
+    Predict,
+}
+
 /// Turns record batches into [`Batch`]es.
 #[derive(Clone, Debug)]
 pub struct Encoder {
     schema: Schema,
     fitted: Fitted,
+    catalogue: Option<Arc<Catalogue>>,
 }
 
 struct Fitting {
@@ -52,18 +66,35 @@ impl Encoder {
             rows: 0,
             keys: String::new(),
             base_rate: 0.0,
+            catalogue: None,
             numeric: Vec::new(),
             bounds: vec![Vec::new(); schema.categorical.len()],
         };
-        let mut encoder = Self { schema, fitted: empty };
+        let mut encoder = Self { schema, fitted: empty, catalogue: None };
         encoder.fit_bounds(dataset, columns)?;
         let (vocabularies, rows) = encoder.fit_all(dataset, columns)?;
+        encoder.catalogue = Catalogue::fit(&encoder, dataset)?.map(Arc::new);
+        if let Some(catalogue) = &encoder.catalogue {
+            encoder.fitted.catalogue = Some(Catalogue::fingerprint(&catalogue.to_arrow(&encoder.schema)?));
+        }
         Ok((encoder, vocabularies, rows))
     }
 
     /// An encoder as it was saved.
-    pub fn restore(schema: Schema, fitted: Fitted) -> Self {
-        Self { schema, fitted }
+    pub fn restore(schema: Schema, fitted: Fitted, catalogue: Option<Catalogue>) -> Self {
+        Self { schema, fitted, catalogue: catalogue.map(Arc::new) }
+    }
+
+    /// The items and users, where the schema says what an item is.
+    pub fn catalogue(&self) -> Option<&Arc<Catalogue>> {
+        self.catalogue.as_ref()
+    }
+
+    /// The places of the users of some rows; nothing for those that the catalogue does not know.
+    pub(crate) fn users(&self, batch: &RecordBatch, source: &dyn Source) -> Result<Vec<Option<u32>>, FeatureError> {
+        let (Some(items), Some(catalogue)) = (&self.schema.items, &self.catalogue) else { return Ok(Vec::new()) };
+        let reader = Reader { batch, source, feature: "items.user", column: &items.user };
+        Ok(reader.texts()?.iter().map(|id| catalogue.user(id)).collect())
     }
 
     /// The schema.
@@ -139,19 +170,30 @@ impl Encoder {
                 problem: "all training rows weigh 0; nothing can be learned".into(),
             });
         }
-        if schema.label.is_binary() && fitting.classes != [true; 2] {
+        // Positives alone are enough where negatives are drawn.
+        let draws = schema.items.as_ref().is_some_and(|i| i.adds_rows().or(i.draws_beside()).is_some());
+        if schema.label.is_binary() && fitting.classes != [true; 2] && !(draws && fitting.classes[1]) {
             let class = u8::from(fitting.classes[1]);
             return Err(FeatureError::OneClass { column: schema.label.column.clone(), rows: fitting.rows, class });
         }
         self.fitted.rows = fitting.rows;
         self.fitted.keys = format!("{:016x}", fitting.keys);
-        self.fitted.base_rate = fitting.labels / fitting.weights.max(f64::MIN_POSITIVE);
+        let rate = fitting.labels / fitting.weights.max(f64::MIN_POSITIVE);
+        let added = schema.items.as_ref().and_then(|i| i.adds_rows()).map_or(0.0, |n| n.per_positive as f64);
+        self.fitted.base_rate = if schema.label.is_binary() { rate / (1.0 + rate * added) } else { rate };
         self.fitted.numeric =
             fitting.numbers.into_iter().zip(&schema.numeric).map(|(f, n)| f.fit(n.transform)).collect();
         let min_counts = schema.categorical.iter().map(|c| c.min_count);
         let vocabularies =
             fitting.counts.into_iter().zip(min_counts).map(|(c, min)| c.map_or_else(Vec::new, |c| c.vocabulary(min)));
-        Ok((vocabularies.collect(), rows))
+        let mut vocabularies: Vec<Vocabulary> = vocabularies.collect();
+        // What is drawn has the ids of items.
+        if let Some(items) = &schema.items {
+            for place in items.drawn.into_iter().chain(items.context) {
+                vocabularies[place] = vocabularies[items.id].clone();
+            }
+        }
+        Ok((vocabularies, rows))
     }
 
     /// Reads every value that encoding would read.
@@ -191,13 +233,16 @@ impl Encoder {
         Ok(())
     }
 
-    /// Encodes a record batch; with labels and weights, or only the inputs.
+    /// Encodes a record batch.
     ///
     /// # Errors
     /// The first value that cannot be read, with file, line or row, column and feature.
-    pub fn encode(&self, batch: &RecordBatch, source: &dyn Source, with_label: bool) -> Result<Batch, FeatureError> {
+    pub fn encode(&self, batch: &RecordBatch, source: &dyn Source, purpose: Purpose) -> Result<Batch, FeatureError> {
         let rows = batch.num_rows();
-        let (label, weight) = if with_label { self.targets(batch, source)? } else { (Vec::new(), Vec::new()) };
+        let (label, weight) = match purpose {
+            Purpose::Predict => (Vec::new(), Vec::new()),
+            _ => self.targets(batch, source)?,
+        };
         let group = match &self.schema.group {
             Some(column) => {
                 let reader = Reader { batch, source, feature: "group", column };
@@ -208,7 +253,16 @@ impl Encoder {
             }
             None => Vec::new(),
         };
-        Ok(Batch { rows, keys: self.keys(batch, source)?, numeric: self.numeric(batch, source)?, label, weight, group })
+        let keys = self.keys(batch, source)?;
+        let item = match (&self.catalogue, &self.schema.items) {
+            (Some(catalogue), Some(items)) => match &keys[items.id] {
+                Keys::One(keys) => keys.iter().map(|k| catalogue.place(*k)).collect(),
+                Keys::Many { .. } => Vec::new(),
+            },
+            _ => Vec::new(),
+        };
+        let numeric = self.numeric(batch, source, purpose)?;
+        Ok(Batch { rows, keys, numeric, label, weight, group, item, drawn: None })
     }
 
     fn targets(&self, batch: &RecordBatch, source: &dyn Source) -> Result<(Vec<f32>, Vec<f32>), FeatureError> {
@@ -227,8 +281,8 @@ impl Encoder {
 
     fn keys(&self, batch: &RecordBatch, source: &dyn Source) -> Result<Vec<Keys>, FeatureError> {
         let fields = &self.schema.categorical;
-        let columns =
-            fields.iter().position(|f| matches!(f.source, CategoricalSource::Cross { .. })).unwrap_or(fields.len());
+        let made = |f: &Categorical| matches!(f.source, CategoricalSource::Cross { .. } | CategoricalSource::Drawn);
+        let columns = fields.iter().position(made).unwrap_or(fields.len());
         let mut encoded: Vec<Keys> = (0..columns)
             .into_par_iter()
             .map(|place| self.column_keys(place, batch, source))
@@ -240,7 +294,7 @@ impl Encoder {
                     let members: Vec<&Keys> = of.iter().map(|&m| &encoded[m]).collect();
                     keys::cross(&members, batch.num_rows(), field.key_seed)
                 }
-                _ => Keys::One(Vec::new()),
+                _ => Keys::none(field.sequence.is_some(), batch.num_rows()),
             })
             .collect();
         encoded.extend(crosses);
@@ -285,12 +339,12 @@ impl Encoder {
             CategoricalSource::Bucket { column, .. } => {
                 Ok(keys::bucket(&reader(column).numbers()?, &self.fitted.bounds[place], field.key_seed))
             }
-            CategoricalSource::Cross { .. } => Ok(Keys::One(vec![0; batch.num_rows()])),
+            CategoricalSource::Cross { .. } | CategoricalSource::Drawn => Ok(Keys::none(false, batch.num_rows())),
         }
     }
 
     /// The numeric inputs, `[rows, N]` row by row.
-    fn numeric(&self, batch: &RecordBatch, source: &dyn Source) -> Result<Vec<f32>, FeatureError> {
+    fn numeric(&self, batch: &RecordBatch, source: &dyn Source, purpose: Purpose) -> Result<Vec<f32>, FeatureError> {
         let width = self.schema.numeric.len();
         let columns: Vec<Vec<f32>> = self
             .schema
@@ -298,8 +352,11 @@ impl Encoder {
             .par_iter()
             .zip(&self.fitted.numeric)
             .map(|(numeric, fit)| {
+                if numeric.transform == Transform::Age && purpose != Purpose::Train {
+                    return Ok(vec![0.0; batch.num_rows()]);
+                }
                 let reader = Reader { batch, source, feature: &numeric.name, column: &numeric.column };
-                let scaled = |x: Option<f64>| x.map_or(numeric.missing, |x| fit.apply(numeric.transform, x));
+                let scaled = |x: Option<f64>| numeric.raise(x.map_or(numeric.missing, |x| fit.apply(numeric.transform, x)));
                 Ok(reader.numbers()?.into_iter().map(scaled).collect())
             })
             .collect::<Result<_, FeatureError>>()?;

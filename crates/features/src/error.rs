@@ -9,6 +9,9 @@ pub enum FeatureError {
     /// The data could not be read.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// A catalogue that does not fit into Arrow's tables.
+    #[error("the catalogue of items and users: {0}")]
+    Catalogue(#[from] arrow::error::ArrowError),
     /// A setting of `[features]` that cannot work.
     #[error("{key}: {problem}")]
     Setting {

@@ -38,6 +38,9 @@ pub struct Fitted {
     pub keys: String,
     /// Mean label of those rows, weighted.
     pub base_rate: f64,
+    /// Fingerprint of the catalogue, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalogue: Option<String>,
     /// One entry a numeric input.
     pub numeric: Vec<NumericFit>,
     /// One entry a categorical input: the bounds of a bucket field.
@@ -155,6 +158,10 @@ impl NumberFacts {
             Transform::MinMax => {
                 let shift = if self.low.is_finite() { self.low } else { 0.0 };
                 NumericFit { shift, scale: positive(self.high - self.low), points: Vec::new() }
+            }
+            Transform::Age => {
+                let shift = if self.high.is_finite() { self.high } else { 0.0 };
+                NumericFit { shift, scale: -positive(self.high - self.low), points: Vec::new() }
             }
             Transform::Quantile => NumericFit { shift: 0.0, scale: 1.0, points: self.quantiles(QUANTILE_POINTS) },
         }

@@ -5,28 +5,36 @@
 //! missing. What row a key has is the business of the embedding tables.
 
 mod batch;
+mod catalogue;
 mod column;
 mod config;
+mod config_items;
 mod encoder;
 mod error;
 mod fit;
 mod keys;
 mod label;
 mod loader;
+mod negatives;
+mod pairs;
+mod sampler;
 mod schema;
 mod schema_check;
+mod schema_items;
 mod segments;
 mod shuffle;
 mod stream;
 
-pub use batch::{Batch, Keys};
+pub use batch::{Batch, Drawn, Keys, NO_ITEM, Sharing};
+pub use catalogue::{Catalogue, Seen};
 pub use config::{
     FeaturesConfig, FieldConfig, FieldKind, IdKind, IndexPolicy, LabelConfig, LabelValue, Pooling, Transform,
 };
-pub use encoder::{Encoder, SideRows};
+pub use config_items::{ItemsConfig, NegativesConfig, PairsConfig, SamplerKind};
+pub use encoder::{Encoder, Purpose, SideRows};
 pub use error::FeatureError;
 pub use fit::{Fitted, NumericFit, Vocabulary};
-pub use loader::{Loader, LoaderConfig, load};
-pub use schema::{Categorical, CategoricalSource, Label, Numeric, Schema, Sequence};
+pub use loader::{Draws, Loader, LoaderConfig, load, load_pairs};
+pub use schema::{Categorical, CategoricalSource, Items, Label, Numeric, Schema, Sequence};
 pub use segments::{Pairs, Segments};
 pub use stream::{Stream, stream_seed};

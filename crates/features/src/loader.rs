@@ -10,8 +10,10 @@ use burnrec_data::{DataError, RowStream, Source};
 use arrow::array::RecordBatch;
 
 use crate::batch::Batch;
-use crate::encoder::Encoder;
+use crate::encoder::{Encoder, Purpose};
 use crate::error::FeatureError;
+use crate::negatives::Negatives;
+use crate::pairs::Pairs;
 use crate::shuffle::Shuffler;
 use crate::stream::stream;
 
@@ -33,8 +35,40 @@ pub struct LoaderConfig {
     pub prefetch: usize,
     /// Batches to leave out at the start, as a resumed pass does.
     pub skip: usize,
-    /// Whether labels and weights are read.
-    pub with_label: bool,
+    /// What the rows are for.
+    pub purpose: Purpose,
+    /// What is drawn to them.
+    pub draws: Draws,
+    /// Rows of one group stay together, this many of them at most: lists, for losses over lists.
+    pub lists: Option<usize>,
+}
+
+/// What is drawn to the rows, by a run's seed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Draws {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The negatives of training, if the schema asks for them.
+    Negatives(u64),
+    /// For each positive row the items that it is ranked among.
+    Lists(u64),
+}
+
+impl Default for LoaderConfig {
+    fn default() -> Self {
+        Self {
+            batch_size: 1024,
+            shuffle: None,
+            epoch: 0,
+            buffer_rows: 1024,
+            prefetch: 2,
+            skip: 0,
+            purpose: Purpose::Predict,
+            draws: Draws::Nothing,
+            lists: None,
+        }
+    }
 }
 
 /// Prepared batches, in order. Dropping it stops the threads.
@@ -101,24 +135,71 @@ fn encode_all<T>(
     prepare: &dyn Fn(Batch) -> T,
     to: &SyncSender<Result<T, FeatureError>>,
 ) -> Result<(), FeatureError> {
+    let mut negatives = negatives(encoder, config);
+    let mut first = 0;
+    let mut encode = |chunk: RecordBatch| -> Result<Batch, FeatureError> {
+        let rows = encoder.encode(&chunk, source, config.purpose)?;
+        let users = || encoder.users(&chunk, source);
+        let (schema, catalogue) = (encoder.schema(), encoder.catalogue());
+        let items = schema.items.as_ref();
+        match (config.draws, catalogue, &mut negatives) {
+            (Draws::Lists(seed), Some(catalogue), _) => {
+                let n = items.and_then(|i| i.negatives.as_ref()).map_or(0, |n| n.evaluate);
+                let count = rows.rows as u64;
+                let lists = catalogue.lists(schema, rows, &users()?, n, seed, first);
+                first += count;
+                Ok(lists)
+            }
+            (_, Some(catalogue), Some(negatives)) if items.is_some_and(|i| i.adds_rows().is_some()) => {
+                Ok(negatives.add_rows(schema, catalogue, rows, &users()?))
+            }
+            _ => Ok(rows),
+        }
+    };
+    let next = || loop {
+        match chunks.recv() {
+            Ok(Ok(chunk)) if chunk.num_rows() == 0 => {}
+            Ok(Ok(chunk)) => return Some(encode(chunk)),
+            Ok(Err(error)) => return Some(Err(error.into())),
+            Err(_) => return None,
+        }
+    };
+    give_out(next, encoder, config, prepare, to)
+}
+
+/// The draws of a pass, if it has any.
+fn negatives(encoder: &Encoder, config: &LoaderConfig) -> Option<Negatives> {
+    let Draws::Negatives(seed) = config.draws else { return None };
+    let wanted = encoder.schema().items.as_ref()?.negatives.as_ref()?;
+    Some(Negatives::new(encoder.catalogue()?, wanted, seed, config.epoch))
+}
+
+/// Shuffles chunks into batches, and sends them prepared until nobody wants them.
+fn give_out<T>(
+    mut next: impl FnMut() -> Option<Result<Batch, FeatureError>>,
+    encoder: &Encoder,
+    config: &LoaderConfig,
+    prepare: &dyn Fn(Batch) -> T,
+    to: &SyncSender<Result<T, FeatureError>>,
+) -> Result<(), FeatureError> {
+    let mut beside = negatives(encoder, config);
+    let items = encoder.schema().items.as_ref().filter(|i| i.draws_beside().is_some());
     let rng = config.shuffle.map(|seed| stream(seed, "shuffle", config.epoch));
-    let mut shuffler = Shuffler::new(config.buffer_rows, config.batch_size, rng);
+    let mut shuffler = Shuffler::new(config.buffer_rows, config.batch_size, rng, config.lists);
     let (mut done, mut number) = (false, 0);
     loop {
         while !done && shuffler.is_hungry() {
-            match chunks.recv() {
-                Ok(chunk) => {
-                    let chunk = chunk?;
-                    if chunk.num_rows() > 0 {
-                        shuffler.absorb(encoder.encode(&chunk, source, config.with_label)?);
-                    }
-                }
-                Err(_) => done = true,
+            match next() {
+                Some(chunk) => shuffler.absorb(chunk?),
+                None => done = true,
             }
         }
         match shuffler.emit(done) {
-            Some(batch) => {
+            Some(mut batch) => {
                 number += 1;
+                if let (Some(beside), Some(items), Some(catalogue)) = (&mut beside, items, encoder.catalogue()) {
+                    beside.stand_beside(items, catalogue, &mut batch);
+                }
                 if number > config.skip && to.send(Ok(prepare(batch))).is_err() {
                     return Ok(());
                 }
@@ -127,4 +208,28 @@ fn encode_all<T>(
             None => {}
         }
     }
+}
+
+/// Starts a thread that makes the pairs of a pass, where the schema asks for them.
+pub fn load_pairs<T: Send + 'static>(
+    encoder: Arc<Encoder>,
+    config: LoaderConfig,
+    prepare: impl Fn(Batch) -> T + Send + 'static,
+) -> Loader<T> {
+    let (send, receiver) = sync_channel(config.prefetch.max(1));
+    thread::spawn(move || {
+        let work = || {
+            let asked = encoder.schema().items.as_ref().and_then(|i| i.pairs.as_ref());
+            let (Some(pairs), Some(catalogue), Draws::Negatives(seed)) = (asked, encoder.catalogue(), config.draws) else {
+                return Ok(());
+            };
+            let mut chunks = Pairs::new(encoder.schema(), catalogue, pairs, seed, config.epoch);
+            give_out(|| chunks.next().map(Ok), &encoder, &config, &prepare, &send)
+        };
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        if let Err(error) = outcome.unwrap_or(Err(FeatureError::LoaderDied)) {
+            let _ = send.send(Err(error));
+        }
+    });
+    Loader { receiver, failed: false }
 }

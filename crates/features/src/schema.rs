@@ -3,12 +3,15 @@
 use burnrec_data::Source;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::batch::{Batch, Keys};
 use crate::config::{FeaturesConfig, FieldConfig, FieldKind, IdKind, IndexPolicy, Pooling, Transform};
 use crate::error::FeatureError;
-use crate::label;
+use crate::{keys, label};
 use crate::schema_check::{check_tables, follow_leaders, refuse_strays};
+use crate::schema_items::items;
 
 pub use crate::label::Label;
+pub use crate::schema_items::Items;
 
 /// Every input of a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +26,8 @@ pub struct Schema {
     pub weight: Option<String>,
     /// Column of groups.
     pub group: Option<String>,
+    /// What is of the item.
+    pub items: Option<Items>,
 }
 
 /// A categorical input.
@@ -93,19 +98,50 @@ pub enum CategoricalSource {
         /// The places.
         of: Vec<usize>,
     },
+    /// No column: it is drawn.
+    Drawn,
 }
 
 /// A numeric input.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Numeric {
-    /// The field's name.
+    /// The input's name.
     pub name: String,
+    /// The field it is of.
+    pub field: String,
     /// The column it reads.
     pub column: String,
     /// How it is scaled.
     pub transform: Transform,
     /// The input where the value is missing.
     pub missing: f32,
+    /// The power of the scaled value that it is; ½ is 0 below 0.
+    pub power: f32,
+}
+
+impl Numeric {
+    /// A scaled value to this input's power.
+    pub(crate) fn raise(&self, x: f32) -> f32 {
+        match self.power {
+            0.5 => x.max(0.0).sqrt(),
+            2.0 => x * x,
+            _ => x,
+        }
+    }
+}
+
+/// The inputs of a numeric field: itself, and its powers where they are asked for.
+fn numbers(name: &str, field: &FieldConfig, column: &str) -> Vec<Numeric> {
+    let powers: &[(&str, f32)] = if field.powers == Some(true) { &[("", 1.0), ("^2", 2.0), ("^0.5", 0.5)] } else { &[("", 1.0)] };
+    let input = |(suffix, power): &(&str, f32)| Numeric {
+        name: format!("{name}{suffix}"),
+        field: name.to_string(),
+        column: column.to_string(),
+        transform: field.transform.unwrap_or_default(),
+        missing: field.missing.unwrap_or(0.0),
+        power: *power,
+    };
+    powers.iter().map(input).collect()
 }
 
 pub(crate) fn bad(key: impl Into<String>, problem: impl Into<String>) -> FeatureError {
@@ -138,12 +174,7 @@ impl Schema {
                 ));
             }
             match field.kind {
-                FieldKind::Numeric => numeric.push(Numeric {
-                    name: name.clone(),
-                    column,
-                    transform: field.transform.unwrap_or_default(),
-                    missing: field.missing.unwrap_or(0.0),
-                }),
+                FieldKind::Numeric => numeric.extend(numbers(name, field, &column)),
                 FieldKind::Cross => crosses.push((name, field)),
                 _ => categorical.push(single(config, name, field, column)?),
             }
@@ -159,7 +190,8 @@ impl Schema {
         if config.weight.as_ref() == Some(&config.label.column) {
             return Err(bad("features.weight", "is the label's column; rows would weigh by their answer"));
         }
-        Ok(Self { categorical, numeric, label, weight: config.weight.clone(), group: config.group.clone() })
+        let items = items(config, &mut categorical, &numeric)?;
+        Ok(Self { categorical, numeric, label, weight: config.weight.clone(), group: config.group.clone(), items })
     }
 
     /// Checks that a source has the columns, and with the right types.
@@ -188,13 +220,16 @@ impl Schema {
                     add(column);
                     weights.iter().for_each(&mut add);
                 }
-                CategoricalSource::Cross { .. } => {}
+                CategoricalSource::Cross { .. } | CategoricalSource::Drawn => {}
             }
         }
-        self.numeric.iter().for_each(|n| add(&n.column));
+        // How old a row is counts in training alone.
+        self.numeric.iter().filter(|n| with_label || n.transform != Transform::Age).for_each(|n| add(&n.column));
         if with_label {
             add(&self.label.column);
             self.weight.iter().for_each(&mut add);
+            self.items.iter().for_each(|i| add(&i.user));
+            self.items.iter().filter_map(|i| i.time.as_ref()).for_each(&mut add);
         }
         self.group.iter().for_each(&mut add);
         columns
@@ -205,14 +240,19 @@ impl Schema {
         self.slots().into_iter().filter(|&i| !self.is_cross(i)).collect()
     }
 
-    /// The places of the categorical inputs that give one vector a row: all but sequences.
+    /// The places of the categorical inputs that give one vector a row: all but sequences and what is drawn.
     pub fn slots(&self) -> Vec<usize> {
-        (0..self.categorical.len()).filter(|&i| self.categorical[i].sequence.is_none()).collect()
+        (0..self.categorical.len()).filter(|&i| self.categorical[i].sequence.is_none() && !self.is_drawn(i)).collect()
     }
 
-    /// The places of the sequences.
+    /// The places of the sequences, except of what is drawn.
     pub fn sequences(&self) -> Vec<usize> {
-        (0..self.categorical.len()).filter(|&i| self.categorical[i].sequence.is_some()).collect()
+        (0..self.categorical.len()).filter(|&i| self.categorical[i].sequence.is_some() && !self.is_drawn(i)).collect()
+    }
+
+    /// Whether the categorical input at this place is drawn, and not of a column.
+    pub fn is_drawn(&self, place: usize) -> bool {
+        self.categorical[place].source == CategoricalSource::Drawn
     }
 
     /// The sequences that say which positions there are; those of others are theirs.
@@ -235,6 +275,22 @@ impl Schema {
         let table = &self.categorical[sequence].table;
         let shares = |c: &usize| self.categorical[*c].table == *table && self.categorical[*c].pooling.is_none();
         self.columns_only().into_iter().filter(shares).collect()
+    }
+
+    /// Whether the categorical input at this place has any number of ids a row.
+    pub(crate) fn is_list(&self, place: usize) -> bool {
+        let field = &self.categorical[place];
+        field.pooling.is_some() || field.sequence.is_some()
+    }
+
+    /// Makes the crosses of a batch anew, after some of their fields changed.
+    pub(crate) fn fill_crosses(&self, batch: &mut Batch) {
+        for (place, field) in self.categorical.iter().enumerate() {
+            if let CategoricalSource::Cross { of } = &field.source {
+                let members: Vec<&Keys> = of.iter().map(|&m| &batch.keys[m]).collect();
+                batch.keys[place] = keys::cross(&members, batch.rows, field.key_seed);
+            }
+        }
     }
 
     /// Whether the categorical input at this place is a cross.

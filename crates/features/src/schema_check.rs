@@ -65,6 +65,7 @@ pub(crate) fn refuse_strays(name: &str, field: &FieldConfig) -> Result<(), Featu
         ("weights", field.weights.is_some(), &[Multi]),
         ("transform", field.transform.is_some(), &[Numeric]),
         ("missing", field.missing.is_some(), &[Numeric]),
+        ("powers", field.powers.is_some(), &[Numeric]),
         ("boundaries", field.boundaries.is_some(), &[Bucket]),
         ("quantiles", field.quantiles.is_some(), &[Bucket]),
         ("of", field.of.is_some(), &[Cross]),

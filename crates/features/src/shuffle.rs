@@ -1,5 +1,6 @@
 //! Shuffling through a buffer: while one full buffer is given out in random order, the next one fills.
 
+use hashbrown::HashMap;
 use rand::seq::SliceRandom;
 
 use crate::batch::Batch;
@@ -14,13 +15,18 @@ pub(crate) struct Shuffler {
     order: Vec<u32>,
     at: usize,
     next: Option<Batch>,
+    /// The most rows of a list, where lists stay together.
+    lists: Option<usize>,
+    /// Where the lists of `order` end.
+    ends: Vec<usize>,
 }
 
 impl Shuffler {
-    /// Without a generator the order stays, and the buffer is one batch.
-    pub(crate) fn new(capacity: usize, batch_size: usize, rng: Option<Stream>) -> Self {
-        let capacity = if rng.is_some() { capacity.max(batch_size) } else { batch_size };
-        Self { capacity, batch_size, rng, current: None, order: Vec::new(), at: 0, next: None }
+    /// Without a generator the order stays, and the buffer is one batch, unless it holds lists.
+    pub(crate) fn new(capacity: usize, batch_size: usize, rng: Option<Stream>, lists: Option<usize>) -> Self {
+        let capacity = if rng.is_some() || lists.is_some() { capacity.max(batch_size) } else { batch_size };
+        let lists = lists.map(|most| most.clamp(1, batch_size));
+        Self { capacity, batch_size, rng, current: None, order: Vec::new(), at: 0, next: None, lists, ends: Vec::new() }
     }
 
     fn pending(&self) -> usize {
@@ -50,6 +56,11 @@ impl Shuffler {
             if let Some(current) = &self.current {
                 let end = self.at + self.batch_size;
                 if end <= self.order.len() {
+                    // Up to the last list that is whole.
+                    let end = match self.ends.partition_point(|e| *e <= end) {
+                        0 => end,
+                        n => self.ends[n - 1].max(self.at + 1),
+                    };
                     let batch = current.take(&self.order[self.at..end]);
                     self.at = end;
                     return Some(batch);
@@ -88,8 +99,32 @@ impl Shuffler {
         if let Some(rng) = &mut self.rng {
             self.order.shuffle(rng);
         }
+        if let Some(most) = self.lists.filter(|_| !next.group.is_empty()) {
+            self.gather_lists(&next.group, most);
+        }
         self.at = 0;
         self.current = Some(next);
+    }
+
+    /// Brings the rows of each group together, cut into lists, in the order in which groups come first.
+    fn gather_lists(&mut self, groups: &[u64], most: usize) {
+        let mut first = HashMap::new();
+        for row in &self.order {
+            let next = first.len();
+            first.entry(groups[*row as usize]).or_insert(next);
+        }
+        self.order.sort_by_key(|row| first[&groups[*row as usize]]);
+        let mut lists: Vec<&[u32]> =
+            self.order.chunk_by(|a, b| groups[*a as usize] == groups[*b as usize]).flat_map(|l| l.chunks(most)).collect();
+        if let Some(rng) = &mut self.rng {
+            lists.shuffle(rng);
+        }
+        let ends = lists.iter().scan(0, |end, list| {
+            *end += list.len();
+            Some(*end)
+        });
+        self.ends = ends.collect();
+        self.order = lists.concat();
     }
 }
 
@@ -108,11 +143,12 @@ mod tests {
             label: vec![],
             weight: vec![],
             group: vec![],
+            ..Batch::default()
         }
     }
 
     fn run(capacity: usize, batch: usize, rng: Option<Stream>) -> Vec<Vec<u64>> {
-        let mut shuffler = Shuffler::new(capacity, batch, rng);
+        let mut shuffler = Shuffler::new(capacity, batch, rng, None);
         let mut chunks = (0..10).map(|c| chunk(c * 10..(c + 1) * 10));
         let (mut out, mut done) = (Vec::new(), false);
         loop {
@@ -142,6 +178,24 @@ mod tests {
             let mut all: Vec<u64> = out.concat();
             all.sort_unstable();
             assert_eq!(all, (0..100).collect::<Vec<_>>(), "{capacity} {batch}");
+        }
+    }
+
+    #[test]
+    fn lists_stay_together_and_are_cut_where_they_are_too_long() {
+        for rng in [None, Some(stream(1, "shuffle", 0))] {
+            let mut shuffler = Shuffler::new(1000, 16, rng, Some(6));
+            let mut rows = chunk(0..100);
+            rows.group = (0..100).map(|r| r % 11).collect();
+            shuffler.absorb(rows);
+            let mut seen = 0;
+            while let Some(batch) = shuffler.emit(true) {
+                assert!(batch.rows <= 16 && batch.rows > 10, "{}", batch.rows);
+                let lists: Vec<&[u64]> = batch.group.chunk_by(|a, b| a == b).collect();
+                assert!(lists.iter().all(|l| [6, 4, 3, 12, 9, 10].contains(&l.len())), "{lists:?}");
+                seen += batch.rows;
+            }
+            assert_eq!(seen, 100);
         }
     }
 

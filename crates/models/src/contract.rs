@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use burnrec_backend::Segments;
 use burnrec_embedding::{Slots, SparseOptimizer, slot_order};
-use burnrec_features::Schema;
+use burnrec_features::{Schema, Sharing};
 
 use crate::error::ModelError;
 use crate::initial::Initial;
@@ -22,6 +22,8 @@ pub struct Inputs {
     pub following: Vec<Option<Following>>,
     /// The numeric inputs `[B, N]`; none where N is 0.
     pub numeric: Option<Tensor<2>>,
+    /// How what was drawn belongs to the rows, in training and where something was.
+    pub sharing: Option<Sharing>,
 }
 
 /// Pairs of positions that follow each other in a row, with a position of the batch that holds another id; each
@@ -45,7 +47,25 @@ impl Inputs {
             segments: Vec::new(),
             following: Vec::new(),
             numeric,
+            sharing: None,
         }
+    }
+
+    /// The products of a vector a row with those of what was drawn: `[B, S]`, or `[B, k]` where each row has its own.
+    ///
+    /// # Shapes
+    /// - `query`: `[B, d]`; `own`: the vectors of the rows' own items `[B, d]`
+    /// - `drawn`: vectors of what was drawn, `[S, d]` or `[B·k, d]`; none where the batch's own items are it
+    pub fn sampled(&self, query: &Tensor<2>, own: &Tensor<2>, drawn: Option<&Tensor<2>>) -> Option<Tensor<2>> {
+        let [rows, dim] = query.dims();
+        Some(match (self.sharing?, drawn) {
+            (Sharing::Batch, _) => query.clone().matmul(own.clone().transpose()),
+            (Sharing::All, drawn) => query.clone().matmul(drawn?.clone().transpose()),
+            (Sharing::Own(k), drawn) => {
+                let drawn = drawn?.clone().reshape([rows, k, dim]);
+                (drawn * query.clone().unsqueeze_dim::<3>(1)).sum_dim(2).reshape([rows, k])
+            }
+        })
     }
 
     /// One slot of a lookup: `[B, dim]`.
@@ -75,12 +95,14 @@ pub struct Output {
     pub logits: Tensor<2>,
     /// Losses of the model's own, each `[1]`, added to the objective.
     pub auxiliary: Vec<Tensor<1>>,
+    /// Logits of what was drawn, see [`Inputs::sampled`].
+    pub sampled: Option<Tensor<2>>,
 }
 
 impl Output {
     /// Logits alone.
     pub fn logits(logits: Tensor<2>) -> Self {
-        Self { logits, auxiliary: Vec::new() }
+        Self { logits, auxiliary: Vec::new(), sampled: None }
     }
 }
 
@@ -103,6 +125,8 @@ pub struct InputShapes {
     /// The sequences that say which positions there are, by their place in the schema: one entry a group of sequences that
     /// go along with each other.
     pub groups: Vec<usize>,
+    /// The slot of the item's id in each lookup, where the schema says what an item is.
+    pub item: Vec<Option<usize>>,
     /// Numeric inputs.
     pub numeric: usize,
     /// Where the output's bias starts: the log-odds of the training rows' base rate, or their mean.
@@ -126,7 +150,10 @@ impl InputShapes {
             slots.0[lookup].sequences.iter().map(of).collect()
         };
         let sequences = (0..slots.0.len()).map(shape).collect();
-        Self { lookups, sequences, groups, numeric: schema.numeric.len(), output_bias }
+        let id = schema.items.as_ref().map(|i| i.id);
+        let item = |lookup| slot_order(schema, slots, lookup).iter().position(|f| Some(*f) == id);
+        let item = (0..slots.0.len()).map(item).collect();
+        Self { lookups, sequences, groups, item, numeric: schema.numeric.len(), output_bias }
     }
 
     /// Width of [`Inputs::stacked`].
@@ -171,6 +198,16 @@ pub trait Architecture {
         false
     }
 
+    /// Whether the model gives vectors of items, so that items can be looked for.
+    fn retrieves(&self) -> bool {
+        false
+    }
+
+    /// Whether the model learns from pairs of items and not from rows.
+    fn reads_pairs(&self) -> bool {
+        false
+    }
+
     /// The optimisers of its own that the settings name, with their keys.
     fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
         Vec::new()
@@ -189,5 +226,17 @@ pub trait Ranker: Module {
     /// Whether training needs [`Inputs::following`].
     fn wants_following(&self) -> bool {
         false
+    }
+
+    /// The vectors of the rows' users `[B, d]`; none where a user is the mean of the items that the user liked, or where
+    /// the model gives no vectors.
+    fn user_vectors(&self, _inputs: &Inputs) -> Option<Tensor<2>> {
+        None
+    }
+
+    /// The vectors of the rows' items `[B, d]`, whose products with those of users are the scores. `cold` `[B, 1]` is 1
+    /// for items that no training row has.
+    fn item_vectors(&self, _inputs: &Inputs, _cold: Tensor<2>) -> Option<Tensor<2>> {
+        None
     }
 }

@@ -1,7 +1,7 @@
 //! Every model, once: its name in configs, its settings, its module, its paper.
 
 use burn::module::Module;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
@@ -70,12 +70,24 @@ macro_rules! registry {
                 if !schema.label.is_binary() && !tasks.contains(&TaskKind::Regression) {
                     return Err(ModelError::Task { model: self.name() });
                 }
+                let name = self.name();
+                check_draws(name, schema, self.retrieves(), self.reads_pairs())?;
                 match self { $(Self::$variant(c) => c.check(schema),)* }
             }
 
             /// Whether the model reads sequences.
             pub fn reads_sequences(&self) -> bool {
                 match self { $(Self::$variant(c) => c.reads_sequences(),)* }
+            }
+
+            /// Whether the model gives vectors of items, so that items can be looked for.
+            pub fn retrieves(&self) -> bool {
+                match self { $(Self::$variant(c) => c.retrieves(),)* }
+            }
+
+            /// Whether the model learns from pairs of items and not from rows.
+            pub fn reads_pairs(&self) -> bool {
+                match self { $(Self::$variant(c) => c.reads_pairs(),)* }
             }
 
             /// Which vectors the model looks up.
@@ -102,8 +114,32 @@ macro_rules! registry {
             fn wants_following(&self) -> bool {
                 match self { $(Self::$variant(m) => m.wants_following(),)* }
             }
+
+            fn user_vectors(&self, inputs: &Inputs) -> Option<Tensor<2>> {
+                match self { $(Self::$variant(m) => m.user_vectors(inputs),)* }
+            }
+
+            fn item_vectors(&self, inputs: &Inputs, cold: Tensor<2>) -> Option<Tensor<2>> {
+                match self { $(Self::$variant(m) => m.item_vectors(inputs, cold),)* }
+            }
         }
     };
+}
+
+/// What is drawn must be of use to the model.
+fn check_draws(model: &'static str, schema: &Schema, retrieves: bool, reads_pairs: bool) -> Result<(), ModelError> {
+    let field = |problem: &str| Err(ModelError::Field { model, problem: problem.into() });
+    let items = schema.items.as_ref();
+    let pairs = items.is_some_and(|i| i.pairs.is_some());
+    match items {
+        None if retrieves => field("looks for items, and nothing says what an item is; add [features.items] with its id and its user"),
+        Some(_) if reads_pairs && !pairs => field("learns from pairs of items; add [features.pairs]"),
+        Some(_) if pairs && !reads_pairs => field("learns from rows; remove [features.pairs], or take item2vec or eges"),
+        Some(items) if !retrieves && items.draws_beside().is_some() => {
+            field("scores rows, and items that a batch shares are none; use features.negatives.per_positive with a sampler other than in_batch for all")
+        }
+        _ => Ok(()),
+    }
 }
 
 registry! {
@@ -118,5 +154,8 @@ registry! {
     "neumf" NeuMf (rankers::NeuMfConfig) "He et al., Neural Collaborative Filtering, WWW 2017";
     "din" Din (rankers::DinConfig) "Zhou et al., Deep Interest Network, KDD 2018";
     "dien" Dien (rankers::DienConfig) "Zhou et al., Deep Interest Evolution Network, AAAI 2019";
+    "youtube_dnn" YoutubeDnn (rankers::YoutubeDnnConfig) "Covington et al., Deep Neural Networks for YouTube Recommendations, RecSys 2016";
+    "item2vec" Item2Vec (rankers::Item2VecConfig) "Barkan & Koenigstein, Item2Vec, 2016";
+    "eges" Eges (rankers::EgesConfig) "Wang et al., Billion-scale Commodity Embedding, KDD 2018";
     "deep_crossing" DeepCrossing (rankers::DeepCrossingConfig) "Shan et al., Deep Crossing, KDD 2016";
 }

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
+use crate::measured::Measured;
 use crate::metrics::MetricName;
 use crate::rate::RateSchedule;
 
@@ -26,9 +27,14 @@ pub struct TrainConfig {
     pub schedule: RateSchedule,
     /// Steps over which the rate rises linearly from 0.
     pub warmup_steps: u64,
-    /// The loss; binary cross-entropy for classes, squared error for numbers when absent.
+    /// The loss. When absent: cross-entropy for classes, squared error for numbers, `negative_sampling` with
+    /// `[features.pairs]`, `sampled_softmax` where a batch shares its negatives.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss: Option<LossKind>,
+    /// This times the cross-entropy is added to a loss over lists, which by itself gives no probabilities.
+    pub pointwise: f64,
+    /// Losses over lists: rows of a list, at most; longer groups are cut at random.
+    pub list_size: usize,
     /// Largest norm of all gradients together; unlimited when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
@@ -67,6 +73,8 @@ impl Default for TrainConfig {
             schedule: RateSchedule::default(),
             warmup_steps: 0,
             loss: None,
+            pointwise: 0.0,
+            list_size: 64,
             clip_norm: None,
             l1: 0.0,
             l2: 0.0,
@@ -90,6 +98,46 @@ pub enum LossKind {
     Bce,
     /// Squared error of the number itself.
     Mse,
+    /// Pairs of a better and a worse row of a list, `-ln σ(s_i - s_j)` (Rendle et al., UAI 2009).
+    Bpr,
+    /// All pairs of a list, equal ones half and half (Burges et al., ICML 2005).
+    Ranknet,
+    /// Pairs weighed by what their swap is worth in NDCG (Burges 2010).
+    Lambdarank,
+    /// Cross-entropy of the softmax of scores against that of labels (Cao et al., ICML 2007).
+    Listnet,
+    /// The same against the labels' shares of their sum.
+    Softmax,
+    /// Labels are what a row is worth, such as the time watched, and 0 where it was not clicked: the odds become the
+    /// expected worth (Covington et al., RecSys 2016).
+    WeightedLogistic,
+    /// Each positive row's item among those drawn for the batch, by how often they are drawn (ibid.).
+    SampledSoftmax,
+    /// Pairs of items against what is drawn beside them (Mikolov et al., 2013).
+    NegativeSampling,
+}
+
+impl LossKind {
+    /// Whether it compares the rows of a list.
+    pub fn is_of_lists(self) -> bool {
+        matches!(self, Self::Bpr | Self::Ranknet | Self::Lambdarank | Self::Listnet | Self::Softmax)
+    }
+
+    /// The name in configs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bce => "bce",
+            Self::Mse => "mse",
+            Self::Bpr => "bpr",
+            Self::Ranknet => "ranknet",
+            Self::Lambdarank => "lambdarank",
+            Self::Listnet => "listnet",
+            Self::Softmax => "softmax",
+            Self::WeightedLogistic => "weighted_logistic",
+            Self::SampledSoftmax => "sampled_softmax",
+            Self::NegativeSampling => "negative_sampling",
+        }
+    }
 }
 
 /// Optimiser of the dense weights.
@@ -149,7 +197,7 @@ impl TrainConfig {
     ///
     /// # Errors
     /// [`TrainError::Setting`] naming the key.
-    pub fn check(&self, binary: bool, has_group: bool) -> Result<(), TrainError> {
+    pub fn check(&self, measured: &Measured) -> Result<(), TrainError> {
         let positive = |x: f64| x > 0.0 && x.is_finite();
         let at_least_zero = |x: f64| x >= 0.0 && x.is_finite();
         match self {
@@ -165,36 +213,77 @@ impl TrainConfig {
                 bad("shuffle_rows", "must be at least 1; set shuffle = false to keep the order")?
             }
             _ if !(1..=4096).contains(&self.prefetch) => bad("prefetch", "must lie in 1..=4096")?,
-            _ if self.loss == Some(LossKind::Mse) && binary => bad(
-                "loss",
-                "mse learns numbers; for classes use bce, or set features.label.numeric = true to learn 0 and 1 as numbers",
-            )?,
-            _ if self.loss == Some(LossKind::Bce) && !binary => {
-                bad("loss", "bce needs labels of 0 and 1, but features.label.numeric is set")?
-            }
-            _ => {}
+            _ => self.check_loss(measured)?,
         }
         self.sparse.check("train.sparse")?;
         self.optimizer.check()?;
         self.schedule.check()?;
-        for name in self.metric_names(binary, has_group)? {
-            name.check(binary, has_group)?;
+        for name in self.metric_names(measured)? {
+            name.check(measured)?;
         }
-        self.monitor_name(binary)?.check(binary, has_group)
+        self.monitor_name(measured)?.check(measured)
+    }
+
+    fn check_loss(&self, measured: &Measured) -> Result<(), TrainError> {
+        let (loss, binary) = (measured.loss, measured.binary);
+        let of_lists = loss.is_of_lists();
+        match loss {
+            LossKind::Mse if binary => bad(
+                "loss",
+                "mse learns numbers; for classes use bce, or set features.label.numeric = true to learn 0 and 1 as numbers",
+            ),
+            LossKind::Bce if !binary => bad("loss", "bce needs labels of 0 and 1, but features.label.numeric is set"),
+            LossKind::WeightedLogistic if binary => {
+                bad("loss", "weighted_logistic learns what a row is worth; set features.label.numeric = true")
+            }
+            LossKind::SampledSoftmax if !measured.shares => bad(
+                "loss",
+                "sampled_softmax needs items that a batch shares, and a model of vectors; set features.negatives.shared, or sampler = \"in_batch\", with youtube_dnn",
+            ),
+            LossKind::NegativeSampling if !measured.pairs => {
+                bad("loss", "negative_sampling is of pairs; add [features.pairs]")
+            }
+            _ if measured.pairs && loss != LossKind::NegativeSampling => {
+                bad("loss", "pairs are learned by negative_sampling; remove this line, or [features.pairs]")
+            }
+            _ if measured.shares && loss != LossKind::SampledSoftmax => {
+                bad("loss", "items that a batch shares go with sampled_softmax; use features.negatives.per_positive here")
+            }
+            _ if of_lists && !measured.listed => bad(
+                "loss",
+                "compares rows of one list, and nothing says which those are; set features.group, or features.negatives.per_positive",
+            ),
+            _ if of_lists && measured.weighted => {
+                bad("loss", "compares rows with each other and takes no sample weights; remove features.weight")
+            }
+            _ if loss == LossKind::NegativeSampling && measured.weighted => {
+                bad("loss", "is of pairs of items, which have no sample weights; remove features.weight")
+            }
+            _ if !(self.pointwise >= 0.0 && self.pointwise.is_finite()) => bad("pointwise", "must be at least 0"),
+            _ if self.pointwise > 0.0 && !(of_lists && binary) => {
+                bad("pointwise", "goes with a loss over lists and labels of 0 and 1; remove it")
+            }
+            _ if self.list_size < 2 => bad("list_size", "must be at least 2"),
+            _ if self.list_size != Self::default().list_size && !of_lists => {
+                bad("list_size", "goes with a loss over lists (bpr, ranknet, lambdarank, listnet, softmax); remove it")
+            }
+            _ if of_lists && self.list_size > self.batch_size => bad("list_size", "must be at most train.batch_size"),
+            _ => Ok(()),
+        }
     }
 
     /// The metrics to report, the monitored one among them.
     ///
     /// # Errors
     /// A name that is no metric.
-    pub fn metric_names(&self, binary: bool, has_group: bool) -> Result<Vec<MetricName>, TrainError> {
+    pub fn metric_names(&self, measured: &Measured) -> Result<Vec<MetricName>, TrainError> {
         let mut names = match &self.metrics {
             Some(names) => {
                 names.iter().map(|n| MetricName::parse("train.metrics", n)).collect::<Result<Vec<_>, _>>()?
             }
-            None => MetricName::usual(binary, has_group),
+            None => MetricName::usual(measured),
         };
-        let monitor = self.monitor_name(binary)?;
+        let monitor = self.monitor_name(measured)?;
         if !names.contains(&monitor) {
             names.push(monitor);
         }
@@ -205,14 +294,8 @@ impl TrainConfig {
     ///
     /// # Errors
     /// A name that is no metric.
-    pub fn monitor_name(&self, binary: bool) -> Result<MetricName, TrainError> {
-        let usual = if binary { "auc" } else { "mse" };
-        MetricName::parse("train.monitor", self.monitor.as_deref().unwrap_or(usual))
-    }
-
-    /// The loss for labels of this kind.
-    pub fn loss(&self, binary: bool) -> LossKind {
-        self.loss.unwrap_or(if binary { LossKind::Bce } else { LossKind::Mse })
+    pub fn monitor_name(&self, measured: &Measured) -> Result<MetricName, TrainError> {
+        MetricName::parse("train.monitor", self.monitor.as_deref().unwrap_or(measured.monitor()))
     }
 }
 

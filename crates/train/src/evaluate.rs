@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use burnrec_backend::traffic;
 use burnrec_data::{RowStream, Source};
-use burnrec_features::{Encoder, LoaderConfig, load};
+use burnrec_features::{Draws, Encoder, LoaderConfig, Purpose, load};
 
+use crate::config::LossKind;
 use crate::error::TrainError;
 use crate::learner::{Learner, prepare};
 use crate::metrics::Predictions;
@@ -30,18 +31,12 @@ pub fn evaluate(
     rows: RowStream,
     source: &Arc<dyn Source>,
     encoder: &Arc<Encoder>,
-    with_label: bool,
+    purpose: Purpose,
+    draws: Draws,
     stop: &Stop,
 ) -> Result<Scored, TrainError> {
-    let config = LoaderConfig {
-        batch_size: BATCH_ROWS,
-        shuffle: None,
-        epoch: 0,
-        buffer_rows: BATCH_ROWS,
-        prefetch: 2,
-        skip: 0,
-        with_label,
-    };
+    let config =
+        LoaderConfig { batch_size: BATCH_ROWS, buffer_rows: BATCH_ROWS, purpose, draws, ..LoaderConfig::default() };
     let loader = load(rows, source.clone(), encoder.clone(), config, prepare(learner.tables.indexer()));
     let frozen = learner.frozen()?;
     let mut scored = Scored::default();
@@ -54,11 +49,16 @@ pub fn evaluate(
         scored.labels.append(&mut prepared.batch.label);
         scored.weights.append(&mut prepared.batch.weight);
         scored.groups.append(&mut prepared.batch.group);
+        scored.items.append(&mut prepared.batch.item);
         waiting.push_back(learner.score(&frozen, prepared)?);
         if waiting.len() > IN_FLIGHT {
             scored.scores.extend(waiting.pop_front().map_or_else(Vec::new, traffic::read));
         }
     }
     waiting.into_iter().for_each(|scores| scored.scores.extend(traffic::read(scores)));
+    if learner.loss() == LossKind::WeightedLogistic {
+        // The odds are what a row is worth.
+        scored.scores.iter_mut().for_each(|s| *s = s.exp());
+    }
     Ok(scored)
 }

@@ -8,12 +8,12 @@ use burn::tensor::{Device, Tensor};
 use burnrec_backend::{has_own_memory, traffic};
 use burnrec_embedding::{Gathered, Indexer, LookupGradient, Packing, Slots, SpaceBatch, Tables, Uploaded};
 use burnrec_features::{Batch, stream_seed};
-use burnrec_models::{AnyModel, Inputs, Output, Ranker};
+use burnrec_models::{AnyModel, Inputs, Ranker};
 
 use crate::config::{LossKind, TrainConfig};
 use crate::error::TrainError;
 use crate::feed::{Feed, feed, following};
-use crate::objective::loss;
+use crate::objective::{Aim, objective};
 use crate::optimizer::{penalise, scale, squared_norm};
 
 /// A batch whose keys have rows already, where the tables' policy allows it ahead of time.
@@ -117,11 +117,15 @@ impl Learner {
             segments: feed.segments,
             following,
             numeric: feed.numeric,
+            sharing: batch.drawn.as_ref().map(|d| d.sharing),
         };
+        let aim = Aim::new(self.loss, batch, &self.device);
         let gathered_at = start.elapsed();
-        let Output { logits, auxiliary } = model.forward(&inputs);
+        let mut output = model.forward(&inputs);
         drop(inputs);
-        let objective = loss(self.loss, logits, feed.label, feed.weight);
+        let auxiliary = std::mem::take(&mut output.auxiliary);
+        let objective = objective(self.loss, &output, feed.label, feed.weight, &aim, self.config.pointwise);
+        drop(output);
         let total = auxiliary.into_iter().fold(objective.clone(), |sum, part| sum + part);
         let forward_at = start.elapsed();
         let mut gradients = total.backward();
@@ -230,6 +234,37 @@ impl Learner {
         Ok(traffic::read(self.score(frozen, prepared)?))
     }
 
+    /// Something else that a model gives for a batch, read: `[B, d]` row by row.
+    ///
+    /// # Errors
+    /// None of its own; looking keys up cannot fail.
+    pub(crate) fn infer(
+        &mut self,
+        frozen: &AnyModel,
+        mut prepared: Prepared,
+        what: impl Fn(&AnyModel, &Inputs) -> Option<Tensor<2>> + Send + Sync,
+    ) -> Result<Option<Tensor<2>>, TrainError> {
+        self.tables.complete(&prepared.batch, &mut prepared.spaces, false)?;
+        let device = self.device.clone().inner();
+        let run = |prepared| what(frozen, &inputs(&self.tables, &self.slots, &device, prepared));
+        Ok(if has_own_memory(&device) { run(prepared) } else { rayon::scope(|_| run(prepared)) })
+    }
+
+    /// The loss that it trains on.
+    pub(crate) fn loss(&self) -> LossKind {
+        self.loss
+    }
+
+    /// The device that computes, off the graph.
+    pub(crate) fn device(&self) -> Device {
+        self.device.clone().inner()
+    }
+
+    /// The weights, to be replaced.
+    pub(crate) fn model_mut(&mut self) -> Option<&mut AnyModel> {
+        self.model.as_mut()
+    }
+
     /// The model as it predicts: off the autodiff graph.
     ///
     /// # Errors
@@ -254,8 +289,13 @@ pub(crate) fn forward(
     device: &Device,
     prepared: Prepared,
 ) -> Tensor<2> {
+    model.forward(&inputs(tables, slots, device, prepared)).logits
+}
+
+/// A batch as a model reads it, off the graph.
+fn inputs(tables: &Tables, slots: &Slots, device: &Device, prepared: Prepared) -> Inputs {
     let Prepared { batch, spaces, packing } = prepared;
     let (feed, _) = feed(tables, slots, device, &batch, &spaces, packing);
     let Feed { leaves, sequences, segments, numeric, .. } = feed;
-    model.forward(&Inputs { lookups: leaves, sequences, segments, following: Vec::new(), numeric }).logits
+    Inputs { lookups: leaves, sequences, segments, following: Vec::new(), numeric, sharing: None }
 }

@@ -1,5 +1,6 @@
 //! Training: objectives, the step, epochs, metrics, early stopping, checkpoints, the run folder.
 
+mod catalogue;
 mod checkpoint;
 mod config;
 mod error;
@@ -10,6 +11,8 @@ mod files;
 mod folder;
 mod fused_adam;
 mod learner;
+mod measure;
+mod measured;
 pub mod metrics;
 mod objective;
 mod observer;
@@ -17,6 +20,7 @@ mod optimizer;
 mod place;
 mod predict;
 mod rate;
+mod retrieve;
 mod saved;
 mod summary;
 mod trainer;
@@ -27,10 +31,13 @@ pub use evaluate::{Scored, evaluate};
 pub use experiment::{BackendConfig, Experiment, RunConfig};
 pub use folder::{EVENTS, RunFolder, SUMMARY};
 pub use learner::{Learner, Prepared, prepare};
+pub use measure::measure;
+pub use measured::{Measured, Protocol};
 pub use observer::{Event, Observer, Stop};
 pub use place::{check_placement, table_device};
 pub use predict::score;
 pub use rate::RateSchedule;
+pub use retrieve::{Retriever, TopK};
 pub use saved::SavedModel;
 pub use summary::Summary;
 pub use trainer::{Job, train};

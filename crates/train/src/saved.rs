@@ -8,11 +8,13 @@ use burnrec_embedding::Tables;
 use burnrec_features::{Encoder, Schema, stream_seed};
 use burnrec_models::{Initial, InputShapes};
 
+use crate::catalogue;
 use crate::checkpoint::{Manifest, load_dense, tables_folder};
 use crate::error::TrainError;
 use crate::experiment::Experiment;
 use crate::folder::RunFolder;
 use crate::learner::Learner;
+use crate::measured::Measured;
 use crate::place::table_device;
 
 /// Checkpoints that are tried while a run replaces them.
@@ -62,7 +64,6 @@ impl SavedModel {
     ) -> Result<Self, TrainError> {
         let loaded = manifest.open(checkpoints, name)?;
         let schema = Schema::new(&experiment.features)?;
-        let binary = schema.label.is_binary();
         let slots = Arc::new(experiment.model.slots(&schema));
         let shapes = InputShapes::new(&slots, &schema, 0.0);
         let seed = experiment.run.seed;
@@ -77,9 +78,10 @@ impl SavedModel {
             stream_seed(seed, "tables", 0),
             table_device(opened, experiment.backend.placement).as_ref(),
         )?;
-        let loss = experiment.train.loss(binary);
+        let loss = Measured::new(&experiment, &schema).loss;
         let learner = Learner::new(model, tables, slots, &opened.device, &experiment.train, loss, seed);
-        let encoder = Arc::new(Encoder::restore(schema, loaded.fitted));
+        let catalogue = catalogue::read(checkpoints, &schema, &loaded.fitted)?;
+        let encoder = Arc::new(Encoder::restore(schema, loaded.fitted, catalogue));
         Ok(Self { experiment, encoder, learner })
     }
 }

@@ -32,6 +32,9 @@ pub struct Summary {
     pub rows: BTreeMap<&'static str, u64>,
     /// Metrics of each side that was looked at.
     pub metrics: BTreeMap<&'static str, Value>,
+    /// What ranking items by their training rows comes to on the same sides, where items are ranked.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub baselines: BTreeMap<&'static str, Value>,
     /// Why metrics are null.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub undefined: BTreeMap<&'static str, Value>,

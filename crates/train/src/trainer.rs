@@ -9,16 +9,21 @@ use burnrec_backend::Opened;
 use burnrec_data::split::Dataset;
 use burnrec_data::{Side, SplitConfig};
 use burnrec_embedding::Tables;
-use burnrec_features::{Encoder, FeatureError, LoaderConfig, Schema, SideRows, Vocabulary, load, stream_seed};
+use burnrec_features::{
+    Draws, Encoder, FeatureError, Loader, LoaderConfig, Purpose, Schema, SideRows, Vocabulary, load, load_pairs,
+    stream_seed,
+};
 use burnrec_models::{Initial, InputShapes};
 
 use crate::checkpoint::{Manifest, Progress, load_optimizer, save, sweep};
 use crate::error::TrainError;
-use crate::evaluate::evaluate;
+use crate::config::LossKind;
+use crate::measure::measure;
 use crate::experiment::Experiment;
 use crate::folder::RunFolder;
-use crate::learner::{Learner, prepare};
-use crate::metrics::{MetricName, Metrics, compute};
+use crate::learner::{Learner, Prepared, prepare};
+use crate::measured::Measured;
+use crate::metrics::{MetricName, Metrics};
 use crate::observer::{Event, Observer, Stop};
 use crate::place::{check_placement, table_device};
 use crate::rate::RateSchedule;
@@ -59,6 +64,7 @@ struct Run<'a> {
     encoder: Arc<Encoder>,
     learner: Learner,
     progress: Progress,
+    measured: Measured,
     names: Vec<MetricName>,
     monitor: MetricName,
     rows: SideRows,
@@ -66,6 +72,8 @@ struct Run<'a> {
     step_times: Vec<f32>,
     _lock: Option<std::fs::File>,
     valid: Option<Metrics>,
+    /// What ranking by training rows comes to, by side.
+    baselines: BTreeMap<&'static str, Metrics>,
     pending: Option<burn::tensor::Tensor<1>>,
 }
 
@@ -101,12 +109,11 @@ impl<'a> Run<'a> {
     fn start(job: Job, observer: &'a mut dyn Observer) -> Result<Self, TrainError> {
         let start = Instant::now();
         let schema = Schema::new(&job.experiment.features)?;
-        let binary = schema.label.is_binary();
-        let grouped = schema.group.is_some();
+        let measured = Measured::new(&job.experiment, &schema);
         job.experiment.model.check(&schema)?;
         check_placement(&job.opened, job.experiment.backend.placement)?;
         let (names, monitor) =
-            (job.experiment.train.metric_names(binary, grouped)?, job.experiment.train.monitor_name(binary)?);
+            (job.experiment.train.metric_names(&measured)?, job.experiment.train.monitor_name(&measured)?);
         let started = RunFolder::is_started(&job.out);
         if !(job.resume && started) {
             RunFolder::check_free(&job.out)?;
@@ -139,6 +146,7 @@ impl<'a> Run<'a> {
             }
         };
         std::fs::create_dir_all(folder.checkpoints()).map_err(TrainError::io(&folder.checkpoints()))?;
+        crate::catalogue::write(&folder.checkpoints(), &encoder)?;
         Manifest::begin(&folder.checkpoints())?;
         let seconds = BTreeMap::from([("fit", start.elapsed().as_secs_f64())]);
         Ok(Self {
@@ -148,6 +156,7 @@ impl<'a> Run<'a> {
             encoder,
             learner,
             progress,
+            measured,
             names,
             monitor,
             rows,
@@ -155,6 +164,7 @@ impl<'a> Run<'a> {
             step_times: Vec::new(),
             _lock: lock,
             valid: None,
+            baselines: BTreeMap::new(),
             pending: None,
         })
     }
@@ -202,25 +212,13 @@ impl<'a> Run<'a> {
     fn epoch(&mut self) -> Result<bool, TrainError> {
         let train = self.job.experiment.train.clone();
         let epoch = self.progress.epoch;
-        let steps = self.rows.get("train").map(|rows| rows.div_ceil(train.batch_size as u64));
         self.observer.event(&Event::Epoch {
             epoch: epoch + 1,
             epochs: train.epochs,
-            steps,
+            steps: self.steps_of_epoch(),
             done: self.progress.step_in_epoch,
         });
-        let rows = self.job.dataset.stream(Side::Train, &self.encoder.schema().columns(true))?;
-        let config = LoaderConfig {
-            batch_size: train.batch_size,
-            shuffle: train.shuffle.then(|| stream_seed(self.job.experiment.run.seed, "shuffle", 0)),
-            epoch: epoch as u64,
-            buffer_rows: train.shuffle_rows,
-            prefetch: train.prefetch,
-            skip: self.progress.step_in_epoch as usize,
-            with_label: true,
-        };
-        let source = self.job.dataset.source(Side::Train).clone();
-        let loader = load(rows, source, self.encoder.clone(), config, prepare(self.learner.tables.indexer()));
+        let loader = self.loader(epoch as u64)?;
         let mut last = Instant::now();
         for prepared in loader {
             let prepared = prepared?;
@@ -241,6 +239,39 @@ impl<'a> Run<'a> {
         self.progress.step_in_epoch = 0;
         self.validate()?;
         Ok(true)
+    }
+
+    /// Steps of an epoch, where they are known: with lists and with pairs it takes the draws to tell.
+    fn steps_of_epoch(&self) -> Option<u64> {
+        let known = !self.measured.pairs && !self.measured.loss.is_of_lists();
+        let items = self.encoder.schema().items.as_ref();
+        let negatives = items.and_then(|i| i.adds_rows()).map_or(0, |n| n.per_positive as u64);
+        let positives = self.encoder.catalogue().map_or(0, |c| c.counts.iter().map(|n| u64::from(*n)).sum::<u64>());
+        let rows = self.rows.get("train").filter(|_| known)?;
+        Some((rows + positives * negatives).div_ceil(self.job.experiment.train.batch_size as u64))
+    }
+
+    /// The batches of an epoch that are still to come.
+    fn loader(&self, epoch: u64) -> Result<Loader<Prepared>, TrainError> {
+        let (train, seed) = (&self.job.experiment.train, self.job.experiment.run.seed);
+        let config = LoaderConfig {
+            batch_size: train.batch_size,
+            shuffle: train.shuffle.then(|| stream_seed(seed, "shuffle", 0)),
+            epoch,
+            buffer_rows: train.shuffle_rows,
+            prefetch: train.prefetch,
+            skip: self.progress.step_in_epoch as usize,
+            purpose: Purpose::Train,
+            draws: Draws::Negatives(seed),
+            lists: self.measured.loss.is_of_lists().then_some(train.list_size),
+        };
+        let prepare = prepare(self.learner.tables.indexer());
+        if self.measured.pairs {
+            return Ok(load_pairs(self.encoder.clone(), config, prepare));
+        }
+        let rows = self.job.dataset.stream(Side::Train, &self.encoder.schema().columns(true))?;
+        let source = self.job.dataset.source(Side::Train).clone();
+        Ok(load(rows, source, self.encoder.clone(), config, prepare))
     }
 
     fn after_step(
@@ -359,17 +390,26 @@ impl<'a> Run<'a> {
     }
 
     fn measure(&mut self, side: Side) -> Result<Metrics, TrainError> {
-        let rows = self.job.dataset.stream(side, &self.encoder.schema().columns(true))?;
-        let source = self.job.dataset.source(side).clone();
         // An epoch's evaluation is finished even when a stop is asked for: the checkpoint after it needs it.
-        let scored = evaluate(&mut self.learner, rows, &source, &self.encoder, true, &Stop::default())?;
-        match scored.scores.iter().find(|s| !s.is_finite()) {
+        let (metrics, baseline) = measure(
+            &mut self.learner,
+            &self.encoder,
+            &self.job.dataset,
+            side,
+            &self.job.experiment,
+            &self.measured,
+            &self.names,
+        )?;
+        if let Some(baseline) = baseline {
+            self.baselines.insert(side.name(), baseline);
+        }
+        match metrics.not_finite() {
             Some(score) => Err(TrainError::Diverged {
                 step: self.progress.step,
-                loss: f64::from(*score),
+                loss: score,
                 learning_rate: self.job.experiment.train.learning_rate,
             }),
-            None => Ok(compute(&self.names, &scored)),
+            None => Ok(metrics),
         }
     }
 
@@ -432,6 +472,7 @@ impl<'a> Run<'a> {
                 .map(|(n, m)| (*n, undefined(m)))
                 .collect(),
             metrics: sides.iter().map(|(n, m)| (*n, m.values())).collect(),
+            baselines: self.baselines.iter().map(|(n, m)| (*n, serde_json::json!({ "popularity": m.values() }))).collect(),
             throughput: Throughput {
                 rows_per_second: if progress.seconds > 0.0 { progress.rows as f64 / progress.seconds } else { 0.0 },
                 median_step_ms: times.get(times.len() / 2).map_or(0.0, |s| f64::from(*s) * 1e3),
@@ -452,9 +493,15 @@ impl<'a> Run<'a> {
 /// A learner at step 0.
 fn fresh(job: &Job, encoder: &Encoder, vocabularies: &[Vocabulary]) -> Result<Learner, TrainError> {
     let (experiment, schema) = (&job.experiment, encoder.schema());
-    let binary = schema.label.is_binary();
     let rate = encoder.fitted().base_rate;
-    let bias = if binary { (rate / (1.0 - rate)).ln() } else { rate };
+    let loss = Measured::new(experiment, schema).loss;
+    // Losses that compare have no use for a bias, and classes that are all 1 give none.
+    let bias = match loss {
+        LossKind::Bce if rate > 0.0 && rate < 1.0 => (rate / (1.0 - rate)).ln(),
+        LossKind::WeightedLogistic => rate.max(1e-12).ln(),
+        LossKind::Mse => rate,
+        _ => 0.0,
+    };
     let slots = Arc::new(experiment.model.slots(schema));
     let shapes = InputShapes::new(&slots, schema, bias as f32);
     let seed = experiment.run.seed;
@@ -468,6 +515,5 @@ fn fresh(job: &Job, encoder: &Encoder, vocabularies: &[Vocabulary]) -> Result<Le
         stream_seed(seed, "tables", 0),
         table_device(&job.opened, experiment.backend.placement).as_ref(),
     )?;
-    let loss = experiment.train.loss(binary);
     Ok(Learner::new(model, tables, slots, &job.opened.device, &experiment.train, loss, seed))
 }

@@ -79,7 +79,8 @@ impl Bench<'_> {
             buffer_rows: TrainConfig::default().shuffle_rows,
             prefetch: TrainConfig::default().prefetch,
             skip: 0,
-            with_label: true,
+            purpose: burnrec_features::Purpose::Train,
+            ..LoaderConfig::default()
         };
         Ok(load(rows, self.dataset.source(Side::Train).clone(), self.encoder.clone(), config, prepare))
     }

@@ -144,6 +144,9 @@ fn features(fields: std::collections::BTreeMap<String, FieldConfig>) -> Features
         min_count: 1,
         index: IndexPolicy::default(),
         fields,
+        items: None,
+        negatives: None,
+        pairs: None,
     }
 }
 
@@ -191,7 +194,7 @@ pub fn batches(schema: &Schema, sizes: &[u64], rows: usize) -> Vec<Batch> {
             numeric: (0..rows * schema.numeric.len()).map(|_| rng.random::<f32>()).collect(),
             label: (0..rows).map(|_| f32::from(u8::from(rng.random::<f64>() < 0.25))).collect(),
             weight: Vec::new(),
-            group: Vec::new(),
+            group: Vec::new(), ..Batch::default()
         }
     };
     (0..BATCHES).map(batch).collect()

@@ -4,7 +4,7 @@ use burnrec_backend::DeviceName;
 use burnrec_data::{SplitConfig, catalog, split::Dataset};
 use burnrec_features::{CategoricalSource, Schema};
 
-use burnrec_train::check_placement;
+use burnrec_train::{Measured, check_placement};
 
 use super::train::checked;
 use crate::args::CheckArgs;
@@ -41,6 +41,7 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
         let numeric: Vec<&str> = schema.numeric.iter().map(|n| n.name.as_str()).collect();
         out::line(&format!("  ids     {}", fields.join(", ")))?;
         out::line(&format!("  numbers {}", if numeric.is_empty() { "none".into() } else { numeric.join(", ") }))?;
+        let measured = Measured::new(e, &schema);
         for lookup in e.model.slots(&schema).0 {
             let optimizer = lookup.optimizer.as_ref().unwrap_or(&e.train.sparse);
             out::line(&format!(
@@ -61,16 +62,34 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
             e.train.batch_size,
             e.train.optimizer.kind,
             e.train.learning_rate,
-            e.train.monitor_name(schema.label.is_binary())?.name(),
+            e.train.monitor_name(&measured)?.name(),
         ))?;
+        out::line(&format!("  loss    {}{}", measured.loss.name(), draws(&schema)))?;
     }
     Ok(())
+}
+
+/// What is drawn, and for what.
+fn draws(schema: &Schema) -> String {
+    let Some(negatives) = schema.items.as_ref().and_then(|i| i.negatives.as_ref()) else { return String::new() };
+    let sampler = negatives.sampler.name();
+    let train = match (negatives.per_positive, negatives.shared) {
+        (0, 0) if sampler == "in_batch" => ", negatives in_batch".to_string(),
+        (0, 0) => String::new(),
+        (0, shared) => format!(", {shared} negatives a batch ({sampler})"),
+        (each, _) => format!(", {each} negatives a positive ({sampler})"),
+    };
+    match negatives.evaluate {
+        0 => train,
+        n => format!("{train}; measured among {n} other items"),
+    }
 }
 
 /// A field as it was understood.
 fn field(schema: &Schema, place: usize) -> String {
     let field = &schema.categorical[place];
     let kind = match (&field.source, field.sequence) {
+        (CategoricalSource::Drawn, Some(_)) => String::new(),
         (_, Some(_)) => match schema.candidate_of(place) {
             Some(candidate) => format!(" (sequence, history of {})", schema.categorical[candidate].name),
             None => " (sequence)".to_string(),
@@ -79,6 +98,7 @@ fn field(schema: &Schema, place: usize) -> String {
         (CategoricalSource::Many { .. }, _) => " (multi)".to_string(),
         (CategoricalSource::Bucket { .. }, _) => " (bucket)".to_string(),
         (CategoricalSource::Cross { .. }, _) => " (cross)".to_string(),
+        (CategoricalSource::Drawn, None) => " (drawn)".to_string(),
     };
     format!("{}{kind}", field.name)
 }

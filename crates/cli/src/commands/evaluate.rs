@@ -4,8 +4,8 @@ use std::path::Path;
 
 use burnrec_data::split::Dataset;
 use burnrec_data::{DataConfig, Side, SplitConfig, catalog};
-use burnrec_train::metrics::{Metrics, compute};
-use burnrec_train::{Experiment, SavedModel, Stop, TrainError, evaluate};
+use burnrec_train::metrics::Metrics;
+use burnrec_train::{Experiment, Measured, Protocol, SavedModel, measure};
 
 use crate::args::{EvaluateArgs, Place};
 use crate::error::CliError;
@@ -98,6 +98,12 @@ pub fn run(args: &EvaluateArgs) -> Result<(), CliError> {
         _ => Side::Test,
     };
     let (dataset, side) = match &args.input {
+        Some(input) if retrieves(&saved) => {
+            return Err(CliError::Usage(format!(
+                "--input {}: this model is measured by the items that its own users liked later; use --split valid or test",
+                input.display()
+            )));
+        }
         Some(input) => (other_rows(input, &saved.experiment, &args.place.data_dir)?.0, Side::Train),
         None => {
             let (path, data) =
@@ -105,22 +111,30 @@ pub fn run(args: &EvaluateArgs) -> Result<(), CliError> {
             (Dataset::open(&path, &data)?, side)
         }
     };
-    let metrics = measure(&mut saved, &dataset, side)?;
-    match args.json {
-        true => out::json(&serde_json::json!({ "metrics": metrics.values(), "undefined": metrics.undefined() })),
-        false => out::line(&in_a_line(&metrics)),
+    let (metrics, popularity) = measure_side(&mut saved, &dataset, side)?;
+    if args.json {
+        let mut all = serde_json::json!({ "metrics": metrics.values(), "undefined": metrics.undefined() });
+        if let Some(popularity) = popularity {
+            all["baselines"] = serde_json::json!({ "popularity": popularity.values() });
+        }
+        return out::json(&all);
+    }
+    out::line(&in_a_line(&metrics))?;
+    match popularity {
+        Some(popularity) => out::line(&format!("popularity  {}", in_a_line(&popularity))),
+        None => Ok(()),
     }
 }
 
-fn measure(saved: &mut SavedModel, dataset: &Dataset, side: Side) -> Result<Metrics, CliError> {
+fn retrieves(saved: &SavedModel) -> bool {
+    Measured::new(&saved.experiment, saved.encoder.schema()).protocol == Protocol::Retrieval
+}
+
+fn measure_side(saved: &mut SavedModel, dataset: &Dataset, side: Side) -> Result<(Metrics, Option<Metrics>), CliError> {
     let encoder = saved.encoder.clone();
     let schema = encoder.schema();
     schema.check_columns(&**dataset.source(side), true)?;
-    let names = saved.experiment.train.metric_names(schema.label.is_binary(), schema.group.is_some())?;
-    let rows = dataset.stream(side, &schema.columns(true))?;
-    let scored = evaluate(&mut saved.learner, rows, dataset.source(side), &encoder, true, &Stop::default())?;
-    if scored.scores.is_empty() {
-        return Err(TrainError::Feature(burnrec_features::FeatureError::NoRows { side: side.name() }).into());
-    }
-    Ok(compute(&names, &scored))
+    let measured = Measured::new(&saved.experiment, schema);
+    let names = saved.experiment.train.metric_names(&measured)?;
+    Ok(measure(&mut saved.learner, &encoder, dataset, side, &saved.experiment, &measured, &names)?)
 }

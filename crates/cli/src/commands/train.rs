@@ -1,7 +1,7 @@
 //! `burnrec train`
 
 use burnrec_data::{catalog, split::Dataset};
-use burnrec_train::{Experiment, Job};
+use burnrec_train::{Experiment, Job, Measured};
 
 use crate::args::{Overrides, TrainArgs};
 use crate::config_file::{self, ConfigFile};
@@ -28,13 +28,12 @@ pub fn checked(config: &std::path::Path, overrides: &Overrides) -> Result<Config
 /// Every check that needs no data.
 pub fn check(experiment: &Experiment) -> Result<(), CliError> {
     let schema = burnrec_features::Schema::new(&experiment.features)?;
-    let binary = schema.label.is_binary();
     experiment.model.check(&schema).map_err(burnrec_train::TrainError::from)?;
     for (key, optimizer) in experiment.model.optimizers() {
         let key = format!("model.{}.{key}", experiment.model.name());
         optimizer.check(&key).map_err(burnrec_train::TrainError::from)?;
     }
-    experiment.train.check(binary, schema.group.is_some())?;
+    experiment.train.check(&Measured::new(experiment, &schema))?;
     Ok(experiment.data.check()?)
 }
 
@@ -57,7 +56,9 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
     let job =
         Job { experiment, dataset, opened, out: folder.clone(), resume: args.resume, stop: setup::stop_on_signals() };
     let summary = burnrec_train::train(job, &mut Progress::new(Progress::is_json())).map_err(|e| located(e.into()))?;
-    for (side, metrics) in &summary.metrics {
+    let rows = summary.metrics.iter().map(|(side, m)| (side.to_string(), m));
+    let baselines = summary.baselines.iter().map(|(side, m)| (format!("{side} by popularity"), &m["popularity"]));
+    for (side, metrics) in rows.chain(baselines) {
         let show = |(name, value): (&String, &serde_json::Value)| match value.as_f64() {
             Some(x) => format!("{name} {x:.4}"),
             None => format!("{name} undefined"),

@@ -6,6 +6,8 @@ mod cin;
 mod cross;
 mod linear_terms;
 mod mlp;
+mod pooling;
+mod positions;
 mod residual;
 mod tower;
 
@@ -15,5 +17,7 @@ pub use cin::Cin;
 pub use cross::{Cross, CrossShape, Gate, Inner};
 pub use linear_terms::LinearTerms;
 pub use mlp::{Layers, LayersConfig, layer};
+pub use pooling::mean_pool;
+pub use positions::position_encoding;
 pub use residual::Residual;
 pub use tower::Tower;

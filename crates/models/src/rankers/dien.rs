@@ -224,7 +224,7 @@ impl Ranker for Dien {
         parts.extend(inputs.numeric.clone()); // [B, N]
         let hidden = self.tower.forward(Tensor::cat(parts, 1)); // [B, h]
         let logits = layer(&self.score, hidden, None, Activation::Identity); // [B, 1]
-        Output { logits, auxiliary: losses }
+        Output { auxiliary: losses, ..Output::logits(logits) }
     }
 
     fn wants_following(&self) -> bool {

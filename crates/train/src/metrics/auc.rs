@@ -87,6 +87,7 @@ mod tests {
                 labels: rows.iter().map(|r| f32::from(u8::from(r.1))).collect(),
                 weights: rows.iter().map(|r| f32::from(r.2)).collect(),
                 groups: vec![],
+                items: vec![],
             };
             let (mut won, mut all) = (0.0, 0.0);
             for i in 0..rows.len() {

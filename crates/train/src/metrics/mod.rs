@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::TrainError;
+use crate::measured::{Measured, Protocol};
 
 pub use auc::{auc, gauc};
 pub use calibration::{expected_calibration_error, log_loss, normalised_entropy, predicted_over_observed};
@@ -25,6 +26,8 @@ pub struct Predictions {
     pub weights: Vec<f32>,
     /// Groups; empty where there is no group column.
     pub groups: Vec<u64>,
+    /// Items by their place in the catalogue; empty without one.
+    pub items: Vec<u32>,
 }
 
 impl Predictions {
@@ -39,6 +42,9 @@ impl Predictions {
     }
 }
 
+/// Why metrics of scores that are no numbers are undefined.
+pub(crate) const NOT_FINITE: &str = "the predictions are not finite numbers";
+
 /// Values of metrics, or why there is none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metrics(pub Vec<(String, Result<f64, String>)>);
@@ -47,6 +53,11 @@ impl Metrics {
     /// The value of a metric, if it is defined.
     pub fn get(&self, name: &str) -> Option<f64> {
         self.0.iter().find(|(n, _)| n == name).and_then(|(_, v)| v.as_ref().ok().copied())
+    }
+
+    /// Whether the scores were no numbers: the value that they had instead.
+    pub(crate) fn not_finite(&self) -> Option<f64> {
+        self.0.iter().any(|(_, v)| v.as_ref().is_err_and(|why| why == NOT_FINITE)).then_some(f64::NAN)
     }
 
     /// `{"auc": .78, "gauc": null}`
@@ -125,17 +136,33 @@ impl MetricName {
         })
     }
 
-    /// The metrics that suit a label.
-    pub fn usual(binary: bool, has_group: bool) -> Vec<Self> {
-        match binary {
-            true => {
+    /// The metrics that suit what is measured.
+    pub fn usual(measured: &Measured) -> Vec<Self> {
+        let ranking = |k| [Self::Ranking(RankingKind::HitRate, k), Self::Ranking(RankingKind::Ndcg, k)];
+        match (measured.protocol, measured.binary, measured.calibrated) {
+            (Protocol::Retrieval, ..) => {
+                let mut names = vec![Self::Ranking(RankingKind::Recall, 50)];
+                names.extend(ranking(50));
+                names
+            }
+            (Protocol::Lists, ..) => {
+                let mut names = ranking(10).to_vec();
+                names.extend([Self::Ranking(RankingKind::Mrr, usize::MAX), Self::Auc]);
+                names
+            }
+            (Protocol::Rows, true, true) => {
                 let mut names = vec![Self::Auc, Self::LogLoss, Self::Ne, Self::Pcoc, Self::Ece, Self::Accuracy];
-                if has_group {
+                if measured.grouped {
                     names.insert(1, Self::Gauc);
                 }
                 names
             }
-            false => vec![Self::Mse, Self::Rmse, Self::Mae],
+            (Protocol::Rows, true, false) if measured.grouped => {
+                vec![Self::Auc, Self::Gauc, Self::Ranking(RankingKind::Ndcg, 10)]
+            }
+            (Protocol::Rows, true, false) => vec![Self::Auc],
+            (Protocol::Rows, false, false) => vec![Self::Ranking(RankingKind::Ndcg, 10)],
+            (Protocol::Rows, false, true) => vec![Self::Mse, Self::Rmse, Self::Mae],
         }
     }
 
@@ -157,27 +184,28 @@ impl MetricName {
         }
     }
 
-    /// Refuses a metric that the labels or the groups do not allow.
-    pub(crate) fn check(self, binary: bool, has_group: bool) -> Result<(), TrainError> {
-        let classes = matches!(
-            self,
-            Self::Auc
-                | Self::Gauc
-                | Self::LogLoss
-                | Self::Ne
-                | Self::Pcoc
-                | Self::Ece
-                | Self::Accuracy
-                | Self::Ranking(..)
-        );
-        let grouped = matches!(self, Self::Gauc | Self::Ranking(..));
+    /// Refuses a metric that the labels, the groups or the way of measuring do not allow.
+    pub(crate) fn check(self, measured: &Measured) -> Result<(), TrainError> {
+        let ranks = matches!(self, Self::Ranking(..));
+        let odds = matches!(self, Self::LogLoss | Self::Ne | Self::Pcoc | Self::Ece | Self::Accuracy);
+        let numbers = matches!(self, Self::Mse | Self::Rmse | Self::Mae);
+        let classes = odds || matches!(self, Self::Auc | Self::Gauc);
+        let grouped = ranks || self == Self::Gauc;
         let bad = |problem: &str| {
             Err(TrainError::Setting { key: "train.metrics".into(), problem: format!("{} {problem}", self.name()) })
         };
-        match () {
-            () if classes && !binary => bad("needs labels of 0 and 1, but features.label.numeric is set"),
-            () if grouped && !has_group => bad("needs groups; set features.group to the user's column"),
-            () => Ok(()),
+        match measured.protocol {
+            Protocol::Retrieval if !ranks => bad("is of rows, and this model looks for items; use recall@K, hr@K, ndcg@K or mrr"),
+            _ if classes && !measured.binary => bad("needs labels of 0 and 1, but features.label.numeric is set"),
+            _ if grouped && !measured.grouped => bad("needs groups; set features.group to the user's column"),
+            _ if odds && !measured.calibrated => {
+                bad("needs log-odds, which a loss that compares rows or items does not give; set train.pointwise, or use auc, gauc, ndcg@K")
+            }
+            Protocol::Lists if odds => bad("depends on how many negatives are drawn; use hr@K, ndcg@K, mrr or auc"),
+            _ if numbers && measured.loss.is_of_lists() => {
+                bad("compares numbers, which a loss over lists does not give; use ndcg@K")
+            }
+            _ => Ok(()),
         }
     }
 
@@ -190,7 +218,7 @@ impl MetricName {
         let value = self.value(p)?;
         match value.is_finite() {
             true => Ok(value),
-            false => Err("the predictions are not finite numbers".into()),
+            false => Err(NOT_FINITE.into()),
         }
     }
 
@@ -225,9 +253,11 @@ pub(crate) fn mean(p: &Predictions, value: impl Fn(usize) -> f64) -> Result<f64,
     }
 }
 
-/// All named metrics of predictions.
+/// All named metrics of predictions; none of predictions that are no numbers.
 pub fn compute(names: &[MetricName], predictions: &Predictions) -> Metrics {
-    Metrics(names.iter().map(|n| (n.name(), n.compute(predictions))).collect())
+    let finite = predictions.scores.iter().all(|s| s.is_finite());
+    let value = |n: &MetricName| if finite { n.compute(predictions) } else { Err(NOT_FINITE.into()) };
+    Metrics(names.iter().map(|n| (n.name(), value(n))).collect())
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Predictions;
 
-/// A metric of a ranked list with binary relevance.
+/// A metric of a ranked list. A row of a label above 0 is relevant; NDCG counts labels as grades.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RankingKind {
-    /// `Σ 1/log2(rank + 1)` of the relevant rows in the first k, over the best possible.
+    /// `Σ (2^label - 1)/log2(rank + 1)` of the rows in the first k, over the best possible.
     Ndcg,
     /// Whether a relevant row is in the first k.
     HitRate,
@@ -30,7 +30,7 @@ impl RankingKind {
     }
 
     /// The value of a list whose relevant rows stand at these ranks (from 1, rising).
-    fn of(self, ranks: &[usize], k: usize) -> f64 {
+    pub(crate) fn of(self, ranks: &[usize], k: usize) -> f64 {
         let inside = ranks.iter().take_while(|r| **r <= k).count();
         let gain = |rank: usize| 1.0 / ((rank + 1) as f64).log2();
         match self {
@@ -65,10 +65,11 @@ pub fn ranking(p: &Predictions, kind: RankingKind, k: usize) -> Result<f64, Stri
     });
     let (mut sum, mut lists) = (0.0, 0.0);
     for group in order.chunk_by(|&a, &b| p.groups[a as usize] == p.groups[b as usize]) {
-        let relevant = |(at, row): (usize, &u32)| (p.labels[*row as usize] > 0.5).then_some(at + 1);
+        let relevant = |(at, row): (usize, &u32)| (p.labels[*row as usize] > 0.0).then_some(at + 1);
         let ranks: Vec<usize> = group.iter().enumerate().filter_map(relevant).collect();
         if !ranks.is_empty() {
-            sum += kind.of(&ranks, k);
+            let graded = kind == RankingKind::Ndcg && group.iter().any(|r| !matches!(p.labels[*r as usize], 0.0 | 1.0));
+            sum += if graded { graded_ndcg(p, group, k) } else { kind.of(&ranks, k) };
             lists += 1.0;
         }
     }
@@ -78,13 +79,24 @@ pub fn ranking(p: &Predictions, kind: RankingKind, k: usize) -> Result<f64, Stri
     }
 }
 
+/// NDCG with labels as grades, of a group in the order of its scores.
+fn graded_ndcg(p: &Predictions, group: &[u32], k: usize) -> f64 {
+    let mut labels: Vec<f64> = group.iter().map(|r| f64::from(p.labels[*r as usize]).max(0.0)).collect();
+    let dcg = |labels: &[f64]| -> f64 {
+        labels.iter().take(k).enumerate().map(|(at, y)| (y.exp2() - 1.0) / ((at + 2) as f64).log2()).sum()
+    };
+    let found = dcg(&labels);
+    labels.sort_by(|a, b| b.total_cmp(a));
+    found / dcg(&labels)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn list(labels: &[f32]) -> Predictions {
         let scores = (0..labels.len()).map(|i| -(i as f32)).collect();
-        Predictions { scores, labels: labels.to_vec(), weights: vec![], groups: vec![1; labels.len()] }
+        Predictions { scores, labels: labels.to_vec(), weights: vec![], groups: vec![1; labels.len()], items: vec![] }
     }
 
     #[test]
@@ -107,6 +119,13 @@ mod tests {
         assert_eq!(ranking(&p, RankingKind::HitRate, 1), Ok(1.0));
         p.labels = vec![0.0; 3];
         assert!(ranking(&p, RankingKind::HitRate, 1).is_err());
+    }
+
+    #[test]
+    fn grades_count_by_powers_of_two() {
+        let p = list(&[1.0, 2.0, 0.0]);
+        let expected = (1.0 + 3.0 / 3f64.log2()) / (3.0 + 1.0 / 3f64.log2());
+        assert!((ranking(&p, RankingKind::Ndcg, 10).unwrap() - expected).abs() < 1e-12);
     }
 
     #[test]

@@ -12,10 +12,11 @@ use crate::config::LossKind;
 /// # Shapes
 /// - logits `[B, 1]`, labels `[B, 1]`, weights `[B, 1]`
 /// - output `[1]`
-pub(crate) fn loss(kind: LossKind, logits: Tensor<2>, labels: Tensor<2>, weights: Option<Tensor<2>>) -> Tensor<1> {
+pub(super) fn loss(kind: LossKind, logits: Tensor<2>, labels: Tensor<2>, weights: Option<Tensor<2>>) -> Tensor<1> {
     let each = match kind {
         LossKind::Bce => softplus(logits.clone(), 1.0) - logits * labels,
-        LossKind::Mse => {
+        LossKind::WeightedLogistic => return weighted_logistic(logits, labels, weights),
+        _ => {
             let difference = logits - labels;
             difference.clone() * difference
         }
@@ -23,6 +24,17 @@ pub(crate) fn loss(kind: LossKind, logits: Tensor<2>, labels: Tensor<2>, weights
     match weights {
         None => each.mean(),
         Some(weights) => (each * weights.clone()).sum() / weights.sum().clamp_min(1e-12),
+    }
+}
+
+/// Cross-entropy in which a positive row weighs its label T and one of label 0 weighs 1, over B: the odds learned are the
+/// expected T (Covington et al. 2016).
+fn weighted_logistic(logits: Tensor<2>, labels: Tensor<2>, weights: Option<Tensor<2>>) -> Tensor<1> {
+    let watched = labels.clone().greater_elem(0.0).float();
+    let each = softplus(logits.clone().neg(), 1.0) * labels + softplus(logits, 1.0) * (watched.neg() + 1.0);
+    match weights {
+        None => each.mean(),
+        Some(weights) => (each * weights).mean(),
     }
 }
 
@@ -50,6 +62,19 @@ mod tests {
         for (g, e) in gradient.iter().zip([sigmoid(0.0) - 1.0, 0.0, -1.0, sigmoid(2.0)]) {
             assert!((g * 4.0 - e).abs() < 1e-5, "{gradient:?}");
         }
+    }
+
+    #[test]
+    fn the_intercept_of_weighted_logistic_regression_is_the_log_of_watched_over_unwatched() {
+        // 100 of 1000 rows are watched for 10: ln(1000 / 900).
+        let device = Device::flex().autodiff();
+        let labels: Vec<f32> = (0..1000).map(|i| if i < 100 { 10.0 } else { 0.0 }).collect();
+        let best = (1000f32 / 900.0).ln();
+        assert!((best - 0.10536).abs() < 1e-5);
+        let z = column(&vec![best; 1000], &device).require_grad();
+        let grads = loss(LossKind::WeightedLogistic, z.clone(), column(&labels, &device), None).backward();
+        let gradient: Vec<f32> = z.grad(&grads).unwrap().into_data().try_to_vec().unwrap();
+        assert!(gradient.iter().sum::<f32>().abs() < 1e-5 && gradient[0] < -1e-3, "{}", gradient.iter().sum::<f32>());
     }
 
     #[test]

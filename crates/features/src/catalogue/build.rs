@@ -1,0 +1,162 @@
+//! One pass over all sides makes the catalogue.
+
+use burnrec_data::Side;
+use burnrec_data::split::Dataset;
+use hashbrown::HashMap;
+
+use super::{Catalogue, Seen};
+use crate::batch::{Batch, Keys, NO_ITEM};
+use crate::column::Reader;
+use crate::encoder::{Encoder, Purpose};
+use crate::error::FeatureError;
+use crate::schema::CategoricalSource;
+
+/// Rows of users that are kept before the outdated ones go.
+const USERS_KEPT: usize = 1 << 16;
+
+#[derive(Default)]
+struct Builder {
+    items: Batch,
+    ids: Vec<String>,
+    places: HashMap<u64, u32>,
+    counts: Vec<u32>,
+    users: Batch,
+    user_ids: Vec<String>,
+    user_places: HashMap<String, u32>,
+    /// Where in `users` each user's latest training row stands.
+    latest: Vec<Option<u32>>,
+    seen: [Vec<Vec<Seen>>; 3],
+}
+
+impl Catalogue {
+    /// The items and users of all sides; counts and the users' own inputs are of the training rows alone. Nothing where
+    /// the schema does not say what an item is.
+    ///
+    /// # Errors
+    /// Unreadable rows, and rows without an item or a user.
+    pub fn fit(encoder: &Encoder, dataset: &Dataset) -> Result<Option<Self>, FeatureError> {
+        let schema = encoder.schema();
+        let Some(items) = &schema.items else { return Ok(None) };
+        let CategoricalSource::One { column, .. } = &schema.categorical[items.id].source else { return Ok(None) };
+        let mut builder = Builder::default();
+        for batch in dataset.stream_sides(&schema.columns(true))? {
+            let (side, rows) = batch?;
+            let source = &**dataset.source(side);
+            let encoded = encoder.encode(&rows, source, Purpose::Measure)?;
+            let text = |feature, column| Reader { batch: &rows, source, feature, column }.texts();
+            let (ids, users) = (text("features.items.id", column)?, text("features.items.user", &items.user)?);
+            let times = match &items.time {
+                Some(time) => burnrec_data::split::time_values(&rows, time, source)?,
+                None => vec![0.0; encoded.rows],
+            };
+            builder.add(items.id, side, encoded, &ids, &users, &times);
+        }
+        if items.time.is_some() {
+            let ordered = |s: &mut Vec<Seen>| s.sort_by(|a, b| a.time.total_cmp(&b.time));
+            builder.seen.iter_mut().flatten().for_each(ordered);
+        }
+        Ok(Some(builder.finish(encoder)))
+    }
+}
+
+impl Builder {
+    fn add(&mut self, id: usize, side: Side, rows: Batch, ids: &[String], users: &[String], times: &[f64]) {
+        let Keys::One(keys) = &rows.keys[id] else { return };
+        let mut fresh = Vec::new();
+        let mut latest = HashMap::new();
+        for row in 0..rows.rows {
+            if keys[row] == 0 {
+                continue;
+            }
+            let next = self.ids.len() as u32;
+            let item = *self.places.entry(keys[row]).or_insert(next);
+            if item == next {
+                self.ids.push(ids[row].clone());
+                self.counts.push(0);
+                fresh.push(row as u32);
+            }
+            let liked = rows.label.get(row).is_some_and(|y| *y > 0.0);
+            self.counts[item as usize] += u32::from(liked && side == Side::Train);
+            let user = self.user(&users[row]);
+            if side == Side::Train {
+                latest.insert(user, row as u32);
+            }
+            self.seen[side as usize][user as usize].push(Seen { item, liked, time: times[row] });
+        }
+        append(&mut self.items, rows.take(&fresh));
+        let mut latest: Vec<(u32, u32)> = latest.into_iter().collect();
+        latest.sort_unstable();
+        let start = self.users.rows as u32;
+        append(&mut self.users, rows.take(&latest.iter().map(|l| l.1).collect::<Vec<_>>()));
+        latest.iter().enumerate().for_each(|(i, (user, _))| self.latest[*user as usize] = Some(start + i as u32));
+        if self.users.rows > USERS_KEPT.max(4 * self.user_ids.len()) {
+            self.drop_outdated();
+        }
+    }
+
+    fn user(&mut self, id: &str) -> u32 {
+        if let Some(user) = self.user_places.get(id) {
+            return *user;
+        }
+        let user = self.user_ids.len() as u32;
+        self.user_ids.push(id.to_string());
+        self.user_places.insert(id.to_string(), user);
+        self.latest.push(None);
+        self.seen.iter_mut().for_each(|s| s.push(Vec::new()));
+        user
+    }
+
+    /// Keeps the latest row of each user.
+    fn drop_outdated(&mut self) {
+        let kept: Vec<u32> = self.latest.iter().flatten().copied().collect();
+        let mut next = 0;
+        for place in self.latest.iter_mut().flatten() {
+            *place = next;
+            next += 1;
+        }
+        self.users = self.users.take(&kept);
+    }
+
+    fn finish(mut self, encoder: &Encoder) -> Catalogue {
+        let schema = encoder.schema();
+        self.drop_outdated();
+        let (mut items, mut users) = (self.items, self.users);
+        // A user of other sides alone has no row of its own: all of its inputs are missing.
+        let missing = users.rows as u32;
+        let of: Vec<u32> = self.latest.iter().map(|l| l.unwrap_or(missing)).collect();
+        if of.contains(&missing) {
+            let keys = users.keys.iter().map(|k| k.none_like(1)).collect();
+            append(&mut users, Batch { rows: 1, keys, numeric: vec![0.0; schema.numeric.len()], item: vec![NO_ITEM], ..Batch::default() });
+        }
+        users = users.take(&of);
+        let own = schema.items.as_ref().map(|i| (i.fields.as_slice(), i.id)).unwrap_or_default();
+        for place in 0..schema.categorical.len() {
+            let of_item = own.0.contains(&place);
+            let other = if of_item { &mut users } else { &mut items };
+            if let Some(keys) = other.keys.get_mut(place) {
+                *keys = keys.none_like(other.rows);
+            }
+        }
+        for rows in [&mut items, &mut users] {
+            (rows.label, rows.weight, rows.group, rows.item) = Default::default();
+        }
+        let catalogue = Catalogue {
+            items,
+            ids: self.ids,
+            counts: self.counts,
+            users,
+            user_ids: self.user_ids,
+            seen: self.seen,
+            ..Catalogue::default()
+        };
+        catalogue.index(own.1)
+    }
+}
+
+fn append(to: &mut Batch, more: Batch) {
+    let more = Batch { label: Vec::new(), weight: Vec::new(), group: Vec::new(), ..more };
+    match to.keys.is_empty() && to.rows == 0 {
+        true => *to = more,
+        false => to.append(&more),
+    }
+}

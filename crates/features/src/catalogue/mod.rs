@@ -1,0 +1,180 @@
+//! The items of a data set with what describes them, and what each user did with them.
+
+mod build;
+mod store;
+
+use std::hash::BuildHasherDefault;
+
+use hashbrown::{HashMap, HashSet};
+
+use crate::batch::{Batch, Keys, NO_ITEM};
+use crate::fit::KeyHasher;
+use crate::schema::{Categorical, Schema};
+
+/// Something a user did with an item.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Seen {
+    /// The item, by its place in the catalogue.
+    pub item: u32,
+    /// Whether the row's label says that the user likes it.
+    pub liked: bool,
+    /// When, where there is a column of times; not kept on disk.
+    pub time: f64,
+}
+
+/// All items, and all users with what they did.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    /// One row an item; only the item's own inputs hold something.
+    pub items: Batch,
+    /// The items' ids as the data has them.
+    pub ids: Vec<String>,
+    /// Positive training rows of each item.
+    pub counts: Vec<u32>,
+    /// One row a user, as the user's latest training row has it; the item's inputs are empty.
+    pub users: Batch,
+    /// The users' ids as the data has them.
+    pub user_ids: Vec<String>,
+    /// What each user did in train, valid and test, in the order of time.
+    pub seen: [Vec<Vec<Seen>>; 3],
+    places: HashMap<u64, u32, BuildHasherDefault<KeyHasher>>,
+    user_places: HashMap<String, u32>,
+    /// What each user is known to like from the training rows, sorted.
+    liked: Vec<Vec<u32>>,
+    /// The same of all sides.
+    liked_ever: Vec<Vec<u32>>,
+}
+
+impl Catalogue {
+    /// How many items there are.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether there is no item.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// The place of the item with this key, or [`NO_ITEM`].
+    pub(crate) fn place(&self, key: u64) -> u32 {
+        self.places.get(&key).copied().unwrap_or(NO_ITEM)
+    }
+
+    /// The place of a user.
+    pub fn user(&self, id: &str) -> Option<u32> {
+        self.user_places.get(id).copied()
+    }
+
+    /// Whether the training rows say that a user likes an item.
+    pub(crate) fn likes(&self, user: Option<u32>, item: u32) -> bool {
+        user.is_some_and(|u| self.liked[u as usize].binary_search(&item).is_ok())
+    }
+
+    /// Whether any row, of any side, says so.
+    pub(crate) fn likes_ever(&self, user: Option<u32>, item: u32) -> bool {
+        user.is_some_and(|u| self.liked_ever[u as usize].binary_search(&item).is_ok())
+    }
+
+    /// What a user liked, or saw at all, in the training rows and those of later sides, the oldest first.
+    pub fn history(&self, user: u32, sides: usize, liked_only: bool) -> impl DoubleEndedIterator<Item = u32> + '_ {
+        let of = move |side: usize| self.seen[side].get(user as usize).into_iter().flatten();
+        (0..sides).flat_map(of).filter(move |s| s.liked || !liked_only).map(|s| s.item)
+    }
+
+    /// The lookups that are made of the rest.
+    pub(crate) fn index(mut self, id: usize) -> Self {
+        if let Some(Keys::One(keys)) = self.items.keys.get(id) {
+            self.places = keys.iter().enumerate().map(|(i, k)| (*k, i as u32)).collect();
+        }
+        self.user_places = self.user_ids.iter().enumerate().map(|(i, u)| (u.clone(), i as u32)).collect();
+        let sorted = |user: usize, sides: &[Vec<Vec<Seen>>]| {
+            let all = sides.iter().filter_map(|s| s.get(user)).flatten().filter(|s| s.liked).map(|s| s.item);
+            let mut items: Vec<u32> = all.collect::<HashSet<u32>>().into_iter().collect();
+            items.sort_unstable();
+            items
+        };
+        let users = 0..self.user_ids.len();
+        self.liked = users.clone().map(|u| sorted(u, &self.seen[..1])).collect();
+        self.liked_ever = users.map(|u| sorted(u, &self.seen)).collect();
+        self
+    }
+
+    /// Rows in which the item's inputs are those of other items: row r gets those of `picks[r]`, if there is one.
+    pub(crate) fn replace(&self, schema: &Schema, batch: &mut Batch, picks: &[Option<u32>]) {
+        let Some(items) = &schema.items else { return };
+        for &field in &items.fields {
+            batch.keys[field] = splice(&batch.keys[field], &self.items.keys[field], picks);
+        }
+        let width = schema.numeric.len();
+        for (row, item) in picks.iter().enumerate().filter_map(|(r, p)| Some((r, (*p)? as usize))) {
+            for &n in &items.numeric {
+                batch.numeric[row * width + n] = self.items.numeric[item * width + n];
+            }
+            batch.item[row] = item as u32;
+        }
+        schema.fill_crosses(batch);
+    }
+
+    /// Rows of these items for a user, as they would be asked for now. Sequences of items or of what describes them hold
+    /// what the user did in `sides` sides, the latest `max_length` of it; others are as the user's latest row had them.
+    pub fn rows_of(&self, schema: &Schema, user: Option<u32>, items: &[u32], sides: usize, liked_only: bool) -> Batch {
+        let one = match user {
+            Some(user) => self.users.take(&[user]),
+            None => Batch { rows: 1, keys: self.items.keys.iter().map(|k| k.none_like(1)).collect(), ..Batch::default() },
+        };
+        let mut one = Batch { numeric: if one.numeric.is_empty() { vec![0.0; schema.numeric.len()] } else { one.numeric }, ..one };
+        if let Some(user) = user {
+            let history: Vec<u32> = self.history(user, sides, liked_only).collect();
+            self.fill_histories(schema, &mut one, &history);
+        }
+        one.item = vec![NO_ITEM];
+        let mut rows = one.take(&vec![0; items.len()]);
+        let picks: Vec<Option<u32>> = items.iter().map(|i| Some(*i)).collect();
+        self.replace(schema, &mut rows, &picks);
+        rows
+    }
+
+    fn fill_histories(&self, schema: &Schema, one: &mut Batch, history: &[u32]) {
+        for place in schema.sequences() {
+            let field = &schema.categorical[place];
+            let Some(source) = schema.item_field_of(field) else { continue };
+            let most = field.sequence.and_then(|s| s.max_length).unwrap_or(usize::MAX);
+            let latest = &history[history.len().saturating_sub(most)..];
+            let keys: Vec<u64> = latest.iter().map(|i| self.items.keys[source].of_row(*i as usize).first().copied().unwrap_or(0)).collect();
+            let offsets = vec![0, keys.len() as u32];
+            one.keys[place] = Keys::Many { keys, weights: None, offsets };
+        }
+    }
+}
+
+impl Schema {
+    /// The item's field of one id a row that shares a sequence's table.
+    pub(crate) fn item_field_of(&self, sequence: &Categorical) -> Option<usize> {
+        let fields = self.items.as_ref().map(|i| i.fields.as_slice()).unwrap_or_default();
+        let same = |f: &&usize| self.categorical[**f].table == sequence.table && self.categorical[**f].pooling.is_none();
+        fields.iter().find(same).copied()
+    }
+}
+
+/// `from` with the rows that are picked taken from `other`.
+fn splice(from: &Keys, other: &Keys, picks: &[Option<u32>]) -> Keys {
+    match (from, other) {
+        (Keys::One(keys), Keys::One(others)) => {
+            Keys::One(keys.iter().zip(picks).map(|(k, p)| p.map_or(*k, |p| others[p as usize])).collect())
+        }
+        (Keys::Many { weights, .. }, _) => {
+            let mut out = (Vec::new(), weights.as_ref().map(|_| Vec::new()), vec![0]);
+            for (row, pick) in picks.iter().enumerate() {
+                let (source, at) = pick.map_or((from, row), |p| (other, p as usize));
+                out.0.extend_from_slice(source.of_row(at));
+                if let (Some(all), Keys::Many { weights: Some(w), offsets, .. }) = (&mut out.1, source) {
+                    all.extend_from_slice(&w[offsets[at] as usize..offsets[at + 1] as usize]);
+                }
+                out.2.push(out.0.len() as u32);
+            }
+            Keys::Many { keys: out.0, weights: out.1, offsets: out.2 }
+        }
+        (Keys::One(_), Keys::Many { .. }) => from.clone(),
+    }
+}

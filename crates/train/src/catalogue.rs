@@ -1,0 +1,41 @@
+//! The run's items and users: `catalogue/items.arrow` and `catalogue/users.arrow`, written once.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burnrec_features::{Catalogue, Encoder, Fitted, Schema};
+
+use crate::error::TrainError;
+use crate::files::write_whole;
+
+fn paths(checkpoints: &Path) -> [PathBuf; 2] {
+    let folder = checkpoints.parent().unwrap_or(checkpoints).join("catalogue");
+    [folder.join("items.arrow"), folder.join("users.arrow")]
+}
+
+fn broken(path: &Path, problem: impl Into<String>) -> TrainError {
+    TrainError::Checkpoint { path: path.to_path_buf(), problem: problem.into() }
+}
+
+/// Writes the catalogue of a run, where it has one and it is not there.
+pub(crate) fn write(checkpoints: &Path, encoder: &Encoder) -> Result<(), TrainError> {
+    let Some(catalogue) = encoder.catalogue() else { return Ok(()) };
+    let paths = paths(checkpoints);
+    let folder = paths[0].parent().unwrap_or(checkpoints);
+    fs::create_dir_all(folder).map_err(TrainError::io(folder))?;
+    let tables = catalogue.to_arrow(encoder.schema()).map_err(|e| broken(&paths[0], e.to_string()))?;
+    paths.iter().zip(tables).try_for_each(|(path, bytes)| write_whole(path, &bytes))
+}
+
+/// Reads it back, and checks it against what the encoder was fitted with.
+pub(crate) fn read(checkpoints: &Path, schema: &Schema, fitted: &Fitted) -> Result<Option<Catalogue>, TrainError> {
+    let Some(expected) = &fitted.catalogue else { return Ok(None) };
+    let paths = paths(checkpoints);
+    let bytes = |path: &PathBuf| fs::read(path).map_err(TrainError::io(path));
+    let tables = [bytes(&paths[0])?, bytes(&paths[1])?];
+    if Catalogue::fingerprint(&tables) != *expected {
+        return Err(broken(&paths[0], "or the file of users beside it was altered"));
+    }
+    let catalogue = Catalogue::from_arrow(schema, &tables[0], &tables[1]);
+    catalogue.map(Some).map_err(|e| broken(&paths[0], e.to_string()))
+}
