@@ -37,6 +37,10 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Score rows: probabilities beside the columns of the input, in its order.
     Predict(PredictArgs),
+    /// Name the best items of each user.
+    Recommend(RecommendArgs),
+    /// Write what a model learned for others to use: the vectors of items or users.
+    Export(ExportArgs),
     /// Explain what an experiment file would run, and run nothing.
     Check(CheckArgs),
     /// List the devices that answer.
@@ -132,6 +136,50 @@ pub struct PredictArgs {
     /// Columns of the input to keep, by default all.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub columns: Option<Vec<String>>,
+    /// The device.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// `burnrec recommend`
+#[derive(Debug, Args)]
+pub struct RecommendArgs {
+    /// The run folder; its config has `[features.items]`.
+    pub run: PathBuf,
+    /// Who is asked for: a file with the column of users that the run was trained with.
+    #[arg(long, value_name = "FILE")]
+    pub users: PathBuf,
+    /// Items a user.
+    #[arg(long, default_value_t = 100, value_parser = at_least_one)]
+    pub k: usize,
+    /// Leave out what a user saw already, liked or not.
+    #[arg(long)]
+    pub exclude_seen: bool,
+    /// Leave out users that the training rows do not know; an error otherwise.
+    #[arg(long)]
+    pub skip_unknown: bool,
+    /// Where the rows go (user, rank, item, score): .csv, .tsv, .jsonl or .parquet; standard output by default.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The device.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// `burnrec export`
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The run folder.
+    pub run: PathBuf,
+    /// Where the vectors go: .arrow (columns id and vector), or .txt and .vec for word2vec's text.
+    #[arg(long, value_name = "FILE")]
+    pub embeddings: PathBuf,
+    /// Whose vectors: items or users.
+    #[arg(long, default_value = "items", value_parser = ["items", "users"])]
+    pub of: String,
+    /// Items of another file, known or new, by the fields that describe them.
+    #[arg(long, value_name = "FILE")]
+    pub items: Option<PathBuf>,
     /// The device.
     #[command(flatten)]
     pub place: Place,

@@ -64,6 +64,8 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Train(a) => commands::train::run(&a),
         Command::Evaluate(a) => commands::evaluate::run(&a),
         Command::Predict(a) => commands::predict::run(&a),
+        Command::Recommend(a) => commands::recommend::run(&a),
+        Command::Export(a) => commands::export::run(&a),
         Command::Check(a) => commands::check::run(&a),
         Command::Devices(a) => commands::devices::run(&a),
         Command::Models(a) => commands::models::run(&a),

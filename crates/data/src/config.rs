@@ -173,6 +173,13 @@ pub enum SplitConfig {
         #[serde(default)]
         seed: u64,
     },
+    /// The last rows of the file, in the order that it has.
+    Order {
+        /// Share of rows for validation, just before the test rows.
+        valid: f64,
+        /// Share of rows for the test, the last.
+        test: f64,
+    },
     /// The last rows by event time.
     Time {
         /// The event-time column.
@@ -222,7 +229,7 @@ impl SplitConfig {
     /// The columns that it reads.
     pub fn columns(&self) -> Vec<&str> {
         match self {
-            Self::Random { .. } | Self::Files { .. } => Vec::new(),
+            Self::Random { .. } | Self::Order { .. } | Self::Files { .. } => Vec::new(),
             Self::Time { column, .. } | Self::Day { column, .. } => vec![column],
             Self::UserLast { user, time, .. } | Self::LeaveOneOut { user, time } => vec![user, time],
         }
@@ -233,8 +240,10 @@ impl SplitConfig {
     /// # Errors
     /// [`DataError::Setting`] naming the key.
     pub fn check(&self) -> Result<(), DataError> {
-        let (Self::Random { valid, test, .. } | Self::Time { valid, test, .. } | Self::UserLast { valid, test, .. }) =
-            self
+        let (Self::Random { valid, test, .. }
+        | Self::Order { valid, test }
+        | Self::Time { valid, test, .. }
+        | Self::UserLast { valid, test, .. }) = self
         else {
             return Ok(());
         };

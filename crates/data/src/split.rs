@@ -1,6 +1,6 @@
 //! Train, valid and test: which side each row is on, decided without holding the rows.
 //!
-//! Random and by-day splits keep nothing a row. The time split keeps 8 bytes a row while it is fitted;
+//! Random and by-day splits keep nothing a row. Splits by time and by order keep 8 bytes a row while they are fitted;
 //! the per-user splits 32 bytes a row while fitted and 8 a held-out row afterwards.
 
 use std::collections::{HashMap, HashSet};
@@ -33,6 +33,7 @@ pub struct Dataset {
 enum Plan {
     Random { seed: u64, valid: f64, test: f64 },
     From { column: String, valid: f64, test: f64 },
+    FromPlace { valid: u64, test: u64 },
     Places { valid: Arc<HashSet<u64>>, test: Arc<HashSet<u64>> },
     None,
 }
@@ -123,6 +124,7 @@ impl Plan {
         config.check()?;
         match config {
             SplitConfig::Random { valid, test, seed } => Ok(Self::Random { seed: *seed, valid: *valid, test: *test }),
+            SplitConfig::Order { valid, test } => Self::last_places(source, *valid, *test),
             SplitConfig::Time { column, valid, test } => Self::last_share(source, column, *valid, *test),
             SplitConfig::Day { column, valid_days, test_days } => {
                 Self::last_days(source, column, *valid_days, *test_days)
@@ -150,6 +152,19 @@ impl Plan {
             times.get(at).copied().unwrap_or(f64::INFINITY)
         };
         Ok(Self::From { column: column.to_string(), valid: cut(valid + test), test: cut(test) })
+    }
+
+    fn last_places(source: &dyn Source, valid: f64, test: f64) -> Result<Self, DataError> {
+        let mut places = Vec::new();
+        for batch in source.stream(&source.columns().iter().take(1).map(|c| c.name.clone()).collect::<Vec<_>>())? {
+            places.extend_from_slice(&positions(&batch?));
+        }
+        places.sort_unstable();
+        let cut = |share: f64| {
+            let at = (places.len() as f64 * (1.0 - share)).round() as usize;
+            places.get(at).copied().unwrap_or(u64::MAX)
+        };
+        Ok(Self::FromPlace { valid: cut(valid + test), test: cut(test) })
     }
 
     fn last_days(source: &dyn Source, column: &str, valid: u32, test: u32) -> Result<Self, DataError> {
@@ -230,6 +245,14 @@ impl Plan {
                     } else {
                         Side::Train
                     }
+                })
+                .collect(),
+            Self::FromPlace { valid, test } => places
+                .iter()
+                .map(|p| match p {
+                    p if p >= test => Side::Test,
+                    p if p >= valid => Side::Valid,
+                    _ => Side::Train,
                 })
                 .collect(),
             Self::Places { valid, test } => places
@@ -321,6 +344,14 @@ mod tests {
         assert_eq!(sides(&source, &split), [Test, Train, Train, Train, Train, Valid, Valid, Test]);
         let split = SplitConfig::LeaveOneOut { user: "user".into(), time: "time".into() };
         assert_eq!(sides(&source, &split), [Test, Train, Train, Train, Train, Valid, Valid, Test]);
+    }
+
+    #[test]
+    fn order_takes_the_last_rows_of_the_file() {
+        use Side::{Test, Train, Valid};
+        let (_folder, source) = source(&[("a", 9), ("b", 1), ("a", 1), ("a", 5), ("b", 2)]);
+        let split = SplitConfig::Order { valid: 0.2, test: 0.4 };
+        assert_eq!(sides(&source, &split), [Train, Train, Valid, Test, Test]);
     }
 
     #[test]

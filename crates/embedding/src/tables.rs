@@ -12,7 +12,7 @@ use crate::optimizer::SparseOptimizer;
 use crate::placement::TableDevice;
 use crate::slots::Slots;
 use crate::space::SpaceBatch;
-use crate::table::{Columns, Place, ROWS_A_MOVE, Table};
+use crate::table::{Columns, Place, ROWS_A_MOVE, RowsPart, Table};
 use crate::update::Gradient;
 
 /// The gradient of what one lookup gave.
@@ -111,6 +111,28 @@ impl Tables {
                 table.grow(0, space.rows, &|row| keys.get(row as usize).copied().unwrap_or(0));
             }
         }
+    }
+
+    /// Takes over the weights of another model's lookup, row by row; optimiser state stays as it is. False where the two
+    /// do not have the same rows.
+    #[must_use]
+    pub fn adopt(&mut self, lookup: usize, other: &Self, of: usize) -> bool {
+        let own: Vec<usize> = (0..self.tables.len()).filter(|t| self.tables[*t].lookup == lookup).collect();
+        let theirs: Vec<&Table> = other.tables.iter().filter(|t| t.lookup == of).collect();
+        let keys = |all: &Self, space: usize| keys_by_row(&all.indexer.spaces[space], &all.growing[space], all.grown[space]);
+        let same = |own: &Table, their: &Table| {
+            own.layout.dim == their.layout.dim && keys(self, own.space) == keys(other, their.space)
+        };
+        if own.len() != theirs.len() || !own.iter().zip(&theirs).all(|(o, t)| same(&self.tables[*o], t)) {
+            return false;
+        }
+        for (place, their) in own.into_iter().zip(theirs) {
+            let rows = self.grown[self.tables[place].space];
+            let weights = their.part(0, rows).weights;
+            let part = RowsPart { weights, ..self.tables[place].part(0, rows) };
+            self.tables[place].write(0, &part);
+        }
+        true
     }
 
     /// The categorical inputs in the order of a lookup's slots.

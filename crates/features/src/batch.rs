@@ -124,7 +124,7 @@ impl Keys {
         }
     }
 
-    fn append(&mut self, other: &Self) {
+    pub(crate) fn append(&mut self, other: &Self) {
         match (self, other) {
             (Self::One(a), Self::One(b)) => a.extend_from_slice(b),
             (

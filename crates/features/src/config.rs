@@ -8,6 +8,7 @@ use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::config_items::{ItemsConfig, NegativesConfig, PairsConfig};
+use crate::trees::TreesConfig;
 
 /// What the columns mean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +40,9 @@ pub struct FeaturesConfig {
     /// Pairs of items to learn from, instead of rows, for item2vec and EGES; needs `[features.items]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairs: Option<PairsConfig>,
+    /// Trees over the fields, whose leaves are an input of their own; for `gbdt_lr`, and any model that takes `multi`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trees: Option<TreesConfig>,
 }
 
 fn one() -> u32 {

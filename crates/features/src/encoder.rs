@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use burnrec_data::split::Dataset;
-use burnrec_data::{Side, Source};
+use burnrec_data::{Side, Source, positions};
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -17,6 +17,7 @@ use crate::error::FeatureError;
 use crate::fit::{Fitted, KeyCounts, NumberFacts, Vocabulary, squeeze};
 use crate::keys;
 use crate::schema::{Categorical, CategoricalSource, Schema};
+use crate::trees::{Trees, rows_left};
 
 /// Rows of each side, by its name.
 pub type SideRows = BTreeMap<&'static str, u64>;
@@ -38,6 +39,15 @@ pub struct Encoder {
     schema: Schema,
     fitted: Fitted,
     catalogue: Option<Arc<Catalogue>>,
+    trees: Option<Arc<Trees>>,
+}
+
+/// The ids of a column as text, as the catalogue has them.
+///
+/// # Errors
+/// A row without one.
+pub fn ids(batch: &RecordBatch, source: &dyn Source, column: &str) -> Result<Vec<String>, FeatureError> {
+    Reader { batch, source, feature: "id", column }.texts()
 }
 
 struct Fitting {
@@ -67,12 +77,19 @@ impl Encoder {
             keys: String::new(),
             base_rate: 0.0,
             catalogue: None,
+            trees: None,
             numeric: Vec::new(),
             bounds: vec![Vec::new(); schema.categorical.len()],
         };
-        let mut encoder = Self { schema, fitted: empty, catalogue: None };
+        let mut encoder = Self { schema, fitted: empty, catalogue: None, trees: None };
         encoder.fit_bounds(dataset, columns)?;
-        let (vocabularies, rows) = encoder.fit_all(dataset, columns)?;
+        let (mut vocabularies, rows) = encoder.fit_all(dataset, columns)?;
+        if let Some((config, place)) = encoder.schema.trees.clone() {
+            let trees = Trees::fit(&encoder, dataset, &config)?;
+            encoder.fitted.trees = Some(Trees::fingerprint(&trees.save()?));
+            encoder.trees = Some(Arc::new(trees));
+            vocabularies[place] = encoder.leaf_counts(dataset, place)?;
+        }
         encoder.catalogue = Catalogue::fit(&encoder, dataset)?.map(Arc::new);
         if let Some(catalogue) = &encoder.catalogue {
             encoder.fitted.catalogue = Some(Catalogue::fingerprint(&catalogue.to_arrow(&encoder.schema)?));
@@ -81,8 +98,25 @@ impl Encoder {
     }
 
     /// An encoder as it was saved.
-    pub fn restore(schema: Schema, fitted: Fitted, catalogue: Option<Catalogue>) -> Self {
-        Self { schema, fitted, catalogue: catalogue.map(Arc::new) }
+    pub fn restore(schema: Schema, fitted: Fitted, catalogue: Option<Catalogue>, trees: Option<Trees>) -> Self {
+        Self { schema, fitted, catalogue: catalogue.map(Arc::new), trees: trees.map(Arc::new) }
+    }
+
+    /// The trees, where the schema asks for some.
+    pub fn trees(&self) -> Option<&Trees> {
+        self.trees.as_deref()
+    }
+
+    /// How many of the rows that the model learns from reach each leaf.
+    fn leaf_counts(&self, dataset: &Dataset, place: usize) -> Result<Vocabulary, FeatureError> {
+        let mut counts = KeyCounts::default();
+        let source = &**dataset.source(Side::Train);
+        for batch in dataset.stream(Side::Train, &self.schema.columns(true))? {
+            if let Keys::Many { keys, .. } = &self.encode(&batch?, source, Purpose::Train)?.keys[place] {
+                counts.add(keys);
+            }
+        }
+        Ok(counts.vocabulary(1))
     }
 
     /// The items and users, where the schema says what an item is.
@@ -238,6 +272,23 @@ impl Encoder {
     /// # Errors
     /// The first value that cannot be read, with file, line or row, column and feature.
     pub fn encode(&self, batch: &RecordBatch, source: &dyn Source, purpose: Purpose) -> Result<Batch, FeatureError> {
+        let mut all = self.encode_columns(batch, source, purpose)?;
+        let (Some(trees), Some((config, place))) = (&self.trees, &self.schema.trees) else { return Ok(all) };
+        let matrix = trees.inputs().matrix(batch, source, &self.schema, &all.keys)?;
+        all.keys[*place] = trees.keys(&matrix, self.schema.categorical[*place].key_seed);
+        Ok(match purpose {
+            Purpose::Train => all.take(&rows_left(config, positions(batch))),
+            _ => all,
+        })
+    }
+
+    /// [`Encoder::encode`] of all rows, without the leaves of trees.
+    pub(crate) fn encode_columns(
+        &self,
+        batch: &RecordBatch,
+        source: &dyn Source,
+        purpose: Purpose,
+    ) -> Result<Batch, FeatureError> {
         let rows = batch.num_rows();
         let (label, weight) = match purpose {
             Purpose::Predict => (Vec::new(), Vec::new()),
@@ -281,7 +332,10 @@ impl Encoder {
 
     fn keys(&self, batch: &RecordBatch, source: &dyn Source) -> Result<Vec<Keys>, FeatureError> {
         let fields = &self.schema.categorical;
-        let made = |f: &Categorical| matches!(f.source, CategoricalSource::Cross { .. } | CategoricalSource::Drawn);
+        let made = |f: &Categorical| {
+            use CategoricalSource::{Cross, Drawn, Leaves};
+            matches!(f.source, Cross { .. } | Drawn | Leaves)
+        };
         let columns = fields.iter().position(made).unwrap_or(fields.len());
         let mut encoded: Vec<Keys> = (0..columns)
             .into_par_iter()
@@ -294,7 +348,7 @@ impl Encoder {
                     let members: Vec<&Keys> = of.iter().map(|&m| &encoded[m]).collect();
                     keys::cross(&members, batch.num_rows(), field.key_seed)
                 }
-                _ => Keys::none(field.sequence.is_some(), batch.num_rows()),
+                _ => Keys::none(field.sequence.is_some() || field.pooling.is_some(), batch.num_rows()),
             })
             .collect();
         encoded.extend(crosses);
@@ -339,7 +393,9 @@ impl Encoder {
             CategoricalSource::Bucket { column, .. } => {
                 Ok(keys::bucket(&reader(column).numbers()?, &self.fitted.bounds[place], field.key_seed))
             }
-            CategoricalSource::Cross { .. } | CategoricalSource::Drawn => Ok(Keys::none(false, batch.num_rows())),
+            CategoricalSource::Cross { .. } | CategoricalSource::Drawn | CategoricalSource::Leaves => {
+                Ok(Keys::none(false, batch.num_rows()))
+            }
         }
     }
 

@@ -41,6 +41,9 @@ pub struct Fitted {
     /// Fingerprint of the catalogue, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub catalogue: Option<String>,
+    /// Fingerprint of the trees, where there are some: what learned from their leaves belongs to no others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trees: Option<String>,
     /// One entry a numeric input.
     pub numeric: Vec<NumericFit>,
     /// One entry a categorical input: the bounds of a bucket field.

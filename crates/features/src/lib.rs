@@ -24,6 +24,7 @@ mod schema_items;
 mod segments;
 mod shuffle;
 mod stream;
+mod trees;
 
 pub use batch::{Batch, Drawn, Keys, NO_ITEM, Sharing};
 pub use catalogue::{Catalogue, Seen};
@@ -31,10 +32,11 @@ pub use config::{
     FeaturesConfig, FieldConfig, FieldKind, IdKind, IndexPolicy, LabelConfig, LabelValue, Pooling, Transform,
 };
 pub use config_items::{ItemsConfig, NegativesConfig, PairsConfig, SamplerKind};
-pub use encoder::{Encoder, Purpose, SideRows};
+pub use encoder::{Encoder, Purpose, SideRows, ids};
 pub use error::FeatureError;
 pub use fit::{Fitted, NumericFit, Vocabulary};
 pub use loader::{Draws, Loader, LoaderConfig, load, load_pairs};
 pub use schema::{Categorical, CategoricalSource, Items, Label, Numeric, Schema, Sequence};
 pub use segments::{Pairs, Segments};
 pub use stream::{Stream, stream_seed};
+pub use trees::{Trees, TreesConfig};

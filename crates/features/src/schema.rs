@@ -9,6 +9,7 @@ use crate::error::FeatureError;
 use crate::{keys, label};
 use crate::schema_check::{check_tables, follow_leaders, refuse_strays};
 use crate::schema_items::items;
+use crate::trees::TreesConfig;
 
 pub use crate::label::Label;
 pub use crate::schema_items::Items;
@@ -28,6 +29,8 @@ pub struct Schema {
     pub group: Option<String>,
     /// What is of the item.
     pub items: Option<Items>,
+    /// Trees, and the input of their leaves.
+    pub trees: Option<(TreesConfig, usize)>,
 }
 
 /// A categorical input.
@@ -100,6 +103,8 @@ pub enum CategoricalSource {
     },
     /// No column: it is drawn.
     Drawn,
+    /// No column: the leaves of trees.
+    Leaves,
 }
 
 /// A numeric input.
@@ -190,8 +195,10 @@ impl Schema {
         if config.weight.as_ref() == Some(&config.label.column) {
             return Err(bad("features.weight", "is the label's column; rows would weigh by their answer"));
         }
+        let trees = leaves(config, &mut categorical, &label)?;
         let items = items(config, &mut categorical, &numeric)?;
-        Ok(Self { categorical, numeric, label, weight: config.weight.clone(), group: config.group.clone(), items })
+        let (weight, group) = (config.weight.clone(), config.group.clone());
+        Ok(Self { categorical, numeric, label, weight, group, items, trees })
     }
 
     /// Checks that a source has the columns, and with the right types.
@@ -220,7 +227,7 @@ impl Schema {
                     add(column);
                     weights.iter().for_each(&mut add);
                 }
-                CategoricalSource::Cross { .. } | CategoricalSource::Drawn => {}
+                CategoricalSource::Cross { .. } | CategoricalSource::Drawn | CategoricalSource::Leaves => {}
             }
         }
         // How old a row is counts in training alone.
@@ -235,9 +242,10 @@ impl Schema {
         columns
     }
 
-    /// The places of the categorical inputs that are neither crosses nor sequences.
+    /// The places of the categorical inputs of columns, except sequences.
     pub fn columns_only(&self) -> Vec<usize> {
-        self.slots().into_iter().filter(|&i| !self.is_cross(i)).collect()
+        let leaves = self.trees.as_ref().map(|t| t.1);
+        self.slots().into_iter().filter(|&i| !self.is_cross(i) && Some(i) != leaves).collect()
     }
 
     /// The places of the categorical inputs that give one vector a row: all but sequences and what is drawn.
@@ -277,6 +285,14 @@ impl Schema {
         self.columns_only().into_iter().filter(shares).collect()
     }
 
+    /// The column of the items' ids.
+    pub fn item_column(&self) -> Option<&str> {
+        match &self.categorical[self.items.as_ref()?.id].source {
+            CategoricalSource::One { column, .. } => Some(column),
+            _ => None,
+        }
+    }
+
     /// Whether the categorical input at this place has any number of ids a row.
     pub(crate) fn is_list(&self, place: usize) -> bool {
         let field = &self.categorical[place];
@@ -298,6 +314,40 @@ impl Schema {
         matches!(self.categorical[place].source, CategoricalSource::Cross { .. })
     }
 }
+
+/// The input of trees' leaves, behind all others.
+fn leaves(
+    config: &FeaturesConfig,
+    categorical: &mut Vec<Categorical>,
+    label: &Label,
+) -> Result<Option<(TreesConfig, usize)>, FeatureError> {
+    let Some(trees) = &config.trees else { return Ok(None) };
+    trees.check()?;
+    if !label.is_binary() {
+        return Err(bad("features.trees", "are grown for labels of 0 and 1, but features.label.numeric is set"));
+    }
+    if config.negatives.is_some() || config.pairs.is_some() {
+        return Err(bad("features.trees", "read rows of the data, and do not know those that are drawn; remove features.negatives"));
+    }
+    if categorical.iter().any(|c| c.name == LEAVES || c.table == LEAVES) {
+        return Err(bad(format!("features.fields.{LEAVES}"), "is the name of the trees' input; give the field another"));
+    }
+    categorical.push(Categorical {
+        name: LEAVES.into(),
+        key_seed: xxh3_64(LEAVES.as_bytes()),
+        source: CategoricalSource::Leaves,
+        pooling: Some(Pooling::Sum),
+        index: IndexPolicy::Vocabulary,
+        buckets: 0,
+        min_count: 1,
+        table: LEAVES.into(),
+        sequence: None,
+    });
+    Ok(Some((trees.clone(), categorical.len() - 1)))
+}
+
+/// The name of the input of trees' leaves.
+const LEAVES: &str = "leaves";
 
 fn single(
     config: &FeaturesConfig,

@@ -32,6 +32,22 @@ pub enum ModelError {
         /// The model.
         model: &'static str,
     },
+    /// Trees that a model needs.
+    #[error(
+        "features.trees: model.{model} learns from the leaves of trees, and none are asked for; add an empty table [features.trees]"
+    )]
+    Trees {
+        /// The model.
+        model: &'static str,
+    },
+    /// Trees whose leaves no lookup of the model reads.
+    #[error(
+        "features.trees: model.{model} has no weights of its own for ids, so that the leaves would be ignored; remove the table, or take gbdt_lr"
+    )]
+    StrayTrees {
+        /// The model.
+        model: &'static str,
+    },
     /// A field that the model cannot do without.
     #[error("features.fields: model.{model} {problem}")]
     Field {

@@ -72,7 +72,12 @@ macro_rules! registry {
                 }
                 let name = self.name();
                 check_draws(name, schema, self.retrieves(), self.reads_pairs())?;
-                match self { $(Self::$variant(c) => c.check(schema),)* }
+                match self { $(Self::$variant(c) => c.check(schema),)* }?;
+                let reads = |place: usize| self.slots(schema).0.iter().any(|l| l.features.contains(&place));
+                match schema.trees.as_ref().filter(|t| !reads(t.1)) {
+                    Some(_) => Err(ModelError::StrayTrees { model: name }),
+                    None => Ok(()),
+                }
             }
 
             /// Whether the model reads sequences.
@@ -151,6 +156,7 @@ registry! {
     "xdeepfm" XDeepFm (rankers::XDeepFmConfig) "Lian et al., xDeepFM, KDD 2018";
     "dcn_v2" DcnV2 (rankers::DcnV2Config) "Wang et al., DCN V2, WWW 2021";
     "mlr" Mlr (rankers::MlrConfig) "Gai et al., Learning Piece-wise Linear Models, 2017";
+    "gbdt_lr" GbdtLr (rankers::GbdtLrConfig) "He et al., Practical Lessons from Predicting Clicks on Ads at Facebook, ADKDD 2014";
     "neumf" NeuMf (rankers::NeuMfConfig) "He et al., Neural Collaborative Filtering, WWW 2017";
     "din" Din (rankers::DinConfig) "Zhou et al., Deep Interest Network, KDD 2018";
     "dien" Dien (rankers::DienConfig) "Zhou et al., Deep Interest Evolution Network, AAAI 2019";

@@ -1,9 +1,10 @@
-//! The run's items and users: `catalogue/items.arrow` and `catalogue/users.arrow`, written once.
+//! What the encoder keeps in files of its own, written once: the run's items and users (`catalogue/items.arrow` and
+//! `catalogue/users.arrow`) and its trees (`trees.json`). Every checkpoint names the ones it belongs to.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use burnrec_features::{Catalogue, Encoder, Fitted, Schema};
+use burnrec_features::{Catalogue, Encoder, Fitted, Schema, Trees};
 
 use crate::error::TrainError;
 use crate::files::write_whole;
@@ -17,8 +18,26 @@ fn broken(path: &Path, problem: impl Into<String>) -> TrainError {
     TrainError::Checkpoint { path: path.to_path_buf(), problem: problem.into() }
 }
 
-/// Writes the catalogue of a run, where it has one and it is not there.
+fn trees_path(checkpoints: &Path) -> PathBuf {
+    checkpoints.parent().unwrap_or(checkpoints).join("trees.json")
+}
+
+/// Reads the trees, and checks that what learned from their leaves belongs to them.
+pub(crate) fn read_trees(checkpoints: &Path, fitted: &Fitted) -> Result<Option<Trees>, TrainError> {
+    let Some(expected) = &fitted.trees else { return Ok(None) };
+    let path = trees_path(checkpoints);
+    let text = fs::read_to_string(&path).map_err(TrainError::io(&path))?;
+    if Trees::fingerprint(&text) != *expected {
+        return Err(broken(&path, "holds other trees than the ones whose leaves this checkpoint learned from"));
+    }
+    Ok(Some(Trees::load(&text)?))
+}
+
+/// Writes the catalogue and the trees of a run, where it has them.
 pub(crate) fn write(checkpoints: &Path, encoder: &Encoder) -> Result<(), TrainError> {
+    if let Some(trees) = encoder.trees() {
+        write_whole(&trees_path(checkpoints), trees.save()?.as_bytes())?;
+    }
     let Some(catalogue) = encoder.catalogue() else { return Ok(()) };
     let paths = paths(checkpoints);
     let folder = paths[0].parent().unwrap_or(checkpoints);

@@ -86,6 +86,18 @@ impl<'a> Retriever<'a> {
         Ok((!parts.is_empty()).then(|| Tensor::cat(parts, 0)))
     }
 
+    /// The vectors of the items of some rows `[B, d]`, known ones and new ones; nothing from models that give none.
+    ///
+    /// # Errors
+    /// None of its own.
+    pub fn vectors_of(&mut self, rows: Batch) -> Result<Option<Tensor<2>>, TrainError> {
+        let counts = &self.catalogue.counts;
+        let is_cold = |item: &u32| counts.get(*item as usize).is_none_or(|n| *n == 0);
+        let cold: Vec<f32> = rows.item.iter().map(|i| f32::from(u8::from(is_cold(i)))).collect();
+        let cold = Tensor::from_data(TensorData::new(cold, [rows.rows, 1]), &self.learner.device());
+        self.infer(rows, move |m, inputs| m.item_vectors(inputs, cold.clone()))
+    }
+
     /// The vectors of users `[U, d]`, as they stand after the rows of `sides` sides.
     ///
     /// # Errors
@@ -256,6 +268,11 @@ fn mean_of(names: &[MetricName], ranks: Option<&[Vec<usize>]>) -> Metrics {
         _ => Err("no user liked an item that was new to the user".into()),
     };
     Metrics(names.iter().map(|n| (n.name(), value(n))).collect())
+}
+
+/// The values of a tensor, row by row.
+pub fn values(tensor: Tensor<2>) -> Vec<f32> {
+    traffic::read(tensor)
 }
 
 /// Rows of length 1; zeros stay.

@@ -81,7 +81,8 @@ impl SavedModel {
         let loss = Measured::new(&experiment, &schema).loss;
         let learner = Learner::new(model, tables, slots, &opened.device, &experiment.train, loss, seed);
         let catalogue = catalogue::read(checkpoints, &schema, &loaded.fitted)?;
-        let encoder = Arc::new(Encoder::restore(schema, loaded.fitted, catalogue));
+        let trees = catalogue::read_trees(checkpoints, &loaded.fitted)?;
+        let encoder = Arc::new(Encoder::restore(schema, loaded.fitted, catalogue, trees));
         Ok(Self { experiment, encoder, learner })
     }
 }

@@ -96,6 +96,7 @@ fn fit(job: &Job, schema: Schema) -> Result<(Encoder, Vec<Vocabulary>, SideRows)
 fn wants(split: &SplitConfig, side: Side) -> bool {
     match split {
         SplitConfig::Random { valid, test, .. }
+        | SplitConfig::Order { valid, test }
         | SplitConfig::Time { valid, test, .. }
         | SplitConfig::UserLast { valid, test, .. } => (if side == Side::Valid { *valid } else { *test }) > 0.0,
         SplitConfig::Day { valid_days, test_days, .. } => {
@@ -248,6 +249,8 @@ impl<'a> Run<'a> {
         let negatives = items.and_then(|i| i.adds_rows()).map_or(0, |n| n.per_positive as u64);
         let positives = self.encoder.catalogue().map_or(0, |c| c.counts.iter().map(|n| u64::from(*n)).sum::<u64>());
         let rows = self.rows.get("train").filter(|_| known)?;
+        let left = self.encoder.schema().trees.as_ref().map_or(1.0, |(trees, _)| 1.0 - trees.share);
+        let rows = (*rows as f64 * left).round() as u64;
         Some((rows + positives * negatives).div_ceil(self.job.experiment.train.batch_size as u64))
     }
 
@@ -515,5 +518,7 @@ fn fresh(job: &Job, encoder: &Encoder, vocabularies: &[Vocabulary]) -> Result<Le
         stream_seed(seed, "tables", 0),
         table_device(&job.opened, experiment.backend.placement).as_ref(),
     )?;
-    Ok(Learner::new(model, tables, slots, &job.opened.device, &experiment.train, loss, seed))
+    let mut learner = Learner::new(model, tables, slots, &job.opened.device, &experiment.train, loss, seed);
+    crate::pretrained::apply(&mut learner, experiment, &job.opened)?;
+    Ok(learner)
 }

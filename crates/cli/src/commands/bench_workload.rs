@@ -147,6 +147,7 @@ fn features(fields: std::collections::BTreeMap<String, FieldConfig>) -> Features
         items: None,
         negatives: None,
         pairs: None,
+        trees: None,
     }
 }
 

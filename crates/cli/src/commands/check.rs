@@ -99,6 +99,7 @@ fn field(schema: &Schema, place: usize) -> String {
         (CategoricalSource::Bucket { .. }, _) => " (bucket)".to_string(),
         (CategoricalSource::Cross { .. }, _) => " (cross)".to_string(),
         (CategoricalSource::Drawn, None) => " (drawn)".to_string(),
+        (CategoricalSource::Leaves, _) => " (of trees)".to_string(),
     };
     format!("{}{kind}", field.name)
 }

@@ -24,27 +24,8 @@ pub fn open(run: &Path, place: &Place) -> Result<SavedModel, CliError> {
 ///
 /// Returns the rows and the names of the input's own columns. Of the run's data only side tables are read.
 pub fn other_rows(input: &Path, experiment: &Experiment, data_dir: &Path) -> Result<(Dataset, Vec<String>), CliError> {
-    let announce = |line: &str| tracing::info!("{line}");
-    let own = match catalog::find(data_dir, &experiment.data.source)? {
-        Some(manifest) if !manifest.join.is_empty() => catalog::resolve(data_dir, &experiment.data, &announce)?.1,
-        _ => experiment.data.clone(),
-    };
-    let kind = burnrec_data::FormatKind::of_path(input);
-    let same = own.format.is_some() && kind.is_none();
-    let plain = DataConfig {
-        source: input.display().to_string(),
-        format: if same { own.format } else { None },
-        text: if same || burnrec_data::FormatKind::of_path(Path::new(&own.source)) == kind {
-            own.text.clone()
-        } else {
-            Default::default()
-        },
-        sort_by: None,
-        join: Vec::new(),
-        history: None,
-        split: SplitConfig::default(),
-        synthetic: None,
-    };
+    let own = own_data(experiment, data_dir)?;
+    let plain = plain(input, &own);
     let bare = burnrec_data::open(input, &plain)?;
     let names: Vec<String> = bare.columns().iter().map(|c| c.name.clone()).collect();
     let mut join = Vec::new();
@@ -58,6 +39,32 @@ pub fn other_rows(input: &Path, experiment: &Experiment, data_dir: &Path) -> Res
     let history = own.history.map(|history| own_history(history, &names, input)).transpose()?.flatten();
     let rows = burnrec_data::open(input, &DataConfig { join, history, ..plain })?;
     Ok((Dataset::whole(rows), names))
+}
+
+/// How the run's own data is read, a public data set's as its manifest says.
+pub fn own_data(experiment: &Experiment, data_dir: &Path) -> Result<DataConfig, CliError> {
+    let announce = |line: &str| tracing::info!("{line}");
+    Ok(match catalog::find(data_dir, &experiment.data.source)? {
+        Some(manifest) if !manifest.join.is_empty() => catalog::resolve(data_dir, &experiment.data, &announce)?.1,
+        _ => experiment.data.clone(),
+    })
+}
+
+/// A file by itself, its text written as the run's own is where it is of that kind.
+pub fn plain(input: &Path, own: &DataConfig) -> DataConfig {
+    let kind = burnrec_data::FormatKind::of_path(input);
+    let same = own.format.is_some() && kind.is_none();
+    let alike = same || burnrec_data::FormatKind::of_path(Path::new(&own.source)) == kind;
+    DataConfig {
+        source: input.display().to_string(),
+        format: if same { own.format } else { None },
+        text: if alike { own.text.clone() } else { Default::default() },
+        sort_by: None,
+        join: Vec::new(),
+        history: None,
+        split: SplitConfig::default(),
+        synthetic: None,
+    }
 }
 
 /// How histories of other rows are built: from those rows alone, in the order that they have, unless they hold them.

@@ -46,6 +46,8 @@ pub struct Writer {
     format: Format,
     /// Whether tabs divide cells, so that none may stand in one.
     tabs: bool,
+    /// The column that is added.
+    added: &'static str,
 }
 
 impl Writer {
@@ -83,7 +85,13 @@ impl Writer {
             FormatKind::Parquet => Format::Parquet(file),
             _ => Format::Jsonl(file),
         };
-        Ok(Self { path: path.to_path_buf(), temporary, format, tabs: kind == FormatKind::Tsv })
+        let tabs = kind == FormatKind::Tsv;
+        Ok(Self { path: path.to_path_buf(), temporary, format, tabs, added: PREDICTION })
+    }
+
+    /// The same, whose added column is called so.
+    pub fn adding(self, added: &'static str) -> Self {
+        Self { added, ..self }
     }
 
     fn failed(&self, reason: impl ToString) -> CliError {
@@ -95,7 +103,7 @@ impl Writer {
         let columns = batch.num_columns() - 1;
         let schema = batch.schema();
         let names: Vec<&str> =
-            schema.fields()[..columns].iter().map(|f| f.name().as_str()).chain([PREDICTION]).collect();
+            schema.fields()[..columns].iter().map(|f| f.name().as_str()).chain([self.added]).collect();
         if let Some(twice) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
             return Err(CliError::Usage(format!(
                 "column `{}` would stand twice in the output; choose columns with --columns",
@@ -103,7 +111,7 @@ impl Writer {
             )));
         }
         let mut fields: Vec<Field> = (0..columns).map(|c| batch.schema().field(c).clone()).collect();
-        fields.push(Field::new(PREDICTION, DataType::Float32, false));
+        fields.push(Field::new(self.added, DataType::Float32, false));
         let mut arrays: Vec<ArrayRef> = (0..columns).map(|c| batch.column(c).clone()).collect();
         arrays.push(Arc::new(Float32Array::from(scores.to_vec())));
         let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(|e| self.failed(e))?;

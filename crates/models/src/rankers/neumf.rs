@@ -7,9 +7,9 @@
 //! The two parts have vectors of their own. `predictive factors` are the width of GMF's vectors and of the tower's last
 //! layer. A tuned plain product of vectors can be as good (Rendle et al., 2020): `part = "gmf"` is near to one.
 
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::nn::Linear;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use burnrec_backend::Activation;
 use burnrec_embedding::{Init, Lookup, Slots, SparseOptimizer};
 use burnrec_features::Schema;
@@ -32,6 +32,25 @@ pub enum Part {
     Gmf,
     /// The tower alone.
     Mlp,
+    /// The plain product: GMF with weights of 1 that are not learned, matrix factorisation.
+    Mf,
+}
+
+/// Runs that training starts from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pretrained {
+    /// The run folder of a GMF of the same width on the same rows.
+    pub gmf: String,
+    /// The run folder of an MLP of the same widths on the same rows.
+    pub mlp: String,
+    /// What GMF's output weights are multiplied by; those of the MLP by the rest to 1.
+    #[serde(default = "half")]
+    pub alpha: f64,
+}
+
+fn half() -> f64 {
+    0.5
 }
 
 /// Settings of [`NeuMf`].
@@ -52,6 +71,9 @@ pub struct NeuMfConfig {
     pub hidden: Vec<usize>,
     /// Standard deviation of new vectors.
     pub embedding_std: f32,
+    /// Part neumf: the runs whose weights it starts from; the paper goes on with plain SGD then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pretrained: Option<Pretrained>,
     /// Probability that an activation of the tower is dropped in training, 0..1.
     pub dropout: f64,
     /// Optimiser of the vectors; `train.sparse` when absent.
@@ -69,6 +91,7 @@ impl Default for NeuMfConfig {
             embedding_dim: 16,
             hidden: vec![32, 16, 8],
             embedding_std: 0.01,
+            pretrained: None,
             dropout: 0.0,
             optimizer: None,
         }
@@ -81,26 +104,50 @@ impl NeuMfConfig {
         schema.columns_only().into_iter().find(one)
     }
 
-    fn has(&self, part: Part) -> bool {
-        self.part == part || self.part == Part::Neumf
+    fn has_product(&self) -> bool {
+        self.part != Part::Mlp
+    }
+
+    fn has_tower(&self) -> bool {
+        matches!(self.part, Part::Neumf | Part::Mlp)
     }
 
     fn layers(&self) -> LayersConfig {
         LayersConfig { hidden: self.hidden.clone(), dropout: self.dropout, batch_norm: false }
     }
 
-    /// The place of the tower's lookup.
-    fn second(&self) -> usize {
-        usize::from(self.has(Part::Gmf))
-    }
 }
 
 /// A neural collaborative filter.
 #[derive(Module, Debug)]
 pub struct NeuMf {
     tower: Option<Layers>,
-    score: Linear,
+    /// None for the plain product.
+    score: Option<Linear>,
     product: bool,
+}
+
+impl NeuMf {
+    /// Takes over the weights of a GMF and of an MLP: `h = [α·h_GMF; (1-α)·h_MLP]`. False where they are of other widths.
+    #[must_use]
+    pub fn start_from(&mut self, gmf: &Self, mlp: &Self, alpha: f64) -> bool {
+        let sizes = |m: &Self| m.tower.as_ref().map(|t| t.num_params());
+        let same_tower = sizes(self) == sizes(mlp);
+        let (Some(own), Some(product), Some(tower)) = (&mut self.score, &gmf.score, &mlp.score) else { return false };
+        let weights = |of: &Linear, by: f64| of.weight.val() * by; // [f, 1], [h, 1]
+        let joined = Tensor::cat(vec![weights(product, alpha), weights(tower, 1.0 - alpha)], 0);
+        if joined.dims() != own.weight.dims() || !same_tower {
+            return false;
+        }
+        let fixed = |tensor: Tensor<2>| tensor.detach().require_grad();
+        own.weight = Param::initialized(own.weight.id, fixed(joined));
+        if let (Some(bias), Some(a), Some(b)) = (&mut own.bias, &product.bias, &tower.bias) {
+            let sum = (a.val() * alpha + b.val() * (1.0 - alpha)).detach().require_grad();
+            *bias = Param::initialized(bias.id, sum);
+        }
+        self.tower = mlp.tower.clone();
+        true
+    }
 }
 
 impl Architecture for NeuMfConfig {
@@ -132,7 +179,13 @@ impl Architecture for NeuMfConfig {
             () if !(self.embedding_std > 0.0 && self.embedding_std.is_finite()) => {
                 bad("embedding_std", "must be above 0: equal vectors never part")
             }
-            () if self.part == Part::Gmf && self.dropout > 0.0 => bad("dropout", "is of the tower, which gmf has not"),
+            () if !self.has_tower() && self.dropout > 0.0 => bad("dropout", "is of the tower, which this part has not"),
+            () if self.pretrained.is_some() && self.part != Part::Neumf => {
+                bad("pretrained", "goes with part = \"neumf\", which both runs become; remove it")
+            }
+            () if self.pretrained.as_ref().is_some_and(|p| !(0.0..=1.0).contains(&p.alpha)) => {
+                bad("pretrained.alpha", "must lie in 0..=1")
+            }
             () => self.layers().check(model),
         }
     }
@@ -148,17 +201,18 @@ impl Architecture for NeuMfConfig {
             optimizer: self.optimizer.clone(),
             init: Init::Normal(self.embedding_std),
         };
-        let product = self.has(Part::Gmf).then(|| lookup("gmf", self.factors));
-        let tower = self.has(Part::Mlp).then(|| lookup("mlp", self.embedding_dim));
+        let product = self.has_product().then(|| lookup("gmf", self.factors));
+        let tower = self.has_tower().then(|| lookup("mlp", self.embedding_dim));
         Slots(product.into_iter().chain(tower).collect())
     }
 
     fn init(&self, shapes: &InputShapes, initial: &mut Initial, device: &Device) -> NeuMf {
         let width = 2 * self.embedding_dim;
-        let tower = self.has(Part::Mlp).then(|| self.layers().init(width, initial, device));
-        let product = if self.has(Part::Gmf) { self.factors } else { 0 };
+        let tower = self.has_tower().then(|| self.layers().init(width, initial, device));
+        let product = if self.has_product() { self.factors } else { 0 };
         let inputs = product + tower.as_ref().map_or(0, |_| self.layers().output(width));
-        NeuMf { tower, score: initial.linear_logit(inputs, 1, shapes.output_bias, device), product: self.second() > 0 }
+        let score = (self.part != Part::Mf).then(|| initial.linear_logit(inputs, 1, shapes.output_bias, device));
+        NeuMf { tower, score, product: self.has_product() }
     }
 
     fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
@@ -173,10 +227,11 @@ impl Ranker for NeuMf {
     fn forward(&self, inputs: &Inputs) -> Output {
         let product = self.product.then(|| inputs.slot(0, 0) * inputs.slot(0, 1)); // [B, f]
         let tower = self.tower.as_ref().map(|t| t.forward(inputs.flat(usize::from(self.product)), None)); // [B, h]
-        let logits = match (product, tower) {
-            (Some(product), tower) => layer(&self.score, product, tower, Activation::Identity),
-            (None, Some(tower)) => layer(&self.score, tower, None, Activation::Identity),
-            (None, None) => unreachable!("a part is one of three"),
+        let logits = match (product, tower, &self.score) {
+            (Some(product), tower, Some(score)) => layer(score, product, tower, Activation::Identity),
+            (None, Some(tower), Some(score)) => layer(score, tower, None, Activation::Identity),
+            (Some(product), ..) => product.sum_dim(1),
+            (None, ..) => unreachable!("a part has a product or a tower"),
         }; // [B, 1]
         Output::logits(logits)
     }
@@ -185,7 +240,6 @@ impl Ranker for NeuMf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::Tensor;
 
     #[test]
     fn with_weights_of_one_gmf_is_the_product_of_the_vectors() {
@@ -194,10 +248,34 @@ mod tests {
         let config = NeuMfConfig { part: Part::Gmf, factors: 2, ..NeuMfConfig::default() };
         let shapes = InputShapes { lookups: vec![(2, 2)], output_bias: 0.5, ..InputShapes::default() };
         let mut model = config.init(&shapes, &mut initial, &device);
-        model.score.weight = initial.param(vec![1.0, 1.0], [2, 1], &device);
+        model.score.as_mut().unwrap().weight = initial.param(vec![1.0, 1.0], [2, 1], &device);
         let vectors = Tensor::<3>::from_floats([[[1.0, 2.0], [3.0, -4.0]]], &device);
-        let logit: f32 = model.forward(&Inputs::slots(vec![vectors], None)).logits.into_scalar();
+        let inputs = Inputs::slots(vec![vectors], None);
+        let logit: f32 = model.forward(&inputs).logits.into_scalar();
         assert_eq!(logit, -4.5);
+        // The same without the bias, and nothing to learn but vectors.
+        let plain = NeuMfConfig { part: Part::Mf, ..config }.init(&shapes, &mut initial, &device);
+        assert_eq!((plain.forward(&inputs).logits.into_scalar::<f32>(), plain.num_params()), (-5.0, 0));
+    }
+
+    #[test]
+    fn pretraining_mixes_the_scores_of_both_parts() {
+        let device = Device::flex();
+        let shapes = |lookups| InputShapes { lookups, output_bias: 0.5, ..InputShapes::default() };
+        let config = |part| NeuMfConfig { part, factors: 2, embedding_dim: 2, hidden: vec![3], ..NeuMfConfig::default() };
+        let make = |part, lookups, seed| config(part).init(&shapes(lookups), &mut Initial::new(seed), &device);
+        let gmf = make(Part::Gmf, vec![(2, 2)], 1);
+        let mlp = make(Part::Mlp, vec![(2, 2)], 2);
+        let mut both = make(Part::Neumf, vec![(2, 2), (2, 2)], 3);
+        assert!(both.start_from(&gmf, &mlp, 0.25));
+        let vectors = Tensor::<3>::from_floats([[[1.0, 2.0], [3.0, -4.0]]], &device);
+        let score = |model: &NeuMf, times| -> f32 {
+            model.forward(&Inputs::slots(vec![vectors.clone(); times], None)).logits.into_scalar()
+        };
+        let expected = 0.25 * score(&gmf, 1) + 0.75 * score(&mlp, 1);
+        assert!((score(&both, 2) - expected).abs() < 1e-5);
+        let wide = NeuMfConfig { factors: 5, ..config(Part::Gmf) }.init(&shapes(vec![(2, 5)]), &mut Initial::new(1), &device);
+        assert!(!both.start_from(&wide, &mlp, 0.5));
     }
 
     #[test]

@@ -1,0 +1,147 @@
+//! `burnrec export`
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field};
+use arrow::ipc::writer::FileWriter;
+use burnrec_features::Purpose;
+use burnrec_train::{Retriever, SavedModel, TrainError};
+
+use super::evaluate::{open, own_data, plain};
+use super::recommend::{SIDES, without_items};
+use crate::args::ExportArgs;
+use crate::error::CliError;
+use crate::setup;
+
+/// Ids with their vectors, all of one width.
+struct Vectors {
+    ids: Vec<String>,
+    values: Vec<f32>,
+}
+
+impl Vectors {
+    fn dim(&self) -> usize {
+        self.values.len() / self.ids.len().max(1)
+    }
+}
+
+/// Exports.
+pub fn run(args: &ExportArgs) -> Result<(), CliError> {
+    let path = args.embeddings.as_path();
+    let as_text = match path.extension().and_then(|e| e.to_str()) {
+        Some("arrow") => false,
+        Some("txt" | "vec") => true,
+        _ => {
+            let what = format!("--embeddings {}: give a name that ends in .arrow, .txt or .vec", path.display());
+            return Err(CliError::Usage(what));
+        }
+    };
+    if args.items.is_some() && args.of == "users" {
+        return Err(CliError::Usage("--items names items; leave --of users out".into()));
+    }
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    setup::probe_folder(folder, "--embeddings")?;
+    setup::tidy_on_signals(folder, "export");
+    let mut saved = open(&args.run, &args.place)?;
+    if saved.encoder.catalogue().is_none() {
+        return Err(without_items(&args.run));
+    }
+    let vectors = match &args.items {
+        Some(items) => of_file(&mut saved, items, &args.place.data_dir)?,
+        None => of_run(&mut saved, args.of == "users")?,
+    };
+    let failed = |reason: String| CliError::Output { path: path.display().to_string(), reason, option: "--embeddings" };
+    let builder = tempfile::Builder::new()
+        .prefix(&setup::temporary("export"))
+        .permissions(burnrec_data::readable())
+        .tempfile_in(folder);
+    let temporary = builder.map_err(|e| failed(e.to_string()))?;
+    let file = BufWriter::new(temporary.as_file().try_clone().map_err(|e| failed(e.to_string()))?);
+    if as_text { word2vec(file, &vectors) } else { arrow(file, &vectors) }.map_err(failed)?;
+    temporary.as_file().sync_all().map_err(|e| failed(e.to_string()))?;
+    temporary.persist(path).map_err(|e| failed(e.error.to_string()))?;
+    tracing::info!("{} vectors of width {} written to {}", vectors.ids.len(), vectors.dim(), path.display());
+    Ok(())
+}
+
+fn no_vectors(saved: &SavedModel) -> CliError {
+    let model = saved.experiment.model.name();
+    CliError::Usage(format!(
+        "model.{model} scores pairs of a user and an item and has no vectors that stand for them; youtube_dnn, item2vec and eges have"
+    ))
+}
+
+fn of_run(saved: &mut SavedModel, users: bool) -> Result<Vectors, CliError> {
+    let none = no_vectors(saved);
+    let encoder = saved.encoder.clone();
+    let mut retriever = Retriever::of(saved)?;
+    let Some(items) = retriever.item_vectors()? else { return Err(none) };
+    let Some(catalogue) = encoder.catalogue() else { return Err(none) };
+    if !users {
+        return Ok(Vectors { ids: catalogue.ids.clone(), values: burnrec_train::values(items) });
+    }
+    let all: Vec<u32> = (0..catalogue.user_ids.len() as u32).collect();
+    let values = burnrec_train::values(retriever.user_vectors(&all, SIDES, &items)?);
+    Ok(Vectors { ids: catalogue.user_ids.clone(), values })
+}
+
+/// Vectors of the items of a file, by what describes them there.
+fn of_file(saved: &mut SavedModel, path: &Path, data_dir: &Path) -> Result<Vectors, CliError> {
+    let none = no_vectors(saved);
+    let encoder = saved.encoder.clone();
+    let schema = encoder.schema();
+    let own = own_data(&saved.experiment, data_dir)?;
+    let source = burnrec_data::open(path, &plain(path, &own))?;
+    let Some(column) = schema.item_column() else { return Err(none) };
+    let columns = schema.columns(false);
+    for name in &columns {
+        source.column(name)?;
+    }
+    let mut retriever = Retriever::of(saved)?;
+    let mut out = Vectors { ids: Vec::new(), values: Vec::new() };
+    for rows in source.stream(&columns)? {
+        let rows = rows?;
+        out.ids.extend(burnrec_features::ids(&rows, &*source, column)?);
+        let encoded = encoder.encode(&rows, &*source, Purpose::Predict)?;
+        match retriever.vectors_of(encoded)? {
+            Some(vectors) => out.values.extend(burnrec_train::values(vectors)),
+            None => return Err(none),
+        }
+    }
+    match out.values.iter().all(|x| x.is_finite()) {
+        true => Ok(out),
+        false => Err(TrainError::HalfStep.into()),
+    }
+}
+
+fn arrow(mut file: BufWriter<std::fs::File>, vectors: &Vectors) -> Result<(), String> {
+    let field = Arc::new(Field::new_list_field(DataType::Float32, false));
+    let values = Arc::new(Float32Array::from(vectors.values.clone()));
+    let lists = FixedSizeListArray::try_new(field, vectors.dim() as i32, values, None).map_err(|e| e.to_string())?;
+    let ids: ArrayRef = Arc::new(StringArray::from_iter_values(&vectors.ids));
+    let rows = RecordBatch::try_from_iter([("id", ids), ("vector", Arc::new(lists) as ArrayRef)]).map_err(|e| e.to_string())?;
+    let mut writer = FileWriter::try_new(&mut file, &rows.schema()).map_err(|e| e.to_string())?;
+    writer.write(&rows).and_then(|()| writer.finish()).map_err(|e| e.to_string())?;
+    drop(writer);
+    file.flush().map_err(|e| e.to_string())
+}
+
+/// A line with the number of vectors and their width, then one a vector.
+fn word2vec(mut file: BufWriter<std::fs::File>, vectors: &Vectors) -> Result<(), String> {
+    if let Some(id) = vectors.ids.iter().find(|id| id.contains(char::is_whitespace)) {
+        return Err(format!("id `{id}` has a space, which word2vec's text cannot express; write .arrow"));
+    }
+    let mut write = || -> std::io::Result<()> {
+        writeln!(file, "{} {}", vectors.ids.len(), vectors.dim())?;
+        for (id, vector) in vectors.ids.iter().zip(vectors.values.chunks(vectors.dim().max(1))) {
+            write!(file, "{id}")?;
+            vector.iter().try_for_each(|x| write!(file, " {x}"))?;
+            writeln!(file)?;
+        }
+        file.flush()
+    };
+    write().map_err(|e| e.to_string())
+}

@@ -1,0 +1,104 @@
+//! `burnrec recommend`
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
+use burnrec_features::Catalogue;
+use burnrec_train::{Retriever, TopK, TrainError};
+
+use super::evaluate::{open, own_data, plain};
+use super::output::Writer;
+use crate::args::RecommendArgs;
+use crate::error::CliError;
+use crate::{out, setup};
+
+/// Users that are looked for at once.
+const USERS: usize = 4096;
+/// Sides of the data that users are known by: all of them.
+pub const SIDES: usize = 3;
+
+/// Recommends.
+pub fn run(args: &RecommendArgs) -> Result<(), CliError> {
+    let writer = args.output.as_deref().map(writer).transpose()?;
+    let mut saved = open(&args.run, &args.place)?;
+    let encoder = saved.encoder.clone();
+    let (Some(items), Some(catalogue)) = (&encoder.schema().items, encoder.catalogue()) else {
+        return Err(without_items(&args.run));
+    };
+    let own = own_data(&saved.experiment, &args.place.data_dir)?;
+    let source = burnrec_data::open(&args.users, &plain(&args.users, &own))?;
+    let mut users: Vec<u32> = Vec::new();
+    let mut unknown: Vec<String> = Vec::new();
+    for rows in source.stream(std::slice::from_ref(&items.user))? {
+        for id in burnrec_features::ids(&rows?, &*source, &items.user)? {
+            match catalogue.user(&id) {
+                Some(user) => users.push(user),
+                None => unknown.push(id),
+            }
+        }
+    }
+    tell_unknown(args, &unknown)?;
+    let mut sink = Sink { writer, user: &items.user, catalogue };
+    let mut retriever = Retriever::of(&mut saved)?;
+    for some in users.chunks(USERS) {
+        let found = retriever.top(some, args.k, SIDES, args.exclude_seen)?;
+        sink.take(some, &found)?;
+    }
+    sink.writer.map_or(Ok(()), Writer::finish)
+}
+
+/// What is said of a run that does not know what an item is.
+pub fn without_items(run: &Path) -> CliError {
+    TrainError::Setting {
+        key: "features.items".into(),
+        problem: format!(
+            "is not set in {}, so that it does not know what an item is; add it to the config and train again",
+            run.join("config.toml").display()
+        ),
+    }
+    .into()
+}
+
+fn tell_unknown(args: &RecommendArgs, unknown: &[String]) -> Result<(), CliError> {
+    let Some(first) = unknown.first() else { return Ok(()) };
+    let what = format!("{}: {} users are not in the run's data, the first is `{first}`", args.users.display(), unknown.len());
+    if !args.skip_unknown {
+        return Err(CliError::Usage(format!("{what}; leave them out with --skip-unknown, or train on their rows")));
+    }
+    tracing::warn!("{what}; they are left out");
+    Ok(())
+}
+
+fn writer(path: &Path) -> Result<Writer, CliError> {
+    let kind = super::output::kind(path)?;
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    setup::probe_folder(folder, "--output")?;
+    setup::tidy_on_signals(folder, "predict");
+    Ok(Writer::new(kind, folder, path)?.adding("score"))
+}
+
+/// Where rows go: a file, or standard output as tab-separated lines.
+struct Sink<'a> {
+    writer: Option<Writer>,
+    user: &'a str,
+    catalogue: &'a Catalogue,
+}
+
+impl Sink<'_> {
+    fn take(&mut self, users: &[u32], found: &[TopK]) -> Result<(), CliError> {
+        let rows: Vec<(u32, usize, (u32, f32))> = users.iter().zip(found).flat_map(|(u, top)| top.iter().enumerate().map(move |(at, t)| (*u, at + 1, *t))).collect();
+        let (user, item) = (|u: &u32| &self.catalogue.user_ids[*u as usize], |i: &u32| &self.catalogue.ids[*i as usize]);
+        let Some(writer) = &mut self.writer else {
+            return rows.iter().try_for_each(|(u, rank, (i, score))| out::line(&format!("{}\t{rank}\t{}\t{score}", user(u), item(i))));
+        };
+        let columns: [(&str, ArrayRef); 4] = [
+            (self.user, Arc::new(StringArray::from_iter_values(rows.iter().map(|r| user(&r.0))))),
+            ("rank", Arc::new(UInt32Array::from_iter_values(rows.iter().map(|r| r.1 as u32)))),
+            ("item", Arc::new(StringArray::from_iter_values(rows.iter().map(|r| item(&r.2.0))))),
+            ("place", Arc::new(UInt32Array::from_iter_values(rows.iter().map(|_| 0)))),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).map_err(|e| CliError::Usage(e.to_string()))?;
+        writer.write(&batch, &rows.iter().map(|r| r.2.1).collect::<Vec<f32>>())
+    }
+}

@@ -1,0 +1,43 @@
+//! The trees of forust.
+
+use std::collections::HashSet;
+
+use forust_ml::GradientBooster;
+use forust_ml::gradientbooster::GrowPolicy;
+
+use super::inputs::Matrix;
+use super::{Forest, TreesConfig};
+
+/// A grown forest.
+pub(crate) struct Booster(GradientBooster);
+
+impl Forest for Booster {
+    fn grow(config: &TreesConfig, rows: &Matrix, labels: &[f32], weights: &[f32]) -> Result<Self, String> {
+        let mut booster = GradientBooster::default()
+            .set_iterations(config.trees)
+            .set_learning_rate(config.learning_rate)
+            .set_max_depth(config.depth)
+            .set_max_leaves(config.leaves)
+            .set_min_leaf_weight(config.min_leaf_weight)
+            .set_l2(config.l2)
+            .set_terminate_missing_features(HashSet::new());
+        booster.grow_policy = GrowPolicy::LossGuide;
+        let wide = |x: &[f32]| x.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>();
+        let data = forust_ml::Matrix::new(&rows.values, rows.rows, rows.columns);
+        booster.fit(&data, &wide(labels), &wide(weights), None).map_err(|e| e.to_string())?;
+        Ok(Self(booster))
+    }
+
+    fn leaves(&self, rows: &Matrix) -> Vec<u32> {
+        let data = forust_ml::Matrix::new(&rows.values, rows.rows, rows.columns);
+        self.0.predict_leaf_indices(&data).into_iter().map(|leaf| leaf as u32).collect()
+    }
+
+    fn save(&self) -> Result<String, String> {
+        self.0.json_dump().map_err(|e| e.to_string())
+    }
+
+    fn load(text: &str) -> Result<Self, String> {
+        GradientBooster::from_json(text).map(Self).map_err(|e| e.to_string())
+    }
+}
