@@ -59,7 +59,12 @@ fn encoder_and_loader(c: &mut Criterion) {
     let mut group = c.benchmark_group("39 columns");
     group.throughput(Throughput::Elements(ROWS)).sample_size(10);
     group.bench_function("encoder", |b| {
-        b.iter(|| chunks.iter().map(|chunk| encoder.encode(chunk, &*source, burnrec_features::Purpose::Train).unwrap().rows).sum::<usize>());
+        b.iter(|| {
+            chunks
+                .iter()
+                .map(|chunk| encoder.encode(chunk, &*source, burnrec_features::Purpose::Train).unwrap().rows)
+                .sum::<usize>()
+        });
     });
     let settings = LoaderConfig {
         batch_size: BATCH,

@@ -73,7 +73,8 @@ pub fn batch(schema: &Schema) -> Batch {
         numeric: (0..BATCH * schema.numeric.len()).map(|_| rng.random::<f32>()).collect(),
         label: (0..BATCH).map(|_| f32::from(u8::from(rng.random::<f64>() < 0.25))).collect(),
         weight: Vec::new(),
-        group: Vec::new(), ..Batch::default()
+        group: Vec::new(),
+        ..Batch::default()
     }
 }
 

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use burnrec_backend::DeviceName;
 use burnrec_embedding::{SparseOptimizer, SparseRule, Tables};
 use burnrec_features::{Batch, FeaturesConfig, Keys, Schema, Vocabulary};
-use burnrec_models::{Initial, InputShapes, ModelInfo, registered};
+use burnrec_models::{Initial, InputShapes, ModelConfig, ModelInfo, registered};
 use burnrec_train::{Learner, LossKind, Prepared, TrainConfig, prepare};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -16,40 +16,73 @@ use rand_chacha::ChaCha8Rng;
 const ROWS: usize = 64;
 const IDS: [u64; 3] = [64, 7, 5];
 
-/// Fields of every kind; sequences for the models that read them.
+/// The settings of a model: as they are without a word, but for a rate that shows something in few steps.
+fn settings(model: &ModelInfo) -> ModelConfig {
+    match model.default.clone() {
+        ModelConfig::GbdtLr(mut gbdt) => {
+            gbdt.optimizer.learning_rate = 10.0;
+            ModelConfig::GbdtLr(gbdt)
+        }
+        other => other,
+    }
+}
+
+/// Models without weights of crosses.
+const NO_CROSSES: [&str; 7] = ["mlp", "dcn_v2", "din", "dien", "deep_crossing", "youtube_dnn", "gbdt_lr"];
+
+/// Fields of every kind that the model reads.
 fn schema(model: &ModelInfo) -> Schema {
-    if model.name == "neumf" {
-        let text = "label = { column = \"y\" }\n[fields]\nitem_id = \"categorical\"\nuser_id = \"categorical\"";
-        let schema = Schema::new(&toml::from_str::<FeaturesConfig>(text).unwrap()).unwrap();
-        model.default.check(&schema).unwrap();
-        return schema;
-    }
-    let mut text = String::from(
-        r#"
-        label = { column = "y" }
-        [fields]
-        a = "categorical"
-        b = "categorical"
-        m = { kind = "multi" }
-        n1 = "numeric"
-        n2 = "numeric"
-        x = { kind = "cross", of = ["a", "b"] }
-    "#,
-    );
-    if model.default.reads_sequences() {
-        text.push_str("h = { kind = \"sequence\", table = \"a\" }\n");
-        text.push_str("g = { kind = \"sequence\", table = \"b\", along = \"h\" }\n");
-    }
+    let items = "[items]\nid = \"b\"\nuser = \"u\"\n";
+    let pairs = "[pairs]\n[negatives]\nper_positive = 2\n";
+    let text = match model.name {
+        "neumf" => {
+            "label = { column = \"y\" }\n[fields]\nitem_id = \"categorical\"\nuser_id = \"categorical\"".to_string()
+        }
+        "item2vec" => format!("label = {{ column = \"y\" }}\nfields.b = \"categorical\"\n{items}{pairs}"),
+        "eges" => {
+            let items = items.replace("user", "fields = [\"c\", \"m\"]\nuser");
+            format!(
+                "label = {{ column = \"y\" }}\n[fields]\nb = \"categorical\"\nc = \"categorical\"\nm = \"multi\"\n{items}{pairs}"
+            )
+        }
+        _ => {
+            let mut text = String::from(
+                r#"
+                label = { column = "y" }
+                [fields]
+                a = "categorical"
+                b = "categorical"
+                m = { kind = "multi" }
+                n1 = "numeric"
+                n2 = "numeric"
+            "#,
+            );
+            if !NO_CROSSES.contains(&model.name) {
+                text.push_str("x = { kind = \"cross\", of = [\"a\", \"b\"] }\n");
+            }
+            if model.default.reads_sequences() {
+                text.push_str("h = { kind = \"sequence\", table = \"a\" }\n");
+                text.push_str("g = { kind = \"sequence\", table = \"b\", along = \"h\" }\n");
+            }
+            if model.default.retrieves() {
+                text.push_str(&format!("{items}[negatives]\nshared = 5\n"));
+            }
+            if model.name == "gbdt_lr" {
+                text.push_str("[trees]\n");
+            }
+            text
+        }
+    };
     let schema = Schema::new(&toml::from_str::<FeaturesConfig>(&text).unwrap()).unwrap();
-    model.default.check(&schema).unwrap();
+    settings(model).check(&schema).unwrap_or_else(|e| panic!("{e}"));
     schema
 }
 
 /// Ids of a field.
 fn ids(name: &str) -> u64 {
     match name {
-        "a" | "h" | "user_id" => IDS[0],
-        "b" | "g" | "item_id" => IDS[1],
+        "a" | "h" | "user_id" | "leaves" => IDS[0],
+        "b" | "g" | "item_id" | "context" | "drawn items" => 10,
         "m" => IDS[2],
         _ => 20,
     }
@@ -70,9 +103,18 @@ fn batch(model: &ModelInfo) -> Batch {
         }
         Keys::Many { keys, weights: None, offsets }
     };
+    let pairs = model.default.reads_pairs();
     let of = |name: &str| match name {
+        "leaves" => {
+            Keys::Many { keys: (1..=ROWS as u64).collect(), weights: None, offsets: (0..=ROWS as u32).collect() }
+        }
+        // Drawn for training alone, by the loader.
+        "drawn items" => Keys::Many { keys: vec![], weights: None, offsets: vec![0; ROWS + 1] },
+        // Every pair once.
+        "b" if pairs => Keys::One((0..ROWS as u64).map(|r| 1 + r % IDS[1]).collect()),
+        "context" => Keys::One((0..ROWS as u64).map(|r| 1 + r / IDS[1]).collect()),
         "a" | "user_id" => Keys::One((1..=ROWS as u64).collect()),
-        "b" | "x" | "item_id" => match many(name, Box::new(|_, _| 1)) {
+        "b" | "c" | "x" | "item_id" => match many(name, Box::new(|_, _| 1)) {
             Keys::Many { keys, .. } | Keys::One(keys) => Keys::One(keys),
         },
         "m" => many(name, Box::new(|_, rng| rng.random_range(0..4))),
@@ -86,7 +128,8 @@ fn batch(model: &ModelInfo) -> Batch {
         numeric: (0..ROWS * schema(model).numeric.len()).map(|_| rng.random_range(-1.0..1.0)).collect(),
         label: (0..ROWS).map(|_| f32::from(u8::from(rng.random::<bool>()))).collect(),
         weight: vec![],
-        group: vec![], ..Batch::default()
+        group: vec![],
+        ..Batch::default()
     }
 }
 
@@ -94,11 +137,11 @@ fn learner(model: &ModelInfo, device: &Device, rate: f64) -> Learner {
     let schema = schema(model);
     let vocabulary = |n: u64| -> Vocabulary { (1..=n).map(|k| (k, 1)).collect() };
     let vocabularies: Vec<Vocabulary> = schema.categorical.iter().map(|c| vocabulary(ids(&c.name))).collect();
-    let slots = Arc::new(model.default.slots(&schema));
+    let slots = Arc::new(settings(model).slots(&schema));
     let mut config = TrainConfig { learning_rate: rate, ..TrainConfig::default() };
     config.sparse = SparseOptimizer::new(SparseRule::Adam, rate as f32);
     let shapes = InputShapes::new(&slots, &schema, 0.1);
-    let module = model.default.init(&shapes, &mut Initial::new(9), &device.clone().inner().autodiff());
+    let module = settings(model).init(&shapes, &mut Initial::new(9), &device.clone().inner().autodiff());
     let tables = Tables::new(Arc::new(schema), &slots, &vocabularies, &config.sparse, 4, None).unwrap();
     Learner::new(module, tables, slots, device, &config, LossKind::Bce, 1)
 }
@@ -225,7 +268,7 @@ fn saved_tables_come_back_to_the_bit() {
         train(&model, &mut learner, 10);
         let folder = tempfile::tempdir().unwrap();
         let schema = Arc::new(schema(&model));
-        let slots = model.default.slots(&schema);
+        let slots = settings(&model).slots(&schema);
         learner.tables.save(folder.path(), &slots).unwrap();
         let sparse = SparseOptimizer::new(SparseRule::Adam, 1e-2);
         let before = predict(&mut learner, &batch(&model));

@@ -58,7 +58,8 @@ fn batch(fields: usize, step: u64) -> Batch {
         numeric: (0..ROWS).map(|_| rng.random_range(-1.0..1.0)).collect(),
         label: (0..ROWS).map(|_| f32::from(u8::from(rng.random::<bool>()))).collect(),
         weight: (0..ROWS).map(|_| rng.random_range(0.5..2.0)).collect(),
-        group: vec![], ..Batch::default()
+        group: vec![],
+        ..Batch::default()
     }
 }
 

@@ -119,7 +119,8 @@ impl Tables {
     pub fn adopt(&mut self, lookup: usize, other: &Self, of: usize) -> bool {
         let own: Vec<usize> = (0..self.tables.len()).filter(|t| self.tables[*t].lookup == lookup).collect();
         let theirs: Vec<&Table> = other.tables.iter().filter(|t| t.lookup == of).collect();
-        let keys = |all: &Self, space: usize| keys_by_row(&all.indexer.spaces[space], &all.growing[space], all.grown[space]);
+        let keys =
+            |all: &Self, space: usize| keys_by_row(&all.indexer.spaces[space], &all.growing[space], all.grown[space]);
         let same = |own: &Table, their: &Table| {
             own.layout.dim == their.layout.dim && keys(self, own.space) == keys(other, their.space)
         };

@@ -100,9 +100,11 @@ impl Keys {
     pub(crate) fn none_like(&self, rows: usize) -> Self {
         match self {
             Self::One(_) => Self::One(vec![0; rows]),
-            Self::Many { weights, .. } => {
-                Self::Many { keys: Vec::new(), weights: weights.as_ref().map(|_| Vec::new()), offsets: vec![0; rows + 1] }
-            }
+            Self::Many { weights, .. } => Self::Many {
+                keys: Vec::new(),
+                weights: weights.as_ref().map(|_| Vec::new()),
+                offsets: vec![0; rows + 1],
+            },
         }
     }
 

@@ -161,9 +161,7 @@ impl PairsConfig {
             _ if self.walk_length == 1 || self.walk_length > 10_000 => {
                 bad("walk_length", "must be 0, for no walks, or lie in 2..=10000")
             }
-            _ if self.walk_length > 0 && !(1..=10_000).contains(&self.walks) => {
-                bad("walks", "must lie in 1..=10000")
-            }
+            _ if self.walk_length > 0 && !(1..=10_000).contains(&self.walks) => bad("walks", "must lie in 1..=10000"),
             _ if self.walk_length == 0 && self.walks != 20 => bad("walks", "goes with walk_length; remove it"),
             _ if self.walk_length > 0 && self.shuffle => {
                 bad("shuffle", "has no meaning with walks, which go from item to item; remove it")

@@ -10,8 +10,8 @@ use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::batch::{Batch, Keys};
-use crate::column::Reader;
 use crate::catalogue::Catalogue;
+use crate::column::Reader;
 use crate::config::{IndexPolicy, Transform};
 use crate::error::FeatureError;
 use crate::fit::{Fitted, KeyCounts, NumberFacts, Vocabulary, squeeze};
@@ -412,7 +412,8 @@ impl Encoder {
                     return Ok(vec![0.0; batch.num_rows()]);
                 }
                 let reader = Reader { batch, source, feature: &numeric.name, column: &numeric.column };
-                let scaled = |x: Option<f64>| numeric.raise(x.map_or(numeric.missing, |x| fit.apply(numeric.transform, x)));
+                let scaled =
+                    |x: Option<f64>| numeric.raise(x.map_or(numeric.missing, |x| fit.apply(numeric.transform, x)));
                 Ok(reader.numbers()?.into_iter().map(scaled).collect())
             })
             .collect::<Result<_, FeatureError>>()?;

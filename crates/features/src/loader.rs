@@ -220,7 +220,8 @@ pub fn load_pairs<T: Send + 'static>(
     thread::spawn(move || {
         let work = || {
             let asked = encoder.schema().items.as_ref().and_then(|i| i.pairs.as_ref());
-            let (Some(pairs), Some(catalogue), Draws::Negatives(seed)) = (asked, encoder.catalogue(), config.draws) else {
+            let (Some(pairs), Some(catalogue), Draws::Negatives(seed)) = (asked, encoder.catalogue(), config.draws)
+            else {
                 return Ok(());
             };
             let mut chunks = Pairs::new(encoder.schema(), catalogue, pairs, seed, config.epoch);

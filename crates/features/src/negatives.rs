@@ -35,7 +35,13 @@ impl Negatives {
     }
 
     /// Puts its negatives behind each positive row; they are a list of their own with it.
-    pub(crate) fn add_rows(&mut self, schema: &Schema, catalogue: &Catalogue, rows: Batch, users: &[Option<u32>]) -> Batch {
+    pub(crate) fn add_rows(
+        &mut self,
+        schema: &Schema,
+        catalogue: &Catalogue,
+        rows: Batch,
+        users: &[Option<u32>],
+    ) -> Batch {
         let (mut order, mut picks, mut lists) = (Vec::new(), Vec::new(), Vec::new());
         let liked = |row: usize| rows.label[row] > 0.0 && rows.item[row] != NO_ITEM;
         let in_batch = self.config.sampler == SamplerKind::InBatch;
@@ -46,7 +52,8 @@ impl Negatives {
             picks.push(None);
             lists.push(self.lists);
             for _ in 0..wanted {
-                let refused = |item: u32| item == NO_ITEM || catalogue.likes(users[row], item) || item == rows.item[row];
+                let refused =
+                    |item: u32| item == NO_ITEM || catalogue.likes(users[row], item) || item == rows.item[row];
                 let drawn = match in_batch {
                     true => (0..64).map(|_| rows.item[self.rng.random_range(0..rows.rows)]).find(|i| !refused(*i)),
                     false => self.sampler.draw_except(&mut self.rng, catalogue.len(), refused),
@@ -92,7 +99,14 @@ impl Negatives {
     }
 
     /// `k` items a pair, none of them the pair's own.
-    fn beside_pairs(&self, items: &Items, catalogue: &Catalogue, batch: &Batch, context: usize, rng: &mut Stream) -> Vec<u32> {
+    fn beside_pairs(
+        &self,
+        items: &Items,
+        catalogue: &Catalogue,
+        batch: &Batch,
+        context: usize,
+        rng: &mut Stream,
+    ) -> Vec<u32> {
         let mut drawn = Vec::with_capacity(batch.rows * self.config.per_positive);
         for row in 0..batch.rows {
             let own = [items.id, context].map(|f| batch.keys[f].of_row(row)[0]);
@@ -137,7 +151,15 @@ impl Negatives {
 impl Catalogue {
     /// Each positive row and behind it `n` other items for its user, none of which any row says the user likes: lists to
     /// rank. Which they are depends on the seed and the number of the row alone.
-    pub(crate) fn lists(&self, schema: &Schema, rows: Batch, users: &[Option<u32>], n: usize, seed: u64, first: u64) -> Batch {
+    pub(crate) fn lists(
+        &self,
+        schema: &Schema,
+        rows: Batch,
+        users: &[Option<u32>],
+        n: usize,
+        seed: u64,
+        first: u64,
+    ) -> Batch {
         let (mut order, mut picks, mut lists) = (Vec::new(), Vec::new(), Vec::new());
         let uniform = Sampler::Uniform(self.len());
         for row in (0..rows.rows).filter(|r| rows.label[*r] > 0.0 && rows.item[*r] != NO_ITEM) {

@@ -31,7 +31,13 @@ pub(crate) struct Pairs<'a> {
 
 impl<'a> Pairs<'a> {
     /// The pairs of an epoch of a run's seed.
-    pub(crate) fn new(schema: &'a Schema, catalogue: &'a Catalogue, config: &'a PairsConfig, seed: u64, epoch: u64) -> Self {
+    pub(crate) fn new(
+        schema: &'a Schema,
+        catalogue: &'a Catalogue,
+        config: &'a PairsConfig,
+        seed: u64,
+        epoch: u64,
+    ) -> Self {
         let mut rng = stream(seed, "pairs", epoch);
         let walks = config.walk_length > 0;
         let edges = if walks { edges(catalogue, config) } else { Edges::default() };
@@ -148,18 +154,14 @@ mod tests {
     use crate::catalogue::Seen;
 
     fn catalogue(runs: &[&[(u32, f64)]], items: usize) -> Catalogue {
-        let seen = |run: &&[(u32, f64)]| run.iter().map(|(item, time)| Seen { item: *item, liked: true, time: *time }).collect();
+        let seen = |run: &&[(u32, f64)]| {
+            run.iter().map(|(item, time)| Seen { item: *item, liked: true, time: *time }).collect()
+        };
         let keys = vec![Keys::One((1..=items as u64).collect()), Keys::One(vec![0; items])];
         let mut counts = vec![0; items];
         runs.iter().flat_map(|r| r.iter()).for_each(|(i, _)| counts[*i as usize] += 1);
-        Catalogue {
-            items: Batch { rows: items, keys, ..Batch::default() },
-            ids: (0..items).map(|i| i.to_string()).collect(),
-            counts,
-            user_ids: (0..runs.len()).map(|u| u.to_string()).collect(),
-            seen: [runs.iter().map(seen).collect(), vec![Vec::new(); runs.len()], vec![Vec::new(); runs.len()]],
-            ..Catalogue::default()
-        }
+        let items = Batch { rows: items, keys, ..Batch::default() };
+        Catalogue::made(items, counts, runs.iter().map(seen).collect())
     }
 
     fn all(catalogue: &Catalogue, config: &PairsConfig) -> Vec<(u64, u64)> {
@@ -191,7 +193,8 @@ mod tests {
     #[test]
     fn walks_follow_transitions_as_often_as_they_were_taken() {
         // From 0 three times to 1 and once to 2; nothing follows those.
-        let catalogue = catalogue(&[&[(0, 0.0), (1, 1.0)], &[(0, 0.0), (1, 1.0)], &[(0, 0.0), (1, 1.0)], &[(0, 0.0), (2, 1.0)]], 3);
+        let catalogue =
+            catalogue(&[&[(0, 0.0), (1, 1.0)], &[(0, 0.0), (1, 1.0)], &[(0, 0.0), (1, 1.0)], &[(0, 0.0), (2, 1.0)]], 3);
         let config = PairsConfig { window: 1, walk_length: 5, walks: 4000, ..PairsConfig::default() };
         let pairs = all(&catalogue, &config);
         let count = |pair| pairs.iter().filter(|p| **p == pair).count();

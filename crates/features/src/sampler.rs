@@ -90,6 +90,7 @@ impl Sampler {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::Batch;
     use crate::stream::stream;
 
     fn check(sampler: &Sampler, items: usize) {
@@ -107,7 +108,7 @@ mod tests {
 
     #[test]
     fn items_come_as_often_as_their_probability_says() {
-        let catalogue = Catalogue { counts: vec![5, 0, 100, 1], ids: vec![String::new(); 4], ..Catalogue::default() };
+        let catalogue = Catalogue::made(Batch::default(), vec![5, 0, 100, 1], Vec::new());
         for kind in [SamplerKind::Uniform, SamplerKind::Popularity, SamplerKind::LogUniform, SamplerKind::InBatch] {
             check(&Sampler::new(&catalogue, &NegativesConfig { sampler: kind, ..NegativesConfig::default() }), 4);
         }

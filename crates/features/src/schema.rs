@@ -6,10 +6,10 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::batch::{Batch, Keys};
 use crate::config::{FeaturesConfig, FieldConfig, FieldKind, IdKind, IndexPolicy, Pooling, Transform};
 use crate::error::FeatureError;
-use crate::{keys, label};
 use crate::schema_check::{check_tables, follow_leaders, refuse_strays};
 use crate::schema_items::items;
 use crate::trees::TreesConfig;
+use crate::{keys, label};
 
 pub use crate::label::Label;
 pub use crate::schema_items::Items;
@@ -137,7 +137,8 @@ impl Numeric {
 
 /// The inputs of a numeric field: itself, and its powers where they are asked for.
 fn numbers(name: &str, field: &FieldConfig, column: &str) -> Vec<Numeric> {
-    let powers: &[(&str, f32)] = if field.powers == Some(true) { &[("", 1.0), ("^2", 2.0), ("^0.5", 0.5)] } else { &[("", 1.0)] };
+    let powers: &[(&str, f32)] =
+        if field.powers == Some(true) { &[("", 1.0), ("^2", 2.0), ("^0.5", 0.5)] } else { &[("", 1.0)] };
     let input = |(suffix, power): &(&str, f32)| Numeric {
         name: format!("{name}{suffix}"),
         field: name.to_string(),
@@ -327,10 +328,16 @@ fn leaves(
         return Err(bad("features.trees", "are grown for labels of 0 and 1, but features.label.numeric is set"));
     }
     if config.negatives.is_some() || config.pairs.is_some() {
-        return Err(bad("features.trees", "read rows of the data, and do not know those that are drawn; remove features.negatives"));
+        return Err(bad(
+            "features.trees",
+            "read rows of the data, and do not know those that are drawn; remove features.negatives",
+        ));
     }
     if categorical.iter().any(|c| c.name == LEAVES || c.table == LEAVES) {
-        return Err(bad(format!("features.fields.{LEAVES}"), "is the name of the trees' input; give the field another"));
+        return Err(bad(
+            format!("features.fields.{LEAVES}"),
+            "is the name of the trees' input; give the field another",
+        ));
     }
     categorical.push(Categorical {
         name: LEAVES.into(),

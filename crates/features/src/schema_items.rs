@@ -77,7 +77,10 @@ pub(crate) fn items(
     }
     let one = |c: &Categorical| matches!(c.source, CategoricalSource::One { .. });
     let id = categorical.iter().position(|c| c.name == items.id && one(c)).ok_or_else(|| {
-        bad("features.items.id", format!("`{}` is not a field of kind categorical; declare it under [features.fields]", items.id))
+        bad(
+            "features.items.id",
+            format!("`{}` is not a field of kind categorical; declare it under [features.fields]", items.id),
+        )
     })?;
     let (mut fields, mut numbers) = (vec![id], Vec::new());
     for name in items.fields.iter().filter(|n| **n != items.id) {
@@ -89,7 +92,10 @@ pub(crate) fn items(
                 return Err(bad(key, format!("`{name}` is a sequence, which is of the user and not of the item")));
             }
             Some(place) if matches!(categorical[place].source, CategoricalSource::Cross { .. }) => {
-                return Err(bad(key, format!("`{name}` is a cross, which follows its fields by itself; remove it here")));
+                return Err(bad(
+                    key,
+                    format!("`{name}` is a cross, which follows its fields by itself; remove it here"),
+                ));
             }
             Some(place) => fields.push(place),
             None if !own.is_empty() => numbers.extend(own),

@@ -115,7 +115,15 @@ mod tests {
         let schema = Schema::new(&serde_json::from_value(config).unwrap()).unwrap();
         let keys = vec![1, 1, 2, 1, 3, 1];
         let keys = Keys::Many { keys, weights: None, offsets: vec![0, 3, 4, 6] };
-        let batch = Batch { rows: 3, keys: vec![keys], numeric: vec![], label: vec![], weight: vec![], group: vec![], ..Batch::default() };
+        let batch = Batch {
+            rows: 3,
+            keys: vec![keys],
+            numeric: vec![],
+            label: vec![],
+            weight: vec![],
+            group: vec![],
+            ..Batch::default()
+        };
         for step in 0..50 {
             let pairs = schema.following(&batch, 0, 1, step);
             assert_eq!((pairs.from.as_slice(), pairs.to.as_slice()), (&[0, 1, 4][..], &[1, 2, 5][..]));

@@ -114,8 +114,11 @@ impl Shuffler {
             first.entry(groups[*row as usize]).or_insert(next);
         }
         self.order.sort_by_key(|row| first[&groups[*row as usize]]);
-        let mut lists: Vec<&[u32]> =
-            self.order.chunk_by(|a, b| groups[*a as usize] == groups[*b as usize]).flat_map(|l| l.chunks(most)).collect();
+        let mut lists: Vec<&[u32]> = self
+            .order
+            .chunk_by(|a, b| groups[*a as usize] == groups[*b as usize])
+            .flat_map(|l| l.chunks(most))
+            .collect();
         if let Some(rng) = &mut self.rng {
             lists.shuffle(rng);
         }

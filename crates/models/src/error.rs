@@ -40,13 +40,17 @@ pub enum ModelError {
         /// The model.
         model: &'static str,
     },
-    /// Trees whose leaves no lookup of the model reads.
+    /// A field that nothing in the model reads.
     #[error(
-        "features.trees: model.{model} has no weights of its own for ids, so that the leaves would be ignored; remove the table, or take gbdt_lr"
+        "features.fields.{field}: model.{model} has no use for {kind}, so that it would be ignored; remove it, or take another model"
     )]
-    StrayTrees {
+    Ignored {
         /// The model.
         model: &'static str,
+        /// The field.
+        field: String,
+        /// What kind of field it is.
+        kind: &'static str,
     },
     /// A field that the model cannot do without.
     #[error("features.fields: model.{model} {problem}")]

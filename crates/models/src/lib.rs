@@ -14,7 +14,8 @@ pub use contract::{Architecture, Following, InputShapes, Inputs, Output, Ranker,
 pub use error::ModelError;
 pub use initial::Initial;
 pub use rankers::{
-    DcnV2, DcnV2Config, DeepCrossing, DeepCrossingConfig, Dien, DienConfig, Din, DinConfig, Eges, EgesConfig, Fm, FmConfig, GbdtLr, GbdtLrConfig, Item2Vec, Item2VecConfig, Lr, LrConfig,
-    Mlp, MlpConfig, Mlr, MlrConfig, NeuMf, NeuMfConfig, Pretrained, Structure, WideDeep, WideDeepConfig, XDeepFm, XDeepFmConfig, YoutubeDnn, YoutubeDnnConfig,
+    DcnV2, DcnV2Config, DeepCrossing, DeepCrossingConfig, Dien, DienConfig, Din, DinConfig, Eges, EgesConfig, Fm,
+    FmConfig, GbdtLr, GbdtLrConfig, Item2Vec, Item2VecConfig, Lr, LrConfig, Mlp, MlpConfig, Mlr, MlrConfig, NeuMf,
+    NeuMfConfig, Pretrained, Structure, WideDeep, WideDeepConfig, XDeepFm, XDeepFmConfig, YoutubeDnn, YoutubeDnnConfig,
 };
 pub use registry::{AnyModel, ModelConfig, ModelInfo, registered};

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use burnrec_embedding::{Slots, SparseOptimizer};
-use burnrec_features::Schema;
+use burnrec_features::{CategoricalSource, Schema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -73,11 +73,7 @@ macro_rules! registry {
                 let name = self.name();
                 check_draws(name, schema, self.retrieves(), self.reads_pairs())?;
                 match self { $(Self::$variant(c) => c.check(schema),)* }?;
-                let reads = |place: usize| self.slots(schema).0.iter().any(|l| l.features.contains(&place));
-                match schema.trees.as_ref().filter(|t| !reads(t.1)) {
-                    Some(_) => Err(ModelError::StrayTrees { model: name }),
-                    None => Ok(()),
-                }
+                check_unread(name, schema, &self.slots(schema))
             }
 
             /// Whether the model reads sequences.
@@ -131,18 +127,36 @@ macro_rules! registry {
     };
 }
 
+/// Every field must be of use to the model: looked up, or read by trees whose leaves are.
+fn check_unread(model: &'static str, schema: &Schema, slots: &Slots) -> Result<(), ModelError> {
+    let reads = |place: usize| slots.0.iter().any(|l| l.features.contains(&place) || l.sequences.contains(&place));
+    let grown = schema.trees.as_ref().is_some_and(|t| reads(t.1));
+    let unread = |place: &usize| !reads(*place) && !(grown && !schema.is_cross(*place));
+    let Some(place) = schema.slots().into_iter().chain(schema.sequences()).find(unread) else { return Ok(()) };
+    let kind = match schema.categorical[place].source {
+        CategoricalSource::Cross { .. } => "crosses, which weights of ids read",
+        CategoricalSource::Leaves => "the leaves of trees, which weights of ids read",
+        _ => "it",
+    };
+    Err(ModelError::Ignored { model, field: schema.categorical[place].name.clone(), kind })
+}
+
 /// What is drawn must be of use to the model.
 fn check_draws(model: &'static str, schema: &Schema, retrieves: bool, reads_pairs: bool) -> Result<(), ModelError> {
     let field = |problem: &str| Err(ModelError::Field { model, problem: problem.into() });
     let items = schema.items.as_ref();
     let pairs = items.is_some_and(|i| i.pairs.is_some());
     match items {
-        None if retrieves => field("looks for items, and nothing says what an item is; add [features.items] with its id and its user"),
-        Some(_) if reads_pairs && !pairs => field("learns from pairs of items; add [features.pairs]"),
-        Some(_) if pairs && !reads_pairs => field("learns from rows; remove [features.pairs], or take item2vec or eges"),
-        Some(items) if !retrieves && items.draws_beside().is_some() => {
-            field("scores rows, and items that a batch shares are none; use features.negatives.per_positive with a sampler other than in_batch for all")
+        None if retrieves => {
+            field("looks for items, and nothing says what an item is; add [features.items] with its id and its user")
         }
+        Some(_) if reads_pairs && !pairs => field("learns from pairs of items; add [features.pairs]"),
+        Some(_) if pairs && !reads_pairs => {
+            field("learns from rows; remove [features.pairs], or take item2vec or eges")
+        }
+        Some(items) if !retrieves && items.draws_beside().is_some() => field(
+            "scores rows, and items that a batch shares are none; use features.negatives.per_positive with a sampler other than in_batch for all",
+        ),
         _ => Ok(()),
     }
 }

@@ -246,9 +246,10 @@ impl TrainConfig {
             _ if measured.pairs && loss != LossKind::NegativeSampling => {
                 bad("loss", "pairs are learned by negative_sampling; remove this line, or [features.pairs]")
             }
-            _ if measured.shares && loss != LossKind::SampledSoftmax => {
-                bad("loss", "items that a batch shares go with sampled_softmax; use features.negatives.per_positive here")
-            }
+            _ if measured.shares && loss != LossKind::SampledSoftmax => bad(
+                "loss",
+                "items that a batch shares go with sampled_softmax; use features.negatives.per_positive here",
+            ),
             _ if of_lists && !measured.listed => bad(
                 "loss",
                 "compares rows of one list, and nothing says which those are; set features.group, or features.negatives.per_positive",

@@ -16,7 +16,8 @@ use crate::saved::SavedModel;
 /// Unreadable rows.
 pub fn score(saved: &mut SavedModel, rows: RowStream, source: &Arc<dyn Source>) -> Result<Vec<f32>, TrainError> {
     let encoder = saved.encoder.clone();
-    let scored = evaluate(&mut saved.learner, rows, source, &encoder, Purpose::Predict, Draws::Nothing, &Stop::default())?;
+    let scored =
+        evaluate(&mut saved.learner, rows, source, &encoder, Purpose::Predict, Draws::Nothing, &Stop::default())?;
     match encoder.schema().label.is_binary() {
         true => Ok((0..scored.scores.len()).map(|row| scored.probability(row) as f32).collect()),
         false => Ok(scored.scores),

@@ -22,7 +22,10 @@ pub(crate) fn apply(learner: &mut Learner, experiment: &Experiment, opened: &Ope
     let (product, tower) = (open("gmf", gmf)?, open("mlp", mlp)?);
     for (lookup, key, run, name) in [(0, "gmf", &product, gmf), (1, "mlp", &tower, mlp)] {
         if run.learner.slots.0.len() != 1 || run.learner.slots.0[0].name != key {
-            return Err(bad(key, format!("{name} is a run of another model; train one with model.neumf.part = \"{key}\"")));
+            return Err(bad(
+                key,
+                format!("{name} is a run of another model; train one with model.neumf.part = \"{key}\""),
+            ));
         }
         if !learner.tables.adopt(lookup, &run.learner.tables, 0) {
             let problem = format!("{name} has other ids or widths; train it on the same rows, split and fields");

@@ -45,7 +45,11 @@ impl<'a> Retriever<'a> {
     ///
     /// # Errors
     /// A learner whose step failed half-way.
-    pub fn new(learner: &'a mut Learner, encoder: &'a Encoder, experiment: &Experiment) -> Result<Option<Self>, TrainError> {
+    pub fn new(
+        learner: &'a mut Learner,
+        encoder: &'a Encoder,
+        experiment: &Experiment,
+    ) -> Result<Option<Self>, TrainError> {
         let Some(catalogue) = encoder.catalogue() else { return Ok(None) };
         let frozen = learner.frozen()?;
         let liked_only = experiment.data.history.as_ref().is_some_and(|h| h.only.is_some());
@@ -150,7 +154,11 @@ impl<'a> Retriever<'a> {
 
     /// Calls `each` with the scores of all items for every user, in parallel. Models of vectors score by products, by
     /// cosines where users are means; others score every pair of a user and an item.
-    fn scores<T: Send>(&mut self, asked: &Users<'_>, each: impl Fn(u32, &[f32]) -> T + Sync) -> Result<Vec<T>, TrainError> {
+    fn scores<T: Send>(
+        &mut self,
+        asked: &Users<'_>,
+        each: impl Fn(u32, &[f32]) -> T + Sync,
+    ) -> Result<Vec<T>, TrainError> {
         let items = self.item_vectors()?;
         let count = self.catalogue.len();
         let mut out = Vec::with_capacity(asked.users.len());

@@ -16,12 +16,12 @@ use burnrec_features::{
 use burnrec_models::{Initial, InputShapes};
 
 use crate::checkpoint::{Manifest, Progress, load_optimizer, save, sweep};
-use crate::error::TrainError;
 use crate::config::LossKind;
-use crate::measure::measure;
+use crate::error::TrainError;
 use crate::experiment::Experiment;
 use crate::folder::RunFolder;
 use crate::learner::{Learner, Prepared, prepare};
+use crate::measure::measure;
 use crate::measured::Measured;
 use crate::metrics::{MetricName, Metrics};
 use crate::observer::{Event, Observer, Stop};
@@ -475,7 +475,11 @@ impl<'a> Run<'a> {
                 .map(|(n, m)| (*n, undefined(m)))
                 .collect(),
             metrics: sides.iter().map(|(n, m)| (*n, m.values())).collect(),
-            baselines: self.baselines.iter().map(|(n, m)| (*n, serde_json::json!({ "popularity": m.values() }))).collect(),
+            baselines: self
+                .baselines
+                .iter()
+                .map(|(n, m)| (*n, serde_json::json!({ "popularity": m.values() })))
+                .collect(),
             throughput: Throughput {
                 rows_per_second: if progress.seconds > 0.0 { progress.rows as f64 / progress.seconds } else { 0.0 },
                 median_step_ms: times.get(times.len() / 2).map_or(0.0, |s| f64::from(*s) * 1e3),

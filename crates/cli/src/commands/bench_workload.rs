@@ -195,7 +195,8 @@ pub fn batches(schema: &Schema, sizes: &[u64], rows: usize) -> Vec<Batch> {
             numeric: (0..rows * schema.numeric.len()).map(|_| rng.random::<f32>()).collect(),
             label: (0..rows).map(|_| f32::from(u8::from(rng.random::<f64>() < 0.25))).collect(),
             weight: Vec::new(),
-            group: Vec::new(), ..Batch::default()
+            group: Vec::new(),
+            ..Batch::default()
         }
     };
     (0..BATCHES).map(batch).collect()

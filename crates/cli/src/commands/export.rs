@@ -122,7 +122,8 @@ fn arrow(mut file: BufWriter<std::fs::File>, vectors: &Vectors) -> Result<(), St
     let values = Arc::new(Float32Array::from(vectors.values.clone()));
     let lists = FixedSizeListArray::try_new(field, vectors.dim() as i32, values, None).map_err(|e| e.to_string())?;
     let ids: ArrayRef = Arc::new(StringArray::from_iter_values(&vectors.ids));
-    let rows = RecordBatch::try_from_iter([("id", ids), ("vector", Arc::new(lists) as ArrayRef)]).map_err(|e| e.to_string())?;
+    let rows = RecordBatch::try_from_iter([("id", ids), ("vector", Arc::new(lists) as ArrayRef)])
+        .map_err(|e| e.to_string())?;
     let mut writer = FileWriter::try_new(&mut file, &rows.schema()).map_err(|e| e.to_string())?;
     writer.write(&rows).and_then(|()| writer.finish()).map_err(|e| e.to_string())?;
     drop(writer);

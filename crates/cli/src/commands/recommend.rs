@@ -62,7 +62,8 @@ pub fn without_items(run: &Path) -> CliError {
 
 fn tell_unknown(args: &RecommendArgs, unknown: &[String]) -> Result<(), CliError> {
     let Some(first) = unknown.first() else { return Ok(()) };
-    let what = format!("{}: {} users are not in the run's data, the first is `{first}`", args.users.display(), unknown.len());
+    let what =
+        format!("{}: {} users are not in the run's data, the first is `{first}`", args.users.display(), unknown.len());
     if !args.skip_unknown {
         return Err(CliError::Usage(format!("{what}; leave them out with --skip-unknown, or train on their rows")));
     }
@@ -87,10 +88,17 @@ struct Sink<'a> {
 
 impl Sink<'_> {
     fn take(&mut self, users: &[u32], found: &[TopK]) -> Result<(), CliError> {
-        let rows: Vec<(u32, usize, (u32, f32))> = users.iter().zip(found).flat_map(|(u, top)| top.iter().enumerate().map(move |(at, t)| (*u, at + 1, *t))).collect();
-        let (user, item) = (|u: &u32| &self.catalogue.user_ids[*u as usize], |i: &u32| &self.catalogue.ids[*i as usize]);
+        let rows: Vec<(u32, usize, (u32, f32))> = users
+            .iter()
+            .zip(found)
+            .flat_map(|(u, top)| top.iter().enumerate().map(move |(at, t)| (*u, at + 1, *t)))
+            .collect();
+        let (user, item) =
+            (|u: &u32| &self.catalogue.user_ids[*u as usize], |i: &u32| &self.catalogue.ids[*i as usize]);
         let Some(writer) = &mut self.writer else {
-            return rows.iter().try_for_each(|(u, rank, (i, score))| out::line(&format!("{}\t{rank}\t{}\t{score}", user(u), item(i))));
+            return rows.iter().try_for_each(|(u, rank, (i, score))| {
+                out::line(&format!("{}\t{rank}\t{}\t{score}", user(u), item(i)))
+            });
         };
         let columns: [(&str, ArrayRef); 4] = [
             (self.user, Arc::new(StringArray::from_iter_values(rows.iter().map(|r| user(&r.0))))),

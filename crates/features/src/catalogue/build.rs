@@ -126,7 +126,16 @@ impl Builder {
         let of: Vec<u32> = self.latest.iter().map(|l| l.unwrap_or(missing)).collect();
         if of.contains(&missing) {
             let keys = users.keys.iter().map(|k| k.none_like(1)).collect();
-            append(&mut users, Batch { rows: 1, keys, numeric: vec![0.0; schema.numeric.len()], item: vec![NO_ITEM], ..Batch::default() });
+            append(
+                &mut users,
+                Batch {
+                    rows: 1,
+                    keys,
+                    numeric: vec![0.0; schema.numeric.len()],
+                    item: vec![NO_ITEM],
+                    ..Batch::default()
+                },
+            );
         }
         users = users.take(&of);
         let own = schema.items.as_ref().map(|i| (i.fields.as_slice(), i.id)).unwrap_or_default();

@@ -82,6 +82,15 @@ impl Catalogue {
         (0..sides).flat_map(of).filter(move |s| s.liked || !liked_only).map(|s| s.item)
     }
 
+    /// A catalogue of counts and of what users did, for tests.
+    #[cfg(test)]
+    pub(crate) fn made(items: Batch, counts: Vec<u32>, train: Vec<Vec<Seen>>) -> Self {
+        let (ids, users) = ((0..counts.len()).map(|i| i.to_string()).collect(), train.len());
+        let seen = [train, vec![Vec::new(); users], vec![Vec::new(); users]];
+        let user_ids = (0..users).map(|u| u.to_string()).collect();
+        Self { items, ids, counts, user_ids, seen, ..Self::default() }.index(0)
+    }
+
     /// The lookups that are made of the rest.
     pub(crate) fn index(mut self, id: usize) -> Self {
         if let Some(Keys::One(keys)) = self.items.keys.get(id) {
@@ -121,9 +130,14 @@ impl Catalogue {
     pub fn rows_of(&self, schema: &Schema, user: Option<u32>, items: &[u32], sides: usize, liked_only: bool) -> Batch {
         let one = match user {
             Some(user) => self.users.take(&[user]),
-            None => Batch { rows: 1, keys: self.items.keys.iter().map(|k| k.none_like(1)).collect(), ..Batch::default() },
+            None => {
+                Batch { rows: 1, keys: self.items.keys.iter().map(|k| k.none_like(1)).collect(), ..Batch::default() }
+            }
         };
-        let mut one = Batch { numeric: if one.numeric.is_empty() { vec![0.0; schema.numeric.len()] } else { one.numeric }, ..one };
+        let mut one = Batch {
+            numeric: if one.numeric.is_empty() { vec![0.0; schema.numeric.len()] } else { one.numeric },
+            ..one
+        };
         if let Some(user) = user {
             let history: Vec<u32> = self.history(user, sides, liked_only).collect();
             self.fill_histories(schema, &mut one, &history);
@@ -141,7 +155,10 @@ impl Catalogue {
             let Some(source) = schema.item_field_of(field) else { continue };
             let most = field.sequence.and_then(|s| s.max_length).unwrap_or(usize::MAX);
             let latest = &history[history.len().saturating_sub(most)..];
-            let keys: Vec<u64> = latest.iter().map(|i| self.items.keys[source].of_row(*i as usize).first().copied().unwrap_or(0)).collect();
+            let keys: Vec<u64> = latest
+                .iter()
+                .map(|i| self.items.keys[source].of_row(*i as usize).first().copied().unwrap_or(0))
+                .collect();
             let offsets = vec![0, keys.len() as u32];
             one.keys[place] = Keys::Many { keys, weights: None, offsets };
         }
@@ -152,7 +169,8 @@ impl Schema {
     /// The item's field of one id a row that shares a sequence's table.
     pub(crate) fn item_field_of(&self, sequence: &Categorical) -> Option<usize> {
         let fields = self.items.as_ref().map(|i| i.fields.as_slice()).unwrap_or_default();
-        let same = |f: &&usize| self.categorical[**f].table == sequence.table && self.categorical[**f].pooling.is_none();
+        let same =
+            |f: &&usize| self.categorical[**f].table == sequence.table && self.categorical[**f].pooling.is_none();
         fields.iter().find(same).copied()
     }
 }

@@ -51,7 +51,12 @@ impl Inputs {
         Raw { numbers: vec![Vec::new(); self.numbers.len()], ids: vec![None; self.ids.len()], rows: 0 }
     }
 
-    fn numbers(&self, batch: &RecordBatch, source: &dyn Source, schema: &Schema) -> Result<Vec<Vec<f64>>, FeatureError> {
+    fn numbers(
+        &self,
+        batch: &RecordBatch,
+        source: &dyn Source,
+        schema: &Schema,
+    ) -> Result<Vec<Vec<f64>>, FeatureError> {
         let column = |n: &usize| {
             let numeric = &schema.numeric[*n];
             let reader = Reader { batch, source, feature: &numeric.name, column: &numeric.column };

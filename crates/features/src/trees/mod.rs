@@ -151,7 +151,10 @@ impl Trees {
         }
         let positive = labels.iter().filter(|y| **y > 0.5).count();
         if positive == 0 || positive == labels.len() {
-            let problem = format!("trees would be grown on {} rows, {positive} of them positive; both classes are needed", labels.len());
+            let problem = format!(
+                "trees would be grown on {} rows, {positive} of them positive; both classes are needed",
+                labels.len()
+            );
             return Err(bad("features.trees.share", problem));
         }
         let matrix = inputs.fit(rows, &labels, &parts);
@@ -164,7 +167,8 @@ impl Trees {
         let leaves = self.forest.leaves(matrix);
         let trees = leaves.len() / matrix.rows.max(1);
         let key = |row: usize, tree: usize| leaf_key(tree, leaves[tree * matrix.rows + row], seed);
-        let keys = (0..matrix.rows).flat_map(|row| (0..trees).map(move |tree| (row, tree))).map(|(r, t)| key(r, t)).collect();
+        let keys =
+            (0..matrix.rows).flat_map(|row| (0..trees).map(move |tree| (row, tree))).map(|(r, t)| key(r, t)).collect();
         Keys::Many { keys, weights: None, offsets: (0..=matrix.rows).map(|row| (row * trees) as u32).collect() }
     }
 

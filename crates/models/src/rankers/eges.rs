@@ -57,7 +57,9 @@ impl Architecture for EgesConfig {
         check_pairs(model, schema, true)?;
         match (1..=1024).contains(&self.embedding_dim) {
             true => Ok(()),
-            false => Err(ModelError::Setting { model, key: "embedding_dim".into(), problem: "must lie in 1..=1024".into() }),
+            false => {
+                Err(ModelError::Setting { model, key: "embedding_dim".into(), problem: "must lie in 1..=1024".into() })
+            }
         }
     }
 
@@ -73,10 +75,8 @@ impl Architecture for EgesConfig {
             init,
         };
         let ids = schema.items.iter().map(|i| i.id).collect();
-        let mut slots = vec![
-            lookup("items", fields.clone(), dim, first_vectors(dim)),
-            contexts(schema, dim, optimizer.clone()),
-        ];
+        let mut slots =
+            vec![lookup("items", fields.clone(), dim, first_vectors(dim)), contexts(schema, dim, optimizer.clone())];
         if self.weighed {
             slots.push(lookup("weights", ids, fields.len(), Init::Zeros));
         }
@@ -166,7 +166,8 @@ mod tests {
     fn with_nothing_that_describes_items_it_is_item2vec() {
         let device = Device::flex();
         let vectors = Tensor::<3>::from_floats([[[3.0, 1.0]]], &device);
-        let logit: f32 = model(1).forward(&inputs(vectors, Tensor::from_floats([[[7.0]]], &device))).logits.into_scalar();
+        let logit: f32 =
+            model(1).forward(&inputs(vectors, Tensor::from_floats([[[7.0]]], &device))).logits.into_scalar();
         assert_eq!(logit, 2.0);
     }
 
@@ -177,7 +178,12 @@ mod tests {
         let weights = Tensor::<3>::from_floats([[[0.0, 2f32.ln(), 0.0]]], &device);
         let (model, inputs) = (model(3), inputs(vectors, weights));
         let vector = |cold: f32| -> Vec<f32> {
-            model.item_vectors(&inputs, Tensor::from_floats([[cold]], &device)).unwrap().into_data().try_to_vec().unwrap()
+            model
+                .item_vectors(&inputs, Tensor::from_floats([[cold]], &device))
+                .unwrap()
+                .into_data()
+                .try_to_vec()
+                .unwrap()
         };
         let close = |found: Vec<f32>, expected: [f32; 2]| found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5);
         assert!(close(vector(0.0), [11.0 / 4.0, 12.0 / 4.0]));

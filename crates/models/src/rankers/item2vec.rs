@@ -63,7 +63,8 @@ pub(super) fn check_pairs(model: &'static str, schema: &Schema, described: bool)
 
 /// The lookup of the second vectors, which start at zero.
 pub(super) fn contexts(schema: &Schema, dim: usize, optimizer: Option<SparseOptimizer>) -> Lookup {
-    let place = |of: fn(&burnrec_features::Items) -> Option<usize>| schema.items.as_ref().and_then(of).into_iter().collect();
+    let place =
+        |of: fn(&burnrec_features::Items) -> Option<usize>| schema.items.as_ref().and_then(of).into_iter().collect();
     Lookup {
         name: "contexts",
         features: place(|i| i.context),
@@ -89,14 +90,23 @@ impl Architecture for Item2VecConfig {
         check_pairs(model, schema, false)?;
         match (1..=1024).contains(&self.embedding_dim) {
             true => Ok(()),
-            false => Err(ModelError::Setting { model, key: "embedding_dim".into(), problem: "must lie in 1..=1024".into() }),
+            false => {
+                Err(ModelError::Setting { model, key: "embedding_dim".into(), problem: "must lie in 1..=1024".into() })
+            }
         }
     }
 
     fn slots(&self, schema: &Schema) -> Slots {
         let (dim, optimizer) = (self.embedding_dim, self.optimizer.clone());
         let features = schema.items.iter().map(|i| i.id).collect();
-        let items = Lookup { name: "items", features, sequences: Vec::new(), dim, optimizer: optimizer.clone(), init: first_vectors(dim) };
+        let items = Lookup {
+            name: "items",
+            features,
+            sequences: Vec::new(),
+            dim,
+            optimizer: optimizer.clone(),
+            init: first_vectors(dim),
+        };
         Slots(vec![items, contexts(schema, dim, optimizer)])
     }
 

@@ -115,7 +115,6 @@ impl NeuMfConfig {
     fn layers(&self) -> LayersConfig {
         LayersConfig { hidden: self.hidden.clone(), dropout: self.dropout, batch_norm: false }
     }
-
 }
 
 /// A neural collaborative filter.
@@ -262,7 +261,8 @@ mod tests {
     fn pretraining_mixes_the_scores_of_both_parts() {
         let device = Device::flex();
         let shapes = |lookups| InputShapes { lookups, output_bias: 0.5, ..InputShapes::default() };
-        let config = |part| NeuMfConfig { part, factors: 2, embedding_dim: 2, hidden: vec![3], ..NeuMfConfig::default() };
+        let config =
+            |part| NeuMfConfig { part, factors: 2, embedding_dim: 2, hidden: vec![3], ..NeuMfConfig::default() };
         let make = |part, lookups, seed| config(part).init(&shapes(lookups), &mut Initial::new(seed), &device);
         let gmf = make(Part::Gmf, vec![(2, 2)], 1);
         let mlp = make(Part::Mlp, vec![(2, 2)], 2);
@@ -274,7 +274,8 @@ mod tests {
         };
         let expected = 0.25 * score(&gmf, 1) + 0.75 * score(&mlp, 1);
         assert!((score(&both, 2) - expected).abs() < 1e-5);
-        let wide = NeuMfConfig { factors: 5, ..config(Part::Gmf) }.init(&shapes(vec![(2, 5)]), &mut Initial::new(1), &device);
+        let wide =
+            NeuMfConfig { factors: 5, ..config(Part::Gmf) }.init(&shapes(vec![(2, 5)]), &mut Initial::new(1), &device);
         assert!(!both.start_from(&wide, &mlp, 0.5));
     }
 

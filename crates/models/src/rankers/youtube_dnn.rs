@@ -105,7 +105,12 @@ impl Architecture for YoutubeDnnConfig {
         let user = schema.columns_only().into_iter().filter(|f| !items.fields.contains(f)).collect();
         Slots(vec![
             lookup("user", user, schema.sequences(), self.embedding_dim),
-            lookup("items", vec![items.id], items.drawn.into_iter().collect(), self.hidden.last().copied().unwrap_or(1)),
+            lookup(
+                "items",
+                vec![items.id],
+                items.drawn.into_iter().collect(),
+                self.hidden.last().copied().unwrap_or(1),
+            ),
         ])
     }
 

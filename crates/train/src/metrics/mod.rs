@@ -195,12 +195,14 @@ impl MetricName {
             Err(TrainError::Setting { key: "train.metrics".into(), problem: format!("{} {problem}", self.name()) })
         };
         match measured.protocol {
-            Protocol::Retrieval if !ranks => bad("is of rows, and this model looks for items; use recall@K, hr@K, ndcg@K or mrr"),
+            Protocol::Retrieval if !ranks => {
+                bad("is of rows, and this model looks for items; use recall@K, hr@K, ndcg@K or mrr")
+            }
             _ if classes && !measured.binary => bad("needs labels of 0 and 1, but features.label.numeric is set"),
             _ if grouped && !measured.grouped => bad("needs groups; set features.group to the user's column"),
-            _ if odds && !measured.calibrated => {
-                bad("needs log-odds, which a loss that compares rows or items does not give; set train.pointwise, or use auc, gauc, ndcg@K")
-            }
+            _ if odds && !measured.calibrated => bad(
+                "needs log-odds, which a loss that compares rows or items does not give; set train.pointwise, or use auc, gauc, ndcg@K",
+            ),
             Protocol::Lists if odds => bad("depends on how many negatives are drawn; use hr@K, ndcg@K, mrr or auc"),
             _ if numbers && measured.loss.is_of_lists() => {
                 bad("compares numbers, which a loss over lists does not give; use ndcg@K")

@@ -72,7 +72,9 @@ impl Lists {
             LossKind::Listnet | LossKind::Softmax => {
                 let share = 1.0 / count as f64;
                 let of = |labels: &&[f32]| if teaches(labels) { share } else { 0.0 };
-                let wanted = spans.iter().flat_map(|l| shares(kind, l).into_iter().map(|p| (p * of(l)) as f32).collect::<Vec<_>>());
+                let wanted = spans
+                    .iter()
+                    .flat_map(|l| shares(kind, l).into_iter().map(|p| (p * of(l)) as f32).collect::<Vec<_>>());
                 lists.shares = Some(column(wanted.collect(), device));
                 let counts = spans.iter().flat_map(|l| vec![of(l) as f32; l.len()]);
                 lists.counts = Some(column(counts.collect(), device));
@@ -135,7 +137,13 @@ impl Pairs {
                 lengths.push(n);
                 for (j, b) in labels.iter().enumerate() {
                     second.push((*start as usize + j) as i32);
-                    target.push(if a > b { 1.0 } else if a < b { 0.0 } else { 0.5 });
+                    target.push(if a > b {
+                        1.0
+                    } else if a < b {
+                        0.0
+                    } else {
+                        0.5
+                    });
                     weight.push(match kind {
                         _ if i == j || !counted(*a, *b) => 0.0,
                         LossKind::Lambdarank => (gain(*a) - gain(*b)).abs() / ideal / count as f64,
@@ -238,7 +246,8 @@ mod tests {
 
     #[test]
     fn gradients_are_those_of_finite_differences() {
-        let (scores, labels, groups) = ([0.3, -0.2, 1.1, 0.4, 0.9, 0.1f32], [1.0, 0.0, 2.0, 0.0, 1.0, 0.0], [1, 1, 1, 1, 2, 2]);
+        let (scores, labels, groups) =
+            ([0.3, -0.2, 1.1, 0.4, 0.9, 0.1f32], [1.0, 0.0, 2.0, 0.0, 1.0, 0.0], [1, 1, 1, 1, 2, 2]);
         for kind in [LossKind::Bpr, LossKind::Ranknet, LossKind::Listnet, LossKind::Softmax] {
             let (_, gradient) = at(kind, &scores, &labels, &groups);
             for i in 0..6 {

@@ -49,7 +49,9 @@ pub(crate) fn objective(
         (LossKind::SampledSoftmax, _, Some(beside), Some(sampled)) => {
             beside.softmax(logits.clone(), sampled.clone(), labels.clone(), weights.clone())
         }
-        (LossKind::NegativeSampling, _, _, Some(sampled)) => sampled::negative_sampling(logits.clone(), sampled.clone()),
+        (LossKind::NegativeSampling, _, _, Some(sampled)) => {
+            sampled::negative_sampling(logits.clone(), sampled.clone())
+        }
         (_, Some(lists), ..) => lists.loss(kind, logits.clone()),
         _ => loss(kind, logits.clone(), labels.clone(), weights.clone()),
     };

@@ -91,7 +91,8 @@ mod tests {
             hits: vec![(0, 2)],
         };
         let beside = Beside::new(&drawn, 1, &device);
-        let found: f32 = beside.softmax(matrix([[1.0]]), matrix([[0.5, 0.0, 9.0]]), matrix([[1.0]]), None).into_scalar();
+        let found: f32 =
+            beside.softmax(matrix([[1.0]]), matrix([[0.5, 0.0, 9.0]]), matrix([[1.0]]), None).into_scalar();
         let powers = [1f32.exp() / 0.5, 0.5f32.exp() / 0.25, 1.0 / 2.0];
         let expected = -(powers[0] / powers.iter().sum::<f32>()).ln();
         assert!((found - expected).abs() < 1e-5, "{found} {expected}");
