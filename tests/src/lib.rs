@@ -80,8 +80,7 @@ pub fn click_log(rows: usize, seed: u64) -> String {
 
 /// An experiment over [`click_log`]'s columns.
 pub fn experiment(source: &str, model: &str, train: &str) -> String {
-    let reads_sequences = ["din", "dien"].contains(&model);
-    let (history, field) = match reads_sequences {
+    let (history, field) = match ["din", "dien", "youtube_dnn"].contains(&model) {
         true => (
             r#"history = { user = "user", time = "time", columns = { past = "item" }, max_length = 8 }
 "#,
@@ -94,15 +93,27 @@ pub fn experiment(source: &str, model: &str, train: &str) -> String {
         "neumf" => "user = \"user\"\nitem = \"item\"\n",
         _ => "",
     };
-    // NeuralCF reads the two alone.
+    let user = if ["item2vec", "eges"].contains(&model) { "" } else { "user = \"categorical\"\n" };
+    let tags = r#"tags = { kind = "multi", separator = "|" }
+"#;
+    let price = "price = \"numeric\"\n";
+    let cross = r#"user_x_item = { kind = "cross", of = ["user", "item"] }
+"#;
+    // Each model reads what it can.
     let more = match model {
-        "neumf" => "",
-        _ => {
-            r#"tags = { kind = "multi", separator = "|" }
-price = "numeric"
-user_x_item = { kind = "cross", of = ["user", "item"] }
-"#
-        }
+        "neumf" | "item2vec" => String::new(),
+        "eges" => tags.to_string(),
+        "mlp" | "dcn_v2" | "din" | "dien" | "deep_crossing" | "youtube_dnn" | "gbdt_lr" => format!("{tags}{price}"),
+        _ => format!("{tags}{price}{cross}"),
+    };
+    let items = |fields: &str| format!("\n[features.items]\nid = \"item\"\nuser = \"user\"\n{fields}time = \"time\"\n");
+    let pairs = "\n[features.pairs]\nwindow = 3\n\n[features.negatives]\nper_positive = 3\nsampler = \"popularity\"\n";
+    let items = match model {
+        "youtube_dnn" => items("") + "\n[features.negatives]\nshared = 20\nsampler = \"log_uniform\"\n",
+        "item2vec" => items("") + pairs,
+        "eges" => items("fields = [\"tags\"]\n") + pairs,
+        "gbdt_lr" => "\n[features.trees]\ntrees = 10\n".to_string(),
+        _ => String::new(),
     };
     format!(
         r#"[data]
@@ -117,9 +128,8 @@ label = {{ column = "clicked" }}
 group = "user"
 
 [features.fields]
-user = "categorical"
-item = "categorical"
-{more}{field}
+{user}item = "categorical"
+{more}{field}{items}
 [model.{model}]
 {other}
 [train]

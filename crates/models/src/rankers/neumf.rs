@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn pretraining_mixes_the_scores_of_both_parts() {
-        let device = Device::flex();
+        let device = Device::flex().autodiff();
         let shapes = |lookups| InputShapes { lookups, output_bias: 0.5, ..InputShapes::default() };
         let config =
             |part| NeuMfConfig { part, factors: 2, embedding_dim: 2, hidden: vec![3], ..NeuMfConfig::default() };
