@@ -222,6 +222,10 @@ pub struct FieldConfig {
     /// categories of. A position whose id is missing there is left out here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub along: Option<String>,
+    /// Sequence: whether it may hold ids that no row has in the field that it is a history of. They are an error
+    /// otherwise, since most often they are ids of another kind; allowed ones are known by the sequence alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<bool>,
 }
 
 /// The same fields, for the derived half of [`FieldConfig`]'s reader.
@@ -247,6 +251,7 @@ struct FieldTable {
     table: Option<String>,
     max_length: Option<usize>,
     along: Option<String>,
+    unknown: Option<bool>,
 }
 
 impl From<FieldTable> for FieldConfig {
@@ -270,6 +275,7 @@ impl From<FieldTable> for FieldConfig {
             table: t.table,
             max_length: t.max_length,
             along: t.along,
+            unknown: t.unknown,
         }
     }
 }

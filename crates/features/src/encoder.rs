@@ -17,6 +17,7 @@ use crate::error::FeatureError;
 use crate::fit::{Fitted, KeyCounts, NumberFacts, Vocabulary, squeeze};
 use crate::keys;
 use crate::schema::{Categorical, CategoricalSource, Schema};
+use crate::strangers::Strangers;
 use crate::trees::{Trees, rows_left};
 
 /// Rows of each side, by its name.
@@ -185,16 +186,18 @@ impl Encoder {
             weights: 0.0,
             classes: [false; 2],
         };
-        let mut rows = SideRows::new();
+        let (mut rows, mut strangers) = (SideRows::new(), Strangers::new(schema));
         for batch in dataset.stream_sides(columns)? {
             let (side, batch) = batch?;
             *rows.entry(side.name()).or_insert(0) += batch.num_rows() as u64;
             let source = &**dataset.source(side);
-            match side {
+            let keys = match side {
                 Side::Train => self.fit_batch(&mut fitting, &batch, source)?,
                 _ => self.check_batch(&batch, source)?,
-            }
+            };
+            strangers.see(side, &batch, &keys);
         }
+        strangers.check(schema, dataset)?;
         if fitting.rows == 0 {
             return Err(FeatureError::NoRows { side: "train" });
         }
@@ -231,16 +234,22 @@ impl Encoder {
     }
 
     /// Reads every value that encoding would read.
-    fn check_batch(&self, batch: &RecordBatch, source: &dyn Source) -> Result<(), FeatureError> {
+    fn check_batch(&self, batch: &RecordBatch, source: &dyn Source) -> Result<Vec<Keys>, FeatureError> {
         self.targets(batch, source)?;
-        self.keys(batch, source)?;
+        let keys = self.keys(batch, source)?;
         self.schema.numeric.par_iter().try_for_each(|numeric| {
             let reader = Reader { batch, source, feature: &numeric.name, column: &numeric.column };
             reader.numbers().map(drop)
-        })
+        })?;
+        Ok(keys)
     }
 
-    fn fit_batch(&self, fitting: &mut Fitting, batch: &RecordBatch, source: &dyn Source) -> Result<(), FeatureError> {
+    fn fit_batch(
+        &self,
+        fitting: &mut Fitting,
+        batch: &RecordBatch,
+        source: &dyn Source,
+    ) -> Result<Vec<Keys>, FeatureError> {
         let schema = &self.schema;
         let (label, weight) = self.targets(batch, source)?;
         for (at, y) in label.iter().enumerate() {
@@ -264,7 +273,7 @@ impl Encoder {
                 counts.add(keys);
             }
         });
-        Ok(())
+        Ok(encoded)
     }
 
     /// Encodes a record batch.

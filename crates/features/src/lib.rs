@@ -23,6 +23,7 @@ mod schema_check;
 mod schema_items;
 mod segments;
 mod shuffle;
+mod strangers;
 mod stream;
 mod trees;
 

@@ -64,6 +64,8 @@ pub struct Sequence {
     /// The sequence that says which positions there are, by its place in [`Schema::categorical`]: this one itself, or
     /// the one it goes along with.
     pub leader: usize,
+    /// Whether it may hold ids that the field it is a history of does not have.
+    pub unknown: bool,
 }
 
 /// What a categorical input reads.
@@ -473,7 +475,10 @@ fn with_index(
         buckets,
         min_count,
         table,
-        sequence: (field.kind == FieldKind::Sequence)
-            .then_some(Sequence { max_length: field.max_length, leader: usize::MAX }),
+        sequence: (field.kind == FieldKind::Sequence).then_some(Sequence {
+            max_length: field.max_length,
+            leader: usize::MAX,
+            unknown: field.unknown == Some(true),
+        }),
     })
 }

@@ -75,6 +75,7 @@ pub(crate) fn refuse_strays(name: &str, field: &FieldConfig) -> Result<(), Featu
         ("table", field.table.is_some(), &[Categorical, Multi, Sequence]),
         ("max_length", field.max_length.is_some(), &[Sequence]),
         ("along", field.along.is_some(), &[Sequence]),
+        ("unknown", field.unknown.is_some(), &[Sequence]),
     ];
     if field.min_count.is_some() && field.index == Some(IndexPolicy::Modulo) {
         return Err(bad(

@@ -146,7 +146,7 @@ fn add_inputs(items: &mut Items, categorical: &mut Vec<Categorical>) -> Result<(
     }
     let place = categorical.len();
     items.drawn = Some(place);
-    let sequence = Some(Sequence { max_length: None, leader: place });
+    let sequence = Some(Sequence { max_length: None, leader: place, unknown: true });
     categorical.push(Categorical { name: DRAWN.into(), table, sequence, ..hidden });
     Ok(())
 }

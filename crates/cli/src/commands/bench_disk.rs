@@ -39,7 +39,7 @@ pub fn run(args: &BenchArgs, rows: u64, opened: &Opened) -> Result<(), CliError>
         serde_json::from_value(serde_json::json!({"label": {"column": "label"}, "fields": fields}))
             .map_err(|e| CliError::Usage(e.to_string()))?;
     let schema = Schema::new(&features)?;
-    if workload(&args.workload)?.0.check(&schema).is_err() {
+    if workload(&args.workload, 1)?.0.check(&schema).is_err() {
         return Err(CliError::Usage(format!(
             "--from-disk generates a log of clicks, which has no histories for {} to read; take another --workload",
             args.workload
@@ -86,7 +86,7 @@ impl Bench<'_> {
     }
 
     fn learner(&self) -> Result<Learner, CliError> {
-        let (model, _) = workload(&self.args.workload)?;
+        let (model, _) = workload(&self.args.workload, 1)?;
         let schema = self.encoder.schema();
         let slots = Arc::new(model.slots(schema));
         let device = self.opened.device.clone().inner().autodiff();

@@ -14,7 +14,7 @@ use burnrec_train::{Learner, LossKind, TrainConfig, TrainError, prepare, table_d
 use serde::Serialize;
 
 use super::bench_ceiling::{Ceilings, Product};
-use super::bench_workload::{BATCHES, Work, batches, schema, workload};
+use super::bench_workload::{BATCHES, Work, batches, is_of_histories, schema, workload};
 use crate::args::BenchArgs;
 use crate::error::CliError;
 
@@ -111,10 +111,10 @@ impl Figure {
 /// Measures.
 pub fn one(case: &Case<'_>) -> Result<Figure, CliError> {
     let Case { args, name, rows, opened, placement } = *case;
-    let (_, work) = workload(name)?;
+    let (_, work) = workload(name, args.history)?;
     let (schema, sizes) = schema(name, rows)?;
-    let size = args.batch.unwrap_or(if name == "din" { 1024 } else { 4096 });
-    let batches = batches(&schema, &sizes, size);
+    let size = args.batch.unwrap_or(if is_of_histories(name) { 1024 } else { 4096 });
+    let batches = batches(&schema, &sizes, size, args.history);
     let base_memory = resident("VmRSS:");
     reset_peak();
     let mut learner = learner(name, schema, opened, placement)?;
@@ -206,7 +206,7 @@ fn learner(
     placement: Placement,
 ) -> Result<Learner, CliError> {
     burnrec_train::check_placement(opened, placement)?;
-    let (model, _) = workload(name)?;
+    let (model, _) = workload(name, 1)?;
     let slots = Arc::new(model.slots(&schema));
     let shapes = InputShapes::new(&slots, &schema, -1.1);
     let config = TrainConfig::default();

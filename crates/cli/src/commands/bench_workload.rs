@@ -4,8 +4,8 @@
 //! lazy Adam; MLP 400×3, or five residual units of 512, 512, 256, 128, 64; two layers of 100 maps in xDeepFM, two full
 //! cross layers in DCN V2.
 //!
-//! `din` is its own: users, items and categories of width 32, histories of 1 to 50 of the latter two, attention 80-40, MLP
-//! 200-80, ReLU. `--rows` are its users and its items each; a hundredth of them are categories.
+//! `din` and `dien` are their own: users, items and categories of width 32, histories of 1 to 50 of the latter two (`--history`), attention
+//! 80-40, MLP 200-80, ReLU. `--rows` are its users and its items each; a hundredth of them are categories.
 
 use burnrec_data::Zipf;
 use burnrec_features::{Batch, FeaturesConfig, FieldConfig, FieldKind, IndexPolicy, Keys, LabelConfig, Schema};
@@ -16,16 +16,15 @@ use rand_chacha::ChaCha8Rng;
 use crate::error::CliError;
 
 /// All workloads, in the order of `all`.
-pub const WORKLOADS: [&str; 9] =
-    ["deepfm", "wide_deep", "deep_crossing", "xdeepfm", "dcn_v2", "din", "mlp", "fm", "lr"];
+pub const WORKLOADS: [&str; 10] =
+    ["deepfm", "wide_deep", "deep_crossing", "xdeepfm", "dcn_v2", "din", "dien", "mlp", "fm", "lr"];
 const FIELDS: usize = 26;
 const NUMBERS: usize = 13;
 const DIM: usize = 16;
 /// Maps of the layers of xDeepFM's network.
 const MAPS: [usize; 2] = [100, 100];
-/// Width of din's vectors, and its longest history.
+/// Width of din's and dien's vectors.
 const DIN_DIM: usize = 32;
-const HISTORY: usize = 50;
 const ZIPF: f64 = 1.05;
 /// Batches that are made; steps take them in turn.
 pub const BATCHES: usize = 8;
@@ -53,7 +52,7 @@ impl Work {
 }
 
 /// The model of a workload, and its work.
-pub fn workload(name: &str) -> Result<(ModelConfig, Work), CliError> {
+pub fn workload(name: &str, history: usize) -> Result<(ModelConfig, Work), CliError> {
     let width = FIELDS * DIM + NUMBERS;
     let mlp =
         |h: &[usize]| -> usize { std::iter::once(&width).chain(h).zip(h.iter().chain([&1])).map(|(a, b)| a * b).sum() };
@@ -63,8 +62,12 @@ pub fn workload(name: &str) -> Result<(ModelConfig, Work), CliError> {
                 "embedding_dim": DIN_DIM, "attention": [80, 40], "attention_activation": "relu",
                 "hidden": [200, 80], "activation": "relu",
             }}))?,
-            din_work(),
+            din_work(history),
         ));
+    }
+    if name == "dien" {
+        let settings = serde_json::json!({"embedding_dim": DIN_DIM, "hidden": [200, 80], "activation": "relu"});
+        return Ok((from(serde_json::json!({ "dien": settings }))?, dien_work(history)));
     }
     let settings = match name {
         "mlp" => serde_json::json!({"mlp": {"hidden": [400, 400, 400], "embedding_dim": DIM}}),
@@ -102,16 +105,29 @@ fn from(settings: serde_json::Value) -> Result<ModelConfig, CliError> {
     serde_json::from_value(settings).map_err(|e| CliError::Usage(e.to_string()))
 }
 
-/// Behaviours of a mean row are `(1 + HISTORY) / 2`; per row the unit's map of the candidate and the MLP.
-fn din_work() -> Work {
-    let (d, mean) = (2 * DIN_DIM, (1 + HISTORY) as f64 / 2.0);
+/// Whether a workload has histories.
+pub fn is_of_histories(name: &str) -> bool {
+    name == "din" || name == "dien"
+}
+
+/// Per position both units' maps of input and state; per row attention's map of the candidate and the MLP.
+fn dien_work(history: usize) -> Work {
+    let (d, mean) = (2 * DIN_DIM, (1 + history) as f64 / 2.0);
+    let row = d * d + (3 * DIN_DIM + 2 * d) * 200 + 200 * 80 + 80;
+    let vectors = (3 * DIN_DIM) as f64 + mean * d as f64;
+    Work { products: (12 * d * d) as f64 * mean + row as f64, vectors }
+}
+
+/// Behaviours of a mean row are `(1 + history) / 2`; per row the unit's map of the candidate and the MLP.
+fn din_work(history: usize) -> Work {
+    let (d, mean) = (2 * DIN_DIM, (1 + history) as f64 / 2.0);
     let position = 2 * d * 80 + 80 * 40 + 40;
     let row = d * 80 + (3 * DIN_DIM + d) * 200 + 200 * 80 + 80;
     let vectors = (3 * DIN_DIM) as f64 + mean * d as f64;
     Work { products: position as f64 * mean + row as f64, vectors }
 }
 
-/// The fields of `din`: their kinds, tables and ids.
+/// The fields of `din` and `dien`: their kinds, tables and ids.
 fn din_schema(rows: u64) -> Result<(Schema, Vec<u64>), CliError> {
     let categories = (rows / 100).max(4);
     let fields = [
@@ -153,7 +169,7 @@ fn features(fields: std::collections::BTreeMap<String, FieldConfig>) -> Features
 
 /// The fields of a workload, and how many ids each has.
 pub fn schema(name: &str, rows: u64) -> Result<(Schema, Vec<u64>), CliError> {
-    if name == "din" {
+    if is_of_histories(name) {
         return din_schema(rows);
     }
     let total: f64 = (0..FIELDS).map(|f| 0.7f64.powi(f as i32)).sum();
@@ -168,11 +184,11 @@ pub fn schema(name: &str, rows: u64) -> Result<(Schema, Vec<u64>), CliError> {
 }
 
 /// Batches of Zipf ids.
-pub fn batches(schema: &Schema, sizes: &[u64], rows: usize) -> Vec<Batch> {
+pub fn batches(schema: &Schema, sizes: &[u64], rows: usize, history: usize) -> Vec<Batch> {
     let mut rng = ChaCha8Rng::seed_from_u64(12_345);
     let laws: Vec<Zipf> = sizes.iter().map(|s| Zipf::new(*s, ZIPF)).collect();
     let batch = |_| {
-        let lengths: Vec<u32> = (0..rows).map(|_| rng.random_range(1..=HISTORY as u32)).collect();
+        let lengths: Vec<u32> = (0..rows).map(|_| rng.random_range(1..=history as u32)).collect();
         let mut keys = |place: usize| {
             // Keys that are congruent to their rank give every id a row of its own.
             let mut draw = |count: usize| (0..count).map(|_| laws[place].rank(rng.random()) + sizes[place]).collect();

@@ -20,7 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{check_histories, check_vectors, history_lookup};
-use crate::blocks::{ActivationKind, AttentionUnit, LayersConfig, Normalise, Tower, layer};
+use crate::blocks::{ActivationKind, AttentionUnit, LayersConfig, Normalise, Tower, layer, position_encoding};
 use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker};
 use crate::error::ModelError;
 use crate::initial::Initial;
@@ -39,6 +39,8 @@ pub struct DinConfig {
     pub attention_activation: ActivationKind,
     /// What makes weights of the unit's scores; the paper has none, its released code a softmax.
     pub normalise: Normalise,
+    /// Whether the unit knows how long ago each behaviour was: its position's encoding is added to it. The paper's does not.
+    pub positions: bool,
     /// Width of each hidden layer of the MLP.
     pub hidden: Vec<usize>,
     /// Activation of the MLP.
@@ -58,6 +60,7 @@ impl Default for DinConfig {
             attention: vec![36],
             attention_activation: ActivationKind::default(),
             normalise: Normalise::default(),
+            positions: false,
             hidden: vec![200, 80],
             activation: ActivationKind::default(),
             dropout: 0.0,
@@ -115,6 +118,7 @@ pub struct Din {
     histories: Vec<History>,
     #[module(skip)]
     normalise: Normalise,
+    positions: bool,
 }
 
 impl Architecture for DinConfig {
@@ -151,6 +155,7 @@ impl Architecture for DinConfig {
             score: initial.linear_logit(last, 1, shapes.output_bias, device),
             histories,
             normalise: self.normalise,
+            positions: self.positions,
         }
     }
 
@@ -170,8 +175,13 @@ impl Ranker for Din {
     fn forward(&self, inputs: &Inputs) -> Output {
         let mut parts = vec![inputs.flat(0)]; // [B, F·k]
         for (unit, history) in self.units.iter().zip(&self.histories) {
-            let (keys, query) = (history.keys(inputs, 0), history.query(inputs, 0));
-            parts.push(unit.pool(keys, query, &inputs.segments[history.group], self.normalise)); // [B, d]
+            let (mut keys, query) = (history.keys(inputs, 0), history.query(inputs, 0));
+            let segments = &inputs.segments[history.group];
+            if self.positions {
+                let (dim, device) = (keys.dims()[1], keys.device());
+                keys = keys + position_encoding(segments, dim, &device);
+            }
+            parts.push(unit.pool(keys, query, segments, self.normalise)); // [B, d]
         }
         parts.extend(inputs.numeric.clone()); // [B, N]
         let hidden = self.tower.forward(Tensor::cat(parts, 1)); // [B, h]
