@@ -98,8 +98,13 @@ impl CliError {
             Self::Train(TrainError::Model(ModelError::Setting { model, key, .. })) => {
                 Some(format!("model.{model}.{key}"))
             }
-            Self::Train(TrainError::Model(ModelError::Sequence { field, .. })) => {
+            Self::Train(TrainError::Model(ModelError::Sequence { field, .. } | ModelError::Ignored { field, .. })) => {
                 Some(format!("features.fields.{field}"))
+            }
+            Self::Train(TrainError::Model(ModelError::Task { .. })) => Some("features.label.numeric".into()),
+            // What a model lacks is missing everywhere: the model's own line is what asks for it.
+            Self::Train(TrainError::Model(ModelError::Field { model, .. } | ModelError::Trees { model })) => {
+                Some(format!("model.{model}"))
             }
             _ => None,
         }

@@ -185,3 +185,139 @@ impl Catalogue {
         out
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Seen;
+
+    /// 12 items in 3 kinds, four users; user u likes items u, u+4 and u+8 in training, and saw u+1 without liking it.
+    fn made(negatives: serde_json::Value) -> (Schema, Catalogue, Batch, Vec<Option<u32>>) {
+        let fields = serde_json::json!({
+            "item": "categorical", "kind": "categorical", "user": "categorical",
+            "both": { "kind": "cross", "of": ["user", "kind"] },
+        });
+        let features = serde_json::json!({
+            "label": { "column": "y" }, "fields": fields, "negatives": negatives,
+            "items": { "id": "item", "user": "user", "fields": ["kind"] },
+        });
+        let schema = Schema::new(&serde_json::from_value(features).unwrap()).unwrap();
+        let none = || Keys::One(vec![0; 12]);
+        let mut items =
+            vec![Keys::One((1..=12).collect()), Keys::One((0..12).map(|i| 101 + i % 3).collect()), none(), none()];
+        items.resize(schema.categorical.len(), Keys::One(vec![0; 12]));
+        let items = Batch { rows: 12, keys: items, ..Batch::default() };
+        let did = |item: u32, liked: bool| Seen { item, liked, time: 0.0 };
+        let user = |u: u32| vec![did(u, true), did(u + 4, true), did(u + 8, true), did((u + 1) % 12, false)];
+        let catalogue = Catalogue::made(items, vec![1; 12], (0..4).map(user).collect());
+        let users: Vec<u32> = (0..40).map(|r| r % 4).collect();
+        let item = |r: usize| users[r] + 4 * (r as u32 / 4 % 3);
+        let mut batch = Batch {
+            rows: 40,
+            keys: vec![
+                Keys::One((0..40).map(|r| u64::from(item(r)) + 1).collect()),
+                Keys::One((0..40).map(|r| 101 + u64::from(item(r)) % 3).collect()),
+                Keys::One(users.iter().map(|u| 201 + u64::from(*u)).collect()),
+                Keys::One(vec![0; 40]),
+            ],
+            label: (0..40).map(|r| f32::from(u8::from(r % 5 != 0))).collect(),
+            item: (0..40).map(item).collect(),
+            ..Batch::default()
+        };
+        batch.keys.resize(schema.categorical.len(), Keys::none(true, 40));
+        schema.fill_crosses(&mut batch);
+        (schema, catalogue, batch, users.into_iter().map(Some).collect())
+    }
+
+    fn one(batch: &Batch, place: usize) -> &[u64] {
+        match &batch.keys[place] {
+            Keys::One(keys) | Keys::Many { keys, .. } => keys,
+        }
+    }
+
+    #[test]
+    fn added_rows_are_items_that_the_user_is_not_known_to_like_with_all_that_is_theirs() {
+        for sampler in ["uniform", "popularity", "log_uniform", "in_batch"] {
+            let (schema, catalogue, batch, users) = made(serde_json::json!({ "per_positive": 3, "sampler": sampler }));
+            let config = schema.items.as_ref().unwrap().negatives.clone().unwrap();
+            let positives = batch.label.iter().filter(|y| **y > 0.0).count();
+            let draw = |seed, epoch| {
+                Negatives::new(&catalogue, &config, seed, epoch).add_rows(&schema, &catalogue, batch.clone(), &users)
+            };
+            let out = draw(1, 0);
+            assert_eq!(out.rows, 40 + 3 * positives, "{sampler}");
+            for row in 0..out.rows {
+                let (item, kind, user) = (one(&out, 0)[row] - 1, one(&out, 1)[row], (one(&out, 2)[row] - 201) as u32);
+                assert_eq!((u64::from(out.item[row]), kind), (item, 101 + item % 3));
+                let likes = catalogue.likes(Some(user), item as u32);
+                assert!(out.label[row] == 0.0 || likes, "{sampler}");
+                let drawn = row > 0 && out.group[row] == out.group[row - 1];
+                assert!(!(drawn && likes), "{sampler}: user {user} likes {item}");
+            }
+            let mut crosses = out.clone();
+            schema.fill_crosses(&mut crosses);
+            assert_eq!(crosses, out);
+            assert_eq!(draw(1, 0), out);
+            assert_ne!(draw(1, 1), out);
+            assert_ne!(draw(2, 0), out);
+        }
+    }
+
+    #[test]
+    fn lists_hold_each_item_once_whatever_the_batch() {
+        let (schema, catalogue, batch, users) = made(serde_json::json!({ "evaluate": 6 }));
+        let lists = catalogue.lists(&schema, batch.clone(), &users, 6, 9, 0);
+        for list in lists.group.chunk_by(|a, b| a == b) {
+            assert_eq!(list.len(), 7);
+        }
+        for at in (0..lists.rows).step_by(7) {
+            let mut items = lists.item[at..at + 7].to_vec();
+            assert_eq!(lists.label[at..at + 7].iter().sum::<f32>(), 1.0);
+            items.sort_unstable();
+            items.dedup();
+            assert_eq!(items.len(), 7);
+        }
+        let (head, tail): (Vec<u32>, Vec<u32>) = ((0..13).collect(), (13..40).collect());
+        let mut parts = catalogue.lists(&schema, batch.take(&head), &users[..13], 6, 9, 0);
+        parts.append(&catalogue.lists(&schema, batch.take(&tail), &users[13..], 6, 9, 13));
+        assert_eq!(parts, lists);
+        // Nine items are not liked: a longer list stops there.
+        let long = catalogue.lists(&schema, batch, &users, 50, 9, 0);
+        assert!(long.group.chunk_by(|a, b| a == b).all(|l| l.len() == 10));
+    }
+
+    #[test]
+    fn a_shared_draw_says_how_often_items_are_expected_and_where_it_hit() {
+        let (schema, catalogue, batch, _) = made(serde_json::json!({ "shared": 30, "sampler": "popularity" }));
+        let items = schema.items.as_ref().unwrap();
+        let mut negatives = Negatives::new(&catalogue, items.negatives.as_ref().unwrap(), 1, 0);
+        let mut batch = batch;
+        negatives.stand_beside(items, &catalogue, &mut batch);
+        let drawn = batch.drawn.clone().unwrap();
+        let place = items.drawn.unwrap();
+        let keys = one(&batch, place).to_vec();
+        assert_eq!((keys.len(), drawn.log_expected.len(), drawn.sharing), (30, 30, Sharing::All));
+        // All twelve items are alike: each is expected 30 / 12 times.
+        assert!(drawn.log_expected.iter().chain(&drawn.log_expected_own).all(|q| (q - 2.5f32.ln()).abs() < 1e-6));
+        let hits: Vec<(u32, u32)> = (0..40u32)
+            .flat_map(|row| (0..30u32).map(move |s| (row, s)))
+            .filter(|(row, s)| keys[*s as usize] == one(&batch, 0)[*row as usize])
+            .collect();
+        let mut found = drawn.hits.clone();
+        found.sort_unstable();
+        assert_eq!(found, hits);
+        let first = batch.clone();
+        negatives.stand_beside(items, &catalogue, &mut batch);
+        assert_ne!(one(&batch, place), one(&first, place));
+    }
+
+    #[test]
+    fn in_the_batch_every_row_hits_itself() {
+        let (schema, catalogue, mut batch, _) = made(serde_json::json!({ "sampler": "in_batch" }));
+        let items = schema.items.as_ref().unwrap();
+        Negatives::new(&catalogue, items.negatives.as_ref().unwrap(), 1, 0).stand_beside(items, &catalogue, &mut batch);
+        let drawn = batch.drawn.unwrap();
+        assert!((0..40).all(|row| drawn.hits.contains(&(row, row))));
+        assert_eq!((drawn.sharing, drawn.log_expected.len()), (Sharing::Batch, 40));
+    }
+}

@@ -1,0 +1,114 @@
+//! Wrong uses of items, negatives, pairs and losses: each named where it stands, nothing written.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use burnrec_tests::{click_log, run};
+
+const FIELDS: &str = "user = \"categorical\"\nitem = \"categorical\"\n";
+const ITEMS: &str = "[features.items]\nid = \"item\"\nuser = \"user\"\n";
+
+fn refused(fields: &str, tables: &str, says: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("log.csv"), click_log(200, 1)).unwrap();
+    let config = format!(
+        "[data]\nsource = \"log.csv\"\n[backend]\ndevice = \"flex\"\n[features]\nlabel = {{ column = \"clicked\" }}\n[features.fields]\n{fields}{tables}"
+    );
+    std::fs::write(folder.path().join("job.toml"), config).unwrap();
+    for command in [&["train", "job.toml", "--out", "out"][..], &["check", "job.toml"]] {
+        let outcome = run(folder.path(), command);
+        assert_eq!(outcome.code, Some(2), "{tables}\n{}\n{}", outcome.out, outcome.err);
+        for word in says {
+            assert!(outcome.err.contains(word), "{tables}\nlacks {word}: {}", outcome.err);
+        }
+        assert!(outcome.err.contains("job.toml:"), "{tables}\nno place: {}", outcome.err);
+    }
+    assert!(!folder.path().join("out").exists());
+}
+
+#[test]
+fn what_an_item_is_must_be_known() {
+    refused(
+        FIELDS,
+        "[features.negatives]\nper_positive = 2\n[model.fm]\n",
+        &["features.negatives", "[features.items]"],
+    );
+    refused(FIELDS, "[model.youtube_dnn]\n", &["youtube_dnn", "[features.items]"]);
+    let items = ITEMS.replace("id = \"item\"", "id = \"itme\"");
+    refused(FIELDS, &format!("{items}[model.fm]\n"), &["features.items.id", "`itme`"]);
+    refused(
+        "item = \"categorical\"\nprice = \"numeric\"\n",
+        "[features.items]\nid = \"price\"\nuser = \"user\"\n[model.fm]\n",
+        &["features.items.id", "`price`"],
+    );
+    let items = format!("{ITEMS}fields = [\"past\"]\n");
+    let past =
+        format!("{FIELDS}past = {{ kind = \"sequence\", column = \"tags\", separator = \"|\", table = \"item\" }}\n");
+    refused(&past, &format!("{items}[model.din]\n"), &["features.items.fields", "`past`", "sequence"]);
+}
+
+#[test]
+fn what_is_drawn_must_be_of_use() {
+    let negatives = |text: &str| format!("{ITEMS}[features.negatives]\n{text}\n");
+    for (text, model, says) in [
+        ("", "fm", "all 0"),
+        ("per_positive = 2\nshared = 5", "fm", "features.negatives.shared"),
+        ("shared = 5", "fm", "scores rows"),
+        ("sampler = \"in_batch\"", "fm", "scores rows"),
+        ("per_positive = 2\npower = 0.5", "fm", "features.negatives.power"),
+        ("per_positive = 2\nsampler = \"zipf\"", "fm", "zipf"),
+        ("per_positive = 2", "item2vec", "[features.pairs]"),
+    ] {
+        refused(FIELDS, &format!("{}[model.{model}]\n", negatives(text)), &[says]);
+    }
+    let pairs = "[features.pairs]\nwindow = 2\n";
+    refused(FIELDS, &format!("{}{pairs}[model.fm]\n", negatives("per_positive = 2")), &["learns from rows"]);
+    refused(FIELDS, &format!("{}{pairs}[model.item2vec]\n", negatives("per_positive = 2")), &["field `user`"]);
+    let gap = "[features.pairs]\nsession_gap = 60.0\n";
+    refused(
+        "item = \"categorical\"\n",
+        &format!("{}{gap}[model.item2vec]\n", negatives("per_positive = 2")),
+        &["features.items.time"],
+    );
+}
+
+#[test]
+fn losses_must_have_what_they_compare() {
+    for (tables, train, says) in [
+        ("", "loss = \"bpr\"", "features.group"),
+        ("", "loss = \"sampled_softmax\"", "features.negatives.shared"),
+        ("", "loss = \"negative_sampling\"", "[features.pairs]"),
+        ("", "loss = \"weighted_logistic\"", "features.label.numeric"),
+        ("", "pointwise = 0.5", "train.pointwise"),
+        ("", "list_size = 9", "train.list_size"),
+        ("", "loss = \"hinge\"", "hinge"),
+        ("[features.negatives]\nper_positive = 2\n", "loss = \"bpr\"\nmetrics = [\"logloss\"]", "logloss"),
+        ("[features.negatives]\nevaluate = 9\n", "metrics = [\"pcoc\"]", "pcoc"),
+    ] {
+        refused(FIELDS, &format!("{ITEMS}{tables}[model.fm]\n[train]\n{train}\n"), &[says]);
+    }
+    let vectors = "[features.negatives]\nshared = 5\n[model.youtube_dnn]\n[train]\n";
+    refused(FIELDS, &format!("{ITEMS}{vectors}loss = \"bce\"\n"), &["sampled_softmax"]);
+    refused(FIELDS, &format!("{ITEMS}{vectors}metrics = [\"auc\"]\n"), &["auc", "recall@K"]);
+}
+
+#[test]
+fn fields_that_nothing_reads_are_named() {
+    let cross = format!("{FIELDS}both = {{ kind = \"cross\", of = [\"user\", \"item\"] }}\n");
+    refused(&cross, "[model.mlp]\n", &["features.fields.both", "crosses"]);
+    let described = format!("{ITEMS}fields = [\"tags\"]\n[features.negatives]\nshared = 5\n[model.youtube_dnn]\n");
+    refused(&format!("{FIELDS}tags = {{ kind = \"multi\", separator = \"|\" }}\n"), &described, &["`tags`"]);
+}
+
+#[test]
+fn runs_without_items_cannot_recommend() {
+    let folder = burnrec_tests::job(300, "fm", "epochs = 1");
+    burnrec_tests::run_ok(folder.path(), &["train", "job.toml", "--out", "out"]);
+    std::fs::write(folder.path().join("who.csv"), "user\nu1\n").unwrap();
+    for command in [&["recommend", "out", "--users", "who.csv"][..], &["export", "out", "--embeddings", "v.txt"]] {
+        let outcome = run(folder.path(), command);
+        assert_eq!(outcome.code, Some(2), "{}", outcome.err);
+        assert!(outcome.err.contains("features.items") && outcome.err.contains("config.toml"), "{}", outcome.err);
+    }
+    let outcome = run(folder.path(), &["export", "out", "--embeddings", "v.bin"]);
+    assert!(outcome.code == Some(2) && outcome.err.contains(".arrow"), "{}", outcome.err);
+    assert!(!folder.path().join("v.txt").exists());
+}
