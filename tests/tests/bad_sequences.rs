@@ -66,6 +66,19 @@ fn histories_that_would_leak_or_cannot_be_built() {
 }
 
 #[test]
+fn ids_that_no_row_has_as_the_item_are_refused_unless_they_are_allowed() {
+    let log = "user,item,past,y\nu1,i1,i2 i3,1\nu2,i2,,0\nu3,i3,i1 film-7 film-9,0\nu4,i1,film-7,1\n";
+    let past = "past = { kind = \"sequence\", table = \"item\" }";
+    refused_history(log, past, "din", &["log.csv:4", "past", "`item`", "2 such ids", "unknown = true"]);
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = (0..40).map(|r| format!("u{r},i{},i{} film-{r},{}\n", r % 5, (r + 1) % 5, r % 2)).collect();
+    std::fs::write(folder.path().join("log.csv"), format!("user,item,past,y\n{rows}")).unwrap();
+    let config = "[data]\nsource = \"log.csv\"\nsplit = { kind = \"order\", valid = 0.2, test = 0.2 }\n[backend]\ndevice = \"flex\"\n[features]\nlabel = { column = \"y\" }\n[features.fields]\nitem = \"categorical\"\npast = { kind = \"sequence\", table = \"item\", unknown = true }\n[model.din]\n[train]\nepochs = 1\n";
+    std::fs::write(folder.path().join("job.toml"), config).unwrap();
+    run_ok(folder.path(), &["train", "job.toml", "--out", "out"]);
+}
+
+#[test]
 fn a_gap_in_a_history_keeps_what_goes_along_in_step() {
     let fields = r#"past = { kind = "sequence", table = "item", separator = "|" }
 kinds = { kind = "sequence", along = "past", table = "item", separator = "|" }"#;

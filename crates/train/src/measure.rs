@@ -15,6 +15,9 @@ use crate::metrics::{MetricName, Metrics, compute};
 use crate::observer::Stop;
 use crate::retrieve::Retriever;
 
+/// Seed of the lists that positives are ranked in: apart from the run's, so that runs compare.
+const LISTS: u64 = 0;
+
 /// Measures a side: the model's metrics, and where items are ranked those of their training rows.
 ///
 /// # Errors
@@ -32,7 +35,7 @@ pub fn measure(
         return retrieval(learner, encoder, side, experiment, names);
     }
     let lists = measured.protocol == Protocol::Lists;
-    let draws = if lists { Draws::Lists(experiment.run.seed) } else { Draws::Nothing };
+    let draws = if lists { Draws::Lists(LISTS) } else { Draws::Nothing };
     let rows = dataset.stream(side, &encoder.schema().columns(true))?;
     let source = dataset.source(side);
     let scored = evaluate(learner, rows, source, encoder, Purpose::Measure, draws, &Stop::default())?;
