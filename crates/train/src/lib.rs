@@ -3,6 +3,7 @@
 mod catalogue;
 mod checkpoint;
 mod config;
+mod epochs;
 mod error;
 mod evaluate;
 mod experiment;
@@ -23,6 +24,8 @@ mod pretrained;
 mod rate;
 mod retrieve;
 mod saved;
+mod start;
+mod steps;
 mod summary;
 mod trainer;
 

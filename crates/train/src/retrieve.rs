@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::error::TrainError;
 use crate::experiment::Experiment;
 use crate::learner::{Learner, prepare};
-use crate::metrics::{MetricName, Metrics, NOT_FINITE};
+use crate::metrics::{MetricName, Metrics, mean_of_ranks, ranks};
 use crate::saved::SavedModel;
 
 /// Rows that the model is asked about at once.
@@ -244,38 +244,8 @@ impl<'a> Retriever<'a> {
         let model: Option<Vec<_>> = self.scores(&Users { users: &users, sides }, ranks_of)?.into_iter().collect();
         let popular: Vec<f32> = catalogue.counts.iter().map(|n| *n as f32).collect();
         let baseline: Option<Vec<_>> = users.par_iter().map(|u| ranks_of(*u, &popular)).collect();
-        Ok((mean_of(names, model.as_deref()), mean_of(names, baseline.as_deref())))
+        Ok((mean_of_ranks(names, model.as_deref()), mean_of_ranks(names, baseline.as_deref())))
     }
-}
-
-/// The ranks of liked items among all that were not seen, rising; among equal scores liked items come last.
-fn ranks(scores: &[f32], liked: &[u32], seen: &[u32]) -> Vec<usize> {
-    let mut rivals = vec![true; scores.len()];
-    liked.iter().chain(seen).for_each(|i| rivals[*i as usize] = false);
-    let mut own: Vec<f32> = liked.iter().map(|i| scores[*i as usize]).collect();
-    own.sort_by(|a, b| b.total_cmp(a));
-    // How many rivals stand before each liked item: those before the first that they beat.
-    let mut before = vec![0usize; own.len() + 1];
-    for (score, _) in scores.iter().zip(&rivals).filter(|(_, r)| **r) {
-        before[own.partition_point(|o| o > score)] += 1;
-    }
-    let mut rivals = 0;
-    let rank = |(at, more): (usize, &usize)| {
-        rivals += more;
-        rivals + at + 1
-    };
-    before[..own.len()].iter().enumerate().map(rank).collect()
-}
-
-fn mean_of(names: &[MetricName], ranks: Option<&[Vec<usize>]>) -> Metrics {
-    let value = |name: &MetricName| match (name, ranks) {
-        (_, None) => Err(NOT_FINITE.into()),
-        (MetricName::Ranking(kind, k), Some(ranks)) if !ranks.is_empty() => {
-            Ok(ranks.iter().map(|r| kind.of(r, *k)).sum::<f64>() / ranks.len() as f64)
-        }
-        _ => Err("no user liked an item that was new to the user".into()),
-    };
-    Metrics(names.iter().map(|n| (n.name(), value(n))).collect())
 }
 
 /// The values of a tensor, row by row.
@@ -287,18 +257,4 @@ pub fn values(tensor: Tensor<2>) -> Vec<f32> {
 fn unit(x: Tensor<2>) -> Tensor<2> {
     let norm = (x.clone() * x.clone()).sum_dim(1).sqrt().clamp_min(1e-12);
     x / norm
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranks_are_pessimistic_and_leave_out_what_was_seen() {
-        let scores = [0.9, 0.5, 0.5, 0.1, 0.7];
-        assert_eq!(ranks(&scores, &[1], &[]), [4]);
-        assert_eq!(ranks(&scores, &[1], &[0]), [3]);
-        assert_eq!(ranks(&scores, &[3, 0], &[4]), [1, 4]);
-        assert_eq!(ranks(&[1.0; 5], &[0, 4], &[]), [4, 5]);
-    }
 }

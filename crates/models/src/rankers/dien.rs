@@ -15,7 +15,7 @@ use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::activation::softplus;
 use burn::tensor::{Device, Tensor};
-use burnrec_backend::{Activation, Segments, Update, gru, segment_softmax, segment_sum, spread_mul, weighted_sum};
+use burnrec_backend::{Activation, Segments, Update, segment_softmax, segment_sum, spread_mul, weighted_sum};
 use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use super::din::History;
 use super::{check_histories, check_vectors, history_lookup};
-use crate::blocks::{ActivationKind, LayersConfig, Tower, layer};
+use crate::blocks::{ActivationKind, GruUnit, LayersConfig, Tower, layer};
 use crate::contract::{Architecture, Following, InputShapes, Inputs, Output, Ranker};
 use crate::error::ModelError;
 use crate::initial::Initial;
@@ -81,37 +81,11 @@ impl Default for DienConfig {
     }
 }
 
-/// A gated recurrent unit with the map of its inputs.
-#[derive(Module, Debug)]
-struct Unit {
-    /// `[d, 3d]` and `[3d]`.
-    input: Linear,
-    /// `[d, 3d]`.
-    recurrent: Param<Tensor<2>>,
-}
-
-impl Unit {
-    fn new(width: usize, initial: &mut Initial, device: &Device) -> Self {
-        let deviation = (1.0 / width.max(1) as f32).sqrt();
-        let input = Linear {
-            weight: initial.normal(deviation, [width, 3 * width], device),
-            bias: Some(initial.zeros([3 * width], device)),
-        };
-        Self { input, recurrent: initial.normal(deviation, [width, 3 * width], device) }
-    }
-
-    /// States at all positions `[positions, d]`.
-    fn forward(&self, x: Tensor<2>, attention: Tensor<2>, segments: &Segments, update: Update) -> Tensor<2> {
-        let xw = layer(&self.input, x, None, Activation::Identity); // [positions, 3d]
-        gru(xw, attention, self.recurrent.val(), segments, update)
-    }
-}
-
 /// One history's interest.
 #[derive(Module, Debug)]
 struct Interest {
-    extract: Unit,
-    evolve: Unit,
+    extract: GruUnit,
+    evolve: GruUnit,
     /// W of the scores `h_tᵀ W v` `[d, d]`.
     attention: Param<Tensor<2>>,
 }
@@ -151,8 +125,8 @@ impl Architecture for DienConfig {
         let histories = History::of(shapes, 0);
         let dim = |h: &History| h.sequences.len() * self.embedding_dim;
         let interest = |h: &History, initial: &mut Initial| Interest {
-            extract: Unit::new(dim(h), initial, device),
-            evolve: Unit::new(dim(h), initial, device),
+            extract: GruUnit::new(dim(h), initial, device),
+            evolve: GruUnit::new(dim(h), initial, device),
             attention: initial.normal((1.0 / dim(h) as f32).sqrt(), [dim(h), dim(h)], device),
         };
         let interests = histories.iter().map(|h| interest(h, initial)).collect();
@@ -260,8 +234,8 @@ mod tests {
         let device = Device::flex();
         let mut initial = Initial::new(2);
         let interest = Interest {
-            extract: Unit::new(3, &mut initial, &device),
-            evolve: Unit::new(3, &mut initial, &device),
+            extract: GruUnit::new(3, &mut initial, &device),
+            evolve: GruUnit::new(3, &mut initial, &device),
             attention: initial.normal(1.0, [3, 3], &device),
         };
         let keys = initial.normal(1.0, [5, 3], &device).val();

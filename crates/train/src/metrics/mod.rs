@@ -2,6 +2,7 @@
 
 mod auc;
 mod calibration;
+mod found;
 mod ranking;
 
 use schemars::JsonSchema;
@@ -13,6 +14,7 @@ use crate::measured::{Measured, Protocol};
 
 pub use auc::{auc, gauc};
 pub use calibration::{expected_calibration_error, log_loss, normalised_entropy, predicted_over_observed};
+pub(crate) use found::{mean_of_ranks, ranks};
 pub use ranking::{RankingKind, ranking};
 
 /// Predictions with what they are compared to.
@@ -147,7 +149,8 @@ impl MetricName {
             }
             (Protocol::Lists, ..) => {
                 let mut names = ranking(10).to_vec();
-                names.extend([Self::Ranking(RankingKind::Mrr, usize::MAX), Self::Auc]);
+                names.push(Self::Ranking(RankingKind::Mrr, usize::MAX));
+                names.extend(measured.binary.then_some(Self::Auc));
                 names
             }
             (Protocol::Rows, true, true) => {
