@@ -99,6 +99,61 @@ fn fields_that_nothing_reads_are_named() {
 }
 
 #[test]
+fn labels_that_a_loss_cannot_use_are_named_where_they_stand() {
+    for (loss, label, says) in [
+        ("lambdarank", "-1", "lambdarank"),
+        ("lambdarank", "400", "2^label"),
+        ("weighted_logistic", "-2.5", "weighted_logistic"),
+        ("softmax", "-1", "ndcg"),
+        ("listnet", "31", "ndcg"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let rows: String = (0..60).map(|r| format!("u{},i{},{}\n", r / 6, r % 7, r % 3)).collect();
+        std::fs::write(folder.path().join("log.csv"), format!("user,item,grade\n{rows}u1,i2,{label}\n")).unwrap();
+        let config = format!(
+            "[data]\nsource = \"log.csv\"\n[backend]\ndevice = \"flex\"\n[features]\nlabel = {{ column = \"grade\", numeric = true }}\ngroup = \"user\"\n[features.fields]\nitem = \"categorical\"\n[model.fm]\n[train]\nepochs = 1\nloss = \"{loss}\"\n"
+        );
+        std::fs::write(folder.path().join("job.toml"), config).unwrap();
+        let outcome = run(folder.path(), &["train", "job.toml", "--out", "out"]);
+        assert_eq!(outcome.code, Some(2), "{loss}: {}", outcome.err);
+        for word in [says, "log.csv:62", "grade", label] {
+            assert!(outcome.err.contains(word), "{loss} lacks {word}: {}", outcome.err);
+        }
+        assert!(!folder.path().join("out").exists());
+        let good =
+            std::fs::read_to_string(folder.path().join("log.csv")).unwrap().replace(&format!("u1,i2,{label}\n"), "");
+        std::fs::write(folder.path().join("log.csv"), good).unwrap();
+        burnrec_tests::run_ok(folder.path(), &["train", "job.toml", "--out", "out"]);
+    }
+}
+
+#[test]
+fn training_that_teaches_nothing_is_no_success() {
+    let train = |config: &str, says: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("log.csv"), click_log(200, 1)).unwrap();
+        let head = "[data]\nsource = \"log.csv\"\n[backend]\ndevice = \"flex\"\n[features]\nlabel = { column = \"clicked\" }\n";
+        std::fs::write(folder.path().join("job.toml"), format!("{head}{config}")).unwrap();
+        let outcome = run(folder.path(), &["train", "job.toml", "--out", "out"]);
+        assert_eq!(outcome.code, Some(2), "{config}: {}", outcome.err);
+        assert!(outcome.err.contains(says), "{config}: {}", outcome.err);
+    };
+    // Times differ on every row: groups of one.
+    train(
+        "group = \"time\"\n[features.fields]\nitem = \"categorical\"\n[model.fm]\n[train]\nloss = \"bpr\"\n",
+        "no list",
+    );
+    let items = "[features.fields]\nitem = \"categorical\"\n[features.items]\nid = \"item\"\nuser = \"time\"\n";
+    let pairs = "[features.pairs]\n[features.negatives]\nper_positive = 2\n[model.item2vec]\n";
+    train(&format!("{items}{pairs}"), "no two items");
+    let history = "[features.negatives]\nsampler = \"in_batch\"\n[model.youtube_dnn]\n[train]\nbatch_size = 1\n";
+    train(
+        &format!("{}{history}", items.replace("[features.fields]\n", "[features.fields]\nuser = \"categorical\"\n")),
+        "train.batch_size",
+    );
+}
+
+#[test]
 fn runs_without_items_cannot_recommend() {
     let folder = burnrec_tests::job(300, "fm", "epochs = 1");
     burnrec_tests::run_ok(folder.path(), &["train", "job.toml", "--out", "out"]);

@@ -129,6 +129,81 @@ fn pairs_and_walks_find_it_too() {
 }
 
 #[test]
+fn rows_that_were_not_liked_mislead_no_sampler() {
+    // A quarter of the rows is not liked, and half of the items never: they are no classes.
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let disliked: String = (0..USERS * 3)
+        .map(|r| format!("u{},i{},k{},0,{}\n", r % USERS, ITEMS + rng.random_range(0..ITEMS), KINDS, r % 300))
+        .collect();
+    for negatives in ["sampler = \"in_batch\"", "shared = 40\nsampler = \"popularity\""] {
+        let folder = folder(&youtube(negatives));
+        std::fs::write(folder.path().join("log.csv"), log() + &disliked).unwrap();
+        run_ok(folder.path(), &["train", "job.toml", "--out", "out", "--set", "train.log_every=5"]);
+        let (model, popular) = recalls(folder.path());
+        assert!(model > 0.5 && model > 1.5 * popular, "{negatives}: {model}, by popularity {popular}");
+        let log = std::fs::read_to_string(folder.path().join("out/metrics.jsonl")).unwrap();
+        let first: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+        assert!(first["metrics"]["loss"].as_f64().unwrap() < 6.0, "{negatives}: {first}");
+    }
+}
+
+#[test]
+fn users_and_items_of_later_sides_alone_are_no_obstacle() {
+    let folder = folder(&youtube("shared = 40"));
+    let late: String = (0..40).map(|r| format!("late{},new{},k1,1,{}\n", r % 7, r % 11, 5000 + r)).collect();
+    std::fs::write(folder.path().join("log.csv"), log() + &late).unwrap();
+    let split = "data.split={kind=\"time\",column=\"time\",valid=0.1,test=0.1}";
+    run_ok(folder.path(), &["train", "job.toml", "--out", "out", "--set", split, "--set", "train.epochs=2"]);
+    run_ok(folder.path(), &["evaluate", "out", "--split", "valid"]);
+    std::fs::write(folder.path().join("who.csv"), "user\nlate3\n").unwrap();
+    assert_eq!(run_ok(folder.path(), &["recommend", "out", "--users", "who.csv", "--k", "4"]).out.lines().count(), 4);
+}
+
+#[test]
+fn users_are_asked_about_with_the_histories_that_they_were_trained_with() {
+    let capped = youtube("shared = 40").replace("max_length = 8", "max_length = 1");
+    let both = capped.replace("table = \"item\" }", "table = \"item\", max_length = 1 }");
+    let recalls: Vec<Value> = [capped, both]
+        .iter()
+        .map(|config| {
+            let folder = folder(config);
+            run_ok(folder.path(), &["train", "job.toml", "--out", "out", "--set", "train.epochs=3"]);
+            summary(folder.path(), "out")["metrics"].clone()
+        })
+        .collect();
+    assert_eq!(recalls[0], recalls[1]);
+}
+
+#[test]
+fn a_models_own_rows_and_recommendations_agree_after_it_was_saved() {
+    let config = "[data]\nsource = \"log.csv\"\n[backend]\ndevice = \"flex\"\n[features]\nlabel = { column = \"like\" }\n[features.fields]\nuser = \"categorical\"\nitem = \"categorical\"\ntags = { kind = \"multi\", separator = \"|\", weights = \"how\" }\nboth = { kind = \"cross\", of = [\"user\", \"tags\"] }\n[features.items]\nid = \"item\"\nuser = \"user\"\nfields = [\"tags\"]\n[model.fm]\n[train]\nepochs = 2\nbatch_size = 64\n";
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = (0..900)
+        .map(|r| {
+            format!("u{},i{},t{}|t{},{}|{},{}\n", r % 9, r % 20, r % 20 % 3, 3 + r % 20 % 4, r % 20, 0.5, r * 7 % 5 / 3)
+        })
+        .collect();
+    std::fs::write(folder.path().join("log.csv"), format!("user,item,tags,how,like\n{rows}")).unwrap();
+    std::fs::write(folder.path().join("job.toml"), config).unwrap();
+    run_ok(folder.path(), &["train", "job.toml", "--out", "out"]);
+    std::fs::write(folder.path().join("who.csv"), "user\nu4\n").unwrap();
+    let out = run_ok(folder.path(), &["recommend", "out", "--users", "who.csv", "--k", "20"]).out;
+    let asked: String = (0..20).map(|i| format!("u4,i{i},t{}|t{},{i}|0.5\n", i % 3, 3 + i % 4)).collect();
+    std::fs::write(folder.path().join("ask.csv"), format!("user,item,tags,how\n{asked}")).unwrap();
+    run_ok(folder.path(), &["predict", "out", "--input", "ask.csv", "--output", "asked.csv", "--columns", "item"]);
+    let predicted = std::fs::read_to_string(folder.path().join("asked.csv")).unwrap();
+    let probability: BTreeMap<&str, f32> =
+        predicted.lines().skip(1).map(|l| l.split_once(',').unwrap()).map(|(i, p)| (i, p.parse().unwrap())).collect();
+    assert_eq!(out.lines().count(), 20);
+    for line in out.lines() {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let logit: f32 = cells[3].parse().unwrap();
+        let p = 1.0 / (1.0 + (-logit).exp());
+        assert!((p - probability[cells[2]]).abs() < 1e-5, "{line} {}", probability[cells[2]]);
+    }
+}
+
+#[test]
 fn recommendations_leave_out_what_was_seen_and_name_unknown_users() {
     let folder = folder(&youtube("shared = 40"));
     run_ok(folder.path(), &["train", "job.toml", "--out", "out"]);

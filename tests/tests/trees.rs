@@ -94,6 +94,42 @@ fn a_row_reaches_one_leaf_of_each_tree_and_the_model_never_learns_from_the_trees
 }
 
 #[test]
+fn ids_that_say_nothing_do_not_lead_the_trees_astray() {
+    // As many shops as rows have pairs: a mean over its own rows would tell the label.
+    let mut rng = ChaCha8Rng::seed_from_u64(8);
+    let rows: String = (0..4000)
+        .map(|r| {
+            format!(
+                "{:.3},{:.3},s{},{}\n",
+                rng.random::<f64>(),
+                rng.random::<f64>(),
+                r / 2,
+                u8::from(rng.random::<bool>())
+            )
+        })
+        .collect();
+    let folder = folder(&config("gbdt_lr", "[features.trees]\ntrees = 20\n"));
+    std::fs::write(folder.path().join("log.csv"), format!("x,y,shop,bought\n{rows}")).unwrap();
+    run_ok(
+        folder.path(),
+        &["train", "job.toml", "--out", "out", "--set", "data.split={kind=\"random\",valid=0.1,test=0.3}"],
+    );
+    assert!((auc(folder.path()) - 0.5).abs() < 0.06, "{}", auc(folder.path()));
+    let trees: Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join("out/trees.json")).unwrap()).unwrap();
+    let forest: Value = serde_json::from_str(trees["forest"].as_str().unwrap()).unwrap();
+    // Splits on the shop are no more frequent than on the two numbers, which say as little.
+    let mut splits = [0usize; 3];
+    for tree in forest["trees"].as_array().unwrap() {
+        let nodes = tree["nodes"].as_array().unwrap().iter();
+        nodes
+            .filter(|n| n["is_leaf"] == false)
+            .for_each(|n| splits[n["split_feature"].as_u64().unwrap() as usize] += 1);
+    }
+    assert!(splits[2] <= splits[0] + splits[1], "{splits:?}");
+}
+
+#[test]
 fn other_trees_than_those_learned_from_are_refused() {
     let folder = folder(&config("gbdt_lr", "[features.trees]\ntrees = 5\n"));
     run_ok(folder.path(), &["train", "job.toml", "--out", "out"]);
@@ -111,6 +147,7 @@ fn trees_that_no_weight_reads_and_leaves_without_trees_are_refused() {
         ("mlp", "[features.trees]\n", "leaves"),
         ("gbdt_lr", "[features.trees]\nshare = 1.0\n", "features.trees.share"),
         ("gbdt_lr", "[features.trees]\nleafs = 3\n", "leafs"),
+        ("gbdt_lr", "[features.items]\nid = \"shop\"\nuser = \"y\"\n[features.trees]\n", "remove features.items"),
     ] {
         let folder = folder(&config(model, trees));
         let outcome = run(folder.path(), &["train", "job.toml", "--out", "out"]);

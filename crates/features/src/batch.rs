@@ -33,12 +33,17 @@ pub struct Batch {
     pub group: Vec<u64>,
     /// The item of each row by its place in the catalogue, [`NO_ITEM`] for unknown ones; empty without a catalogue.
     pub item: Vec<u32>,
+    /// The user of each row by its place in the catalogue, [`NO_USER`] for unknown ones; empty where nothing asks for it.
+    pub user: Vec<u32>,
     /// What was drawn for the batch.
     pub drawn: Option<Drawn>,
 }
 
 /// The item of a row whose id the catalogue does not know.
 pub const NO_ITEM: u32 = u32::MAX;
+
+/// The user of a row whom the catalogue does not know.
+pub const NO_USER: u32 = u32::MAX;
 
 /// Negatives that stand beside a batch of B rows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,11 +52,15 @@ pub struct Drawn {
     pub sharing: Sharing,
     /// The logarithm of how often each row's own item is expected among what is drawn, `[B]`.
     pub log_expected_own: Vec<f32>,
-    /// The same of each drawn item, `[S]`; empty where each row has its own.
+    /// The same of each drawn item, `[S]`, [`NO_NEGATIVE`] for those that are none to any row; empty where each row has its
+    /// own.
     pub log_expected: Vec<f32>,
-    /// Pairs (row, drawn item) that are no negatives: the drawn item is the row's own.
+    /// Pairs (row, drawn item) that are no negatives: the drawn item is the row's own, or one that its user likes.
     pub hits: Vec<(u32, u32)>,
 }
+
+/// So often that it takes any logit away: the batch's own item of a row that is not positive.
+pub const NO_NEGATIVE: f32 = 1e9;
 
 /// How negatives belong to the rows of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -167,6 +176,7 @@ impl Batch {
             weight: pick(&self.weight, order),
             group: pick(&self.group, order),
             item: pick(&self.item, order),
+            user: pick(&self.user, order),
             drawn: None,
         }
     }
@@ -180,6 +190,7 @@ impl Batch {
         self.weight.extend_from_slice(&other.weight);
         self.group.extend_from_slice(&other.group);
         self.item.extend_from_slice(&other.item);
+        self.user.extend_from_slice(&other.user);
     }
 }
 

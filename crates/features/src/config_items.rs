@@ -68,11 +68,14 @@ impl SamplerKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NegativesConfig {
-    /// Negatives for each positive row. They are rows of their own, label 0; with `[features.pairs]` they stand beside it.
+    /// Negatives for each positive row. They are rows of their own, label 0, of items that the training rows do not say the
+    /// user likes; for a loss over lists each positive row and its negatives are one list, whatever `group` is. With
+    /// `[features.pairs]` they stand beside the pair, and are neither of its two items.
     pub per_positive: usize,
-    /// Items drawn for a whole batch, for `loss = "sampled_softmax"`.
+    /// Items drawn for a whole batch, for `loss = "sampled_softmax"`. For each row those that its user is known to like are
+    /// left out.
     pub shared: usize,
-    /// How items are drawn.
+    /// How items are drawn, from those that training rows have.
     pub sampler: SamplerKind,
     /// Sampler popularity: the power of the training rows; 0.75 is word2vec's, 1 draws as often as items occur.
     pub power: f64,
@@ -135,6 +138,10 @@ impl NegativesConfig {
             _ if self.power != 0.75 && self.sampler != SamplerKind::Popularity => {
                 bad("power", "goes with sampler = \"popularity\"; remove it")
             }
+            _ if with_pairs && self.evaluate > 0 => bad(
+                "evaluate",
+                "ranks rows, and a model of pairs scores none; remove it: items are looked for among all",
+            ),
             _ if self.per_positive == 0 && self.shared == 0 && self.evaluate == 0 && !in_batch => {
                 bad("per_positive", "and shared and evaluate are all 0, so that nothing is drawn; set one of them")
             }

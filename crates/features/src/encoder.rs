@@ -16,8 +16,8 @@ use crate::config::Transform;
 use crate::error::FeatureError;
 use crate::fit::{Fitted, Vocabulary};
 use crate::keys;
-use crate::schema::{Categorical, CategoricalSource, Schema};
-use crate::trees::{Trees, rows_left};
+use crate::schema::{Categorical, CategoricalSource, Schema, bad};
+use crate::trees::Trees;
 
 /// Rows of each side, by its name.
 pub type SideRows = BTreeMap<&'static str, u64>;
@@ -79,6 +79,9 @@ impl Encoder {
             encoder.fitted.trees = Some(Trees::fingerprint(&trees.save()?));
             encoder.trees = Some(Arc::new(trees));
             vocabularies[place] = encoder.leaf_counts(dataset, place)?;
+            if vocabularies[place].is_empty() {
+                return Err(bad("features.trees.share", "leaves no row for the model to learn from; lower it"));
+            }
         }
         encoder.catalogue = Catalogue::fit(&encoder, dataset)?.map(Arc::new);
         if let Some(catalogue) = &encoder.catalogue {
@@ -125,13 +128,42 @@ impl Encoder {
     /// The first value that cannot be read, with file, line or row, column and feature.
     pub fn encode(&self, batch: &RecordBatch, source: &dyn Source, purpose: Purpose) -> Result<Batch, FeatureError> {
         let mut all = self.encode_columns(batch, source, purpose)?;
-        let (Some(trees), Some((config, place))) = (&self.trees, &self.schema.trees) else { return Ok(all) };
+        let (Some(trees), Some((_, place))) = (&self.trees, &self.schema.trees) else { return Ok(all) };
         let matrix = trees.inputs().matrix(batch, source, &self.schema, &all.keys)?;
         all.keys[*place] = trees.keys(&matrix, self.schema.categorical[*place].key_seed);
         Ok(match purpose {
-            Purpose::Train => all.take(&rows_left(config, positions(batch))),
+            Purpose::Train => all.take(&trees.rows_left(positions(batch))),
             _ => all,
         })
+    }
+
+    /// Encodes what is of the item, from its columns alone; everything else is missing.
+    ///
+    /// # Errors
+    /// The first value that cannot be read.
+    pub fn encode_items(&self, batch: &RecordBatch, source: &dyn Source) -> Result<Batch, FeatureError> {
+        let rows = batch.num_rows();
+        let Some(items) = &self.schema.items else { return Ok(Batch::default()) };
+        let mut out = Batch { rows, ..Batch::default() };
+        for place in 0..self.schema.categorical.len() {
+            out.keys.push(match items.fields.contains(&place) {
+                true => self.column_keys(place, batch, source)?,
+                false => Keys::none(self.schema.is_list(place), rows),
+            });
+        }
+        let missing = self.schema.missing_numbers();
+        out.numeric = (0..rows).flat_map(|_| missing.iter().copied()).collect();
+        for &n in &items.numeric {
+            let (numeric, fit) = (&self.schema.numeric[n], &self.fitted.numeric[n]);
+            let reader = Reader { batch, source, feature: &numeric.name, column: &numeric.column };
+            for (row, x) in reader.numbers()?.into_iter().enumerate().filter_map(|(r, x)| Some((r, x?))) {
+                out.numeric[row * missing.len() + n] = numeric.raise(fit.apply(numeric.transform, x));
+            }
+        }
+        if let (Some(catalogue), Keys::One(keys)) = (&self.catalogue, &out.keys[items.id]) {
+            out.item = keys.iter().map(|k| catalogue.place(*k)).collect();
+        }
+        Ok(out)
     }
 
     /// [`Encoder::encode`] of all rows, without the leaves of trees.
@@ -165,7 +197,7 @@ impl Encoder {
             _ => Vec::new(),
         };
         let numeric = self.numeric(batch, source, purpose)?;
-        Ok(Batch { rows, keys, numeric, label, weight, group, item, drawn: None })
+        Ok(Batch { rows, keys, numeric, label, weight, group, item, ..Batch::default() })
     }
 
     pub(crate) fn targets(

@@ -12,6 +12,8 @@ pub struct Label {
     /// The column.
     pub column: String,
     rule: Rule,
+    /// What numbers must lie between, and for whom.
+    limits: Option<(f32, f32, &'static str)>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -57,9 +59,16 @@ impl Label {
             _ => return Err(bad("", "give one of threshold, positive or numeric")),
         };
         match (&config.negative, &rule) {
-            (Some(_), Rule::Values { .. }) | (None, _) => Ok(Self { column: config.column.clone(), rule }),
+            (Some(_), Rule::Values { .. }) | (None, _) => {
+                Ok(Self { column: config.column.clone(), rule, limits: None })
+            }
             _ => Err(bad("negative", "goes with positive = […] only")),
         }
+    }
+
+    /// Refuses numbers that are not between these, which someone needs.
+    pub fn limit(&mut self, low: f32, high: f32, needed_by: &'static str) {
+        self.limits = Some((low, high, needed_by));
     }
 
     /// Whether labels are classes 0 and 1.
@@ -86,7 +95,13 @@ impl Label {
         let label = |(row, x): (usize, Option<f64>)| match (&self.rule, x) {
             (_, None) => Err(missing(row)),
             (Rule::Threshold(t), Some(x)) => Ok(f32::from(u8::from(x >= *t))),
-            (Rule::Number, Some(x)) => Ok(x as f32),
+            (Rule::Number, Some(x)) => match self.limits {
+                Some((low, high, by)) if !(f64::from(low)..=f64::from(high)).contains(&x) => {
+                    let most = if high == f32::MAX { "at least 0".to_string() } else { format!("in {low}..={high}") };
+                    Err(reader.error(row, format!("label {x} must be {most} for {by}; shift or scale the labels")))
+                }
+                _ => Ok(x as f32),
+            },
             (_, Some(x)) if x == 0.0 || x == 1.0 => Ok(x as f32),
             (_, Some(x)) => Err(reader.error(
                 row,

@@ -29,8 +29,8 @@ mod strangers;
 mod stream;
 mod trees;
 
-pub use batch::{Batch, Drawn, Keys, NO_ITEM, Sharing};
-pub use catalogue::{Catalogue, Seen};
+pub use batch::{Batch, Drawn, Keys, NO_ITEM, NO_NEGATIVE, NO_USER, Sharing};
+pub use catalogue::{Catalogue, Past, Seen};
 pub use config::{
     FeaturesConfig, FieldConfig, FieldKind, IdKind, IndexPolicy, LabelConfig, LabelValue, Pooling, Transform,
 };

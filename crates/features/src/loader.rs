@@ -9,11 +9,12 @@ use burnrec_data::{DataError, RowStream, Source};
 
 use arrow::array::RecordBatch;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, NO_USER};
 use crate::encoder::{Encoder, Purpose};
 use crate::error::FeatureError;
 use crate::negatives::Negatives;
 use crate::pairs::Pairs;
+use crate::schema::bad;
 use crate::shuffle::Shuffler;
 use crate::stream::stream;
 
@@ -153,6 +154,10 @@ fn encode_all<T>(
             (_, Some(catalogue), Some(negatives)) if items.is_some_and(|i| i.adds_rows().is_some()) => {
                 Ok(negatives.add_rows(schema, catalogue, rows, &users()?))
             }
+            (Draws::Negatives(_), Some(_), Some(_)) if items.is_some_and(|i| i.draws_beside().is_some()) => {
+                let user = users()?.into_iter().map(|u| u.unwrap_or(NO_USER)).collect();
+                Ok(Batch { user, ..rows })
+            }
             _ => Ok(rows),
         }
     };
@@ -171,7 +176,7 @@ fn encode_all<T>(
 fn negatives(encoder: &Encoder, config: &LoaderConfig) -> Option<Negatives> {
     let Draws::Negatives(seed) = config.draws else { return None };
     let wanted = encoder.schema().items.as_ref()?.negatives.as_ref()?;
-    Some(Negatives::new(encoder.catalogue()?, wanted, seed, config.epoch))
+    Some(Negatives::new(encoder.schema(), encoder.catalogue()?, wanted, seed, config.epoch))
 }
 
 /// Shuffles chunks into batches, and sends them prepared until nobody wants them.
@@ -224,6 +229,11 @@ pub fn load_pairs<T: Send + 'static>(
             else {
                 return Ok(());
             };
+            let known = encoder.schema().items.as_ref().map_or(1, |i| encoder.schema().categorical[i.id].min_count);
+            if catalogue.known(known).iter().filter(|k| **k).count() < 3 {
+                let problem = "need at least three items of training rows: two of a pair, and one that is neither";
+                return Err(bad("features.pairs", problem));
+            }
             let mut chunks = Pairs::new(encoder.schema(), catalogue, pairs, seed, config.epoch);
             give_out(|| chunks.next().map(Ok), &encoder, &config, &prepare, &send)
         };

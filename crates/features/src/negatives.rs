@@ -2,8 +2,9 @@
 
 use rand::RngExt;
 
-use crate::batch::{Batch, Drawn, Keys, NO_ITEM, Sharing};
+use crate::batch::{Batch, Drawn, Keys, NO_ITEM, NO_NEGATIVE, NO_USER, Sharing};
 use crate::catalogue::Catalogue;
+use crate::config::IndexPolicy;
 use crate::config_items::{NegativesConfig, SamplerKind};
 use crate::sampler::Sampler;
 use crate::schema::{Items, Schema};
@@ -22,10 +23,12 @@ pub(crate) struct Negatives {
 
 impl Negatives {
     /// Draws of one epoch of a run's seed.
-    pub(crate) fn new(catalogue: &Catalogue, config: &NegativesConfig, seed: u64, epoch: u64) -> Self {
+    pub(crate) fn new(schema: &Schema, catalogue: &Catalogue, config: &NegativesConfig, seed: u64, epoch: u64) -> Self {
+        let id = schema.items.as_ref().map(|i| &schema.categorical[i.id]);
+        let vocabulary = id.filter(|id| id.index == IndexPolicy::Vocabulary);
         Self {
             config: config.clone(),
-            sampler: Sampler::new(catalogue, config),
+            sampler: Sampler::new(catalogue, config, vocabulary.map_or(1, |id| id.min_count)),
             seed,
             epoch,
             rng: stream(seed, "samples", epoch),
@@ -55,7 +58,11 @@ impl Negatives {
                 let refused =
                     |item: u32| item == NO_ITEM || catalogue.likes(users[row], item) || item == rows.item[row];
                 let drawn = match in_batch {
-                    true => (0..64).map(|_| rows.item[self.rng.random_range(0..rows.rows)]).find(|i| !refused(*i)),
+                    // Where the rows read with it have none, one that is drawn as often as it occurs.
+                    true => (0..64)
+                        .map(|_| rows.item[self.rng.random_range(0..rows.rows)])
+                        .find(|i| !refused(*i))
+                        .or_else(|| self.sampler.draw_except(&mut self.rng, catalogue.len(), refused)),
                     false => self.sampler.draw_except(&mut self.rng, catalogue.len(), refused),
                 };
                 if let Some(item) = drawn {
@@ -80,7 +87,7 @@ impl Negatives {
         let index = xxhash_rust::xxh3::xxh3_64_with_seed(&self.batches.to_le_bytes(), self.epoch);
         let mut rng = stream(self.seed, "samples", index);
         if items.takes_the_batch() {
-            batch.drawn = Some(self.of_batch(batch));
+            batch.drawn = Some(self.of_batch(catalogue, batch));
             return;
         }
         let Some(place) = items.drawn else { return };
@@ -93,7 +100,7 @@ impl Negatives {
         let offsets = std::iter::once(0).chain((0..batch.rows).map(ends)).collect();
         batch.keys[place] = Keys::Many { keys: drawn.iter().map(key).collect(), weights: None, offsets };
         batch.drawn = Some(match per_row {
-            0 => self.of_all(batch, &drawn),
+            0 => self.of_all(catalogue, batch, &drawn),
             k => Drawn { sharing: Sharing::Own(k), ..Drawn::default() },
         });
     }
@@ -124,7 +131,7 @@ impl Negatives {
     }
 
     /// `S` draws with replacement: an item is expected `S·p` times.
-    fn of_all(&self, batch: &Batch, drawn: &[u32]) -> Drawn {
+    fn of_all(&self, catalogue: &Catalogue, batch: &Batch, drawn: &[u32]) -> Drawn {
         let draws = drawn.len() as f64;
         let mut by_item: Vec<(u32, u32)> = drawn.iter().enumerate().map(|(s, item)| (*item, s as u32)).collect();
         by_item.sort_unstable();
@@ -132,6 +139,9 @@ impl Negatives {
         for (row, item) in batch.item.iter().enumerate() {
             let first = by_item.partition_point(|(i, _)| i < item);
             hits.extend(by_item[first..].iter().take_while(|(i, _)| i == item).map(|(_, s)| (row as u32, *s)));
+            let user = batch.user.get(row).copied().filter(|u| *u != NO_USER);
+            let liked = |(other, _): &&(u32, u32)| other != item && catalogue.likes(user, *other);
+            hits.extend(by_item.iter().filter(liked).map(|(_, s)| (row as u32, *s)));
         }
         Drawn {
             sharing: Sharing::All,
@@ -141,9 +151,12 @@ impl Negatives {
         }
     }
 
-    /// The batch's own items, each expected as often as it occurs in training.
-    fn of_batch(&self, batch: &Batch) -> Drawn {
-        let own = self.of_all(batch, &batch.item);
+    /// The own items of the batch's positive rows, each expected as often as it occurs in training.
+    fn of_batch(&self, catalogue: &Catalogue, batch: &Batch) -> Drawn {
+        let mut own = self.of_all(catalogue, batch, &batch.item);
+        for (expected, _) in own.log_expected.iter_mut().zip(&batch.label).filter(|(_, y)| **y <= 0.0) {
+            *expected = NO_NEGATIVE;
+        }
         Drawn { sharing: Sharing::Batch, ..own }
     }
 }
@@ -161,7 +174,7 @@ impl Catalogue {
         first: u64,
     ) -> Batch {
         let (mut order, mut picks, mut lists) = (Vec::new(), Vec::new(), Vec::new());
-        let uniform = Sampler::Uniform(self.len());
+        let uniform = Sampler::over_all(self);
         for row in (0..rows.rows).filter(|r| rows.label[*r] > 0.0 && rows.item[*r] != NO_ITEM) {
             let list = first + row as u64 + 1;
             let mut rng = stream(seed, "candidates", list);
@@ -242,7 +255,12 @@ mod tests {
             let config = schema.items.as_ref().unwrap().negatives.clone().unwrap();
             let positives = batch.label.iter().filter(|y| **y > 0.0).count();
             let draw = |seed, epoch| {
-                Negatives::new(&catalogue, &config, seed, epoch).add_rows(&schema, &catalogue, batch.clone(), &users)
+                Negatives::new(&schema, &catalogue, &config, seed, epoch).add_rows(
+                    &schema,
+                    &catalogue,
+                    batch.clone(),
+                    &users,
+                )
             };
             let out = draw(1, 0);
             assert_eq!(out.rows, 40 + 3 * positives, "{sampler}");
@@ -290,7 +308,7 @@ mod tests {
     fn a_shared_draw_says_how_often_items_are_expected_and_where_it_hit() {
         let (schema, catalogue, batch, _) = made(serde_json::json!({ "shared": 30, "sampler": "popularity" }));
         let items = schema.items.as_ref().unwrap();
-        let mut negatives = Negatives::new(&catalogue, items.negatives.as_ref().unwrap(), 1, 0);
+        let mut negatives = Negatives::new(&schema, &catalogue, items.negatives.as_ref().unwrap(), 1, 0);
         let mut batch = batch;
         negatives.stand_beside(items, &catalogue, &mut batch);
         let drawn = batch.drawn.clone().unwrap();
@@ -312,12 +330,36 @@ mod tests {
     }
 
     #[test]
+    fn items_that_training_does_not_know_and_those_that_a_user_likes_are_no_negatives() {
+        let (schema, mut catalogue, mut batch, users) = made(serde_json::json!({ "shared": 400 }));
+        (catalogue.rows[3], catalogue.counts[3]) = (0, 0);
+        let items = schema.items.as_ref().unwrap();
+        batch.user = users.iter().map(|u| u.unwrap()).collect();
+        Negatives::new(&schema, &catalogue, items.negatives.as_ref().unwrap(), 1, 0)
+            .stand_beside(items, &catalogue, &mut batch);
+        let keys = one(&batch, items.drawn.unwrap()).to_vec();
+        assert!(!keys.contains(&4) && (1..=12).filter(|k| *k != 4).all(|k| keys.contains(&k)));
+        let hits = batch.drawn.unwrap().hits;
+        for (s, key) in keys.iter().enumerate() {
+            for row in 0..40u32 {
+                let liked = catalogue.likes(Some(batch.user[row as usize]), *key as u32 - 1);
+                assert_eq!(hits.contains(&(row, s as u32)), liked || batch.item[row as usize] == *key as u32 - 1);
+            }
+        }
+    }
+
+    #[test]
     fn in_the_batch_every_row_hits_itself() {
         let (schema, catalogue, mut batch, _) = made(serde_json::json!({ "sampler": "in_batch" }));
         let items = schema.items.as_ref().unwrap();
-        Negatives::new(&catalogue, items.negatives.as_ref().unwrap(), 1, 0).stand_beside(items, &catalogue, &mut batch);
+        Negatives::new(&schema, &catalogue, items.negatives.as_ref().unwrap(), 1, 0)
+            .stand_beside(items, &catalogue, &mut batch);
         let drawn = batch.drawn.unwrap();
         assert!((0..40).all(|row| drawn.hits.contains(&(row, row))));
         assert_eq!((drawn.sharing, drawn.log_expected.len()), (Sharing::Batch, 40));
+        // Rows that are not positive are no negatives to others.
+        for (expected, label) in drawn.log_expected.iter().zip(&batch.label) {
+            assert_eq!(*expected == NO_NEGATIVE, *label == 0.0);
+        }
     }
 }

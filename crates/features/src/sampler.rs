@@ -12,27 +12,44 @@ const TRIES: usize = 64;
 /// A distribution over the items of a catalogue.
 #[derive(Clone, Debug)]
 pub(crate) enum Sampler {
-    Uniform(usize),
+    Uniform(Vec<u32>),
     /// Sums of the items' weights.
     Weighted(Vec<f64>),
-    /// The items from the most frequent to the rarest, and the rank of each.
-    LogUniform(Vec<u32>, Vec<u32>),
+    /// The items from the most frequent to the rarest, and the rank of each, if it has one.
+    LogUniform(Vec<u32>, Vec<Option<u32>>),
 }
 
 impl Sampler {
-    /// The sampler that a config asks for; `in_batch` draws by frequency where it is asked for probabilities.
-    pub(crate) fn new(catalogue: &Catalogue, config: &NegativesConfig) -> Self {
+    /// The sampler that a config asks for, over the items that training knows; `in_batch` draws by frequency where it is
+    /// asked for probabilities.
+    pub(crate) fn new(catalogue: &Catalogue, config: &NegativesConfig, min_count: u32) -> Self {
+        let known = catalogue.known(min_count);
+        let counts =
+            || -> Vec<u32> { catalogue.counts.iter().zip(&known).map(|(n, k)| if *k { *n } else { 0 }).collect() };
+        let items = || (0..known.len() as u32).filter(|i| known[*i as usize]);
         match config.sampler {
-            SamplerKind::Uniform => Self::Uniform(catalogue.len()),
-            SamplerKind::Popularity => Self::by_counts(&catalogue.counts, config.power),
+            SamplerKind::Uniform => Self::Uniform(items().collect()),
+            SamplerKind::Popularity => Self::by_counts(&counts(), config.power),
             SamplerKind::InBatch => Self::by_counts(&catalogue.counts, 1.0),
             SamplerKind::LogUniform => {
-                let mut order: Vec<u32> = (0..catalogue.len() as u32).collect();
+                let mut order: Vec<u32> = items().collect();
                 order.sort_by_key(|i| (std::cmp::Reverse(catalogue.counts[*i as usize]), *i));
-                let mut ranks = vec![0; order.len()];
-                order.iter().enumerate().for_each(|(rank, item)| ranks[*item as usize] = rank as u32);
+                let mut ranks = vec![None; known.len()];
+                order.iter().enumerate().for_each(|(rank, item)| ranks[*item as usize] = Some(rank as u32));
                 Self::LogUniform(order, ranks)
             }
+        }
+    }
+
+    /// Every item alike, those that training does not know too.
+    pub(crate) fn over_all(catalogue: &Catalogue) -> Self {
+        Self::Uniform((0..catalogue.len() as u32).collect())
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Uniform(items) | Self::LogUniform(items, _) => items.is_empty(),
+            Self::Weighted(sums) => sums.last().copied().unwrap_or(0.0) <= 0.0,
         }
     }
 
@@ -48,7 +65,7 @@ impl Sampler {
     /// An item.
     pub(crate) fn draw(&self, rng: &mut Stream) -> u32 {
         match self {
-            Self::Uniform(items) => rng.random_range(0..*items) as u32,
+            Self::Uniform(items) => items[rng.random_range(0..items.len())],
             Self::Weighted(sums) => {
                 let at = rng.random::<f64>() * sums.last().copied().unwrap_or(0.0);
                 sums.partition_point(|s| *s <= at).min(sums.len() - 1) as u32
@@ -64,13 +81,17 @@ impl Sampler {
     pub(crate) fn probability(&self, item: u32) -> f64 {
         let item = item as usize;
         match self {
-            Self::Uniform(items) => 1.0 / (*items).max(1) as f64,
+            Self::Uniform(items) => match items.binary_search(&(item as u32)) {
+                Ok(_) => 1.0 / items.len() as f64,
+                Err(_) => 0.0,
+            },
             Self::Weighted(sums) => {
                 let below = if item == 0 { 0.0 } else { sums[item - 1] };
                 (sums[item] - below) / sums.last().copied().unwrap_or(1.0).max(f64::MIN_POSITIVE)
             }
             Self::LogUniform(order, ranks) => {
-                let k = f64::from(ranks[item]);
+                let Some(rank) = ranks[item] else { return 0.0 };
+                let k = f64::from(rank);
                 ((k + 2.0) / (k + 1.0)).ln() / (order.len() as f64 + 1.0).ln()
             }
         }
@@ -78,6 +99,9 @@ impl Sampler {
 
     /// An item that `refused` does not name; nothing where it names all of them.
     pub(crate) fn draw_except(&self, rng: &mut Stream, items: usize, refused: impl Fn(u32) -> bool) -> Option<u32> {
+        if self.is_empty() {
+            return None;
+        }
         if let Some(item) = (0..TRIES).map(|_| self.draw(rng)).find(|i| !refused(*i)) {
             return Some(item);
         }
@@ -110,13 +134,13 @@ mod tests {
     fn items_come_as_often_as_their_probability_says() {
         let catalogue = Catalogue::made(Batch::default(), vec![5, 0, 100, 1], Vec::new());
         for kind in [SamplerKind::Uniform, SamplerKind::Popularity, SamplerKind::LogUniform, SamplerKind::InBatch] {
-            check(&Sampler::new(&catalogue, &NegativesConfig { sampler: kind, ..NegativesConfig::default() }), 4);
+            check(&Sampler::new(&catalogue, &NegativesConfig { sampler: kind, ..NegativesConfig::default() }, 1), 4);
         }
         let popular = Sampler::by_counts(&[16, 1], 0.75);
         assert!((popular.probability(0) - 8.0 / 9.0).abs() < 1e-12);
-        // The most frequent of 4 items: ln 2 / ln 5.
+        // The most frequent of the 3 items that training knows: ln 2 / ln 4.
         let config = NegativesConfig { sampler: SamplerKind::LogUniform, ..NegativesConfig::default() };
-        assert!((Sampler::new(&catalogue, &config).probability(2) - 2f64.ln() / 5f64.ln()).abs() < 1e-12);
+        assert!((Sampler::new(&catalogue, &config, 1).probability(2) - 2f64.ln() / 4f64.ln()).abs() < 1e-12);
     }
 
     #[test]

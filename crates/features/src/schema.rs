@@ -273,6 +273,28 @@ impl Schema {
         self.columns_only().into_iter().filter(shares).collect()
     }
 
+    /// The columns of what is of the item.
+    pub fn item_columns(&self) -> Vec<String> {
+        let Some(items) = &self.items else { return Vec::new() };
+        let mut columns: Vec<String> = Vec::new();
+        for place in &items.fields {
+            match &self.categorical[*place].source {
+                CategoricalSource::One { column, .. } | CategoricalSource::Bucket { column, .. } => {
+                    columns.push(column.clone())
+                }
+                CategoricalSource::Many { column, weights, .. } => {
+                    columns.push(column.clone());
+                    columns.extend(weights.clone());
+                }
+                _ => {}
+            }
+        }
+        columns.extend(items.numeric.iter().map(|n| self.numeric[*n].column.clone()));
+        let mut seen = std::collections::HashSet::new();
+        columns.retain(|c| seen.insert(c.clone()));
+        columns
+    }
+
     /// The column of the items' ids.
     pub fn item_column(&self) -> Option<&str> {
         match &self.categorical[self.items.as_ref()?.id].source {

@@ -40,6 +40,12 @@ pub(crate) fn leaves(
             "read rows of the data, and do not know those that are drawn; remove features.negatives",
         ));
     }
+    if config.items.is_some() {
+        return Err(bad(
+            "features.trees",
+            "read rows of the data, and do not know those of other items that are asked about; remove features.items",
+        ));
+    }
     if categorical.iter().any(|c| c.name == LEAVES || c.table == LEAVES) {
         return Err(bad(
             format!("features.fields.{LEAVES}"),

@@ -26,7 +26,7 @@ fn trees_path(checkpoints: &Path) -> PathBuf {
 pub(crate) fn read_trees(checkpoints: &Path, fitted: &Fitted) -> Result<Option<Trees>, TrainError> {
     let Some(expected) = &fitted.trees else { return Ok(None) };
     let path = trees_path(checkpoints);
-    let text = fs::read_to_string(&path).map_err(TrainError::io(&path))?;
+    let text = fs::read_to_string(&path).map_err(|e| broken(&path, format!("cannot be read ({e})")))?;
     if Trees::fingerprint(&text) != *expected {
         return Err(broken(&path, "holds other trees than the ones whose leaves this checkpoint learned from"));
     }
@@ -50,10 +50,11 @@ pub(crate) fn write(checkpoints: &Path, encoder: &Encoder) -> Result<(), TrainEr
 pub(crate) fn read(checkpoints: &Path, schema: &Schema, fitted: &Fitted) -> Result<Option<Catalogue>, TrainError> {
     let Some(expected) = &fitted.catalogue else { return Ok(None) };
     let paths = paths(checkpoints);
-    let bytes = |path: &PathBuf| fs::read(path).map_err(TrainError::io(path));
+    let bytes = |path: &PathBuf| fs::read(path).map_err(|e| broken(path, format!("cannot be read ({e})")));
     let tables = [bytes(&paths[0])?, bytes(&paths[1])?];
-    if Catalogue::fingerprint(&tables) != *expected {
-        return Err(broken(&paths[0], "or the file of users beside it was altered"));
+    let found = Catalogue::fingerprint(&tables);
+    if let Some(at) = (0..2).find(|at| found.get(at * 32..at * 32 + 32) != expected.get(at * 32..at * 32 + 32)) {
+        return Err(broken(&paths[at], "was altered"));
     }
     let catalogue = Catalogue::from_arrow(schema, &tables[0], &tables[1]);
     catalogue.map(Some).map_err(|e| broken(&paths[0], e.to_string()))

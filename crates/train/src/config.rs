@@ -268,6 +268,9 @@ impl TrainConfig {
             _ if self.list_size != Self::default().list_size && !of_lists => {
                 bad("list_size", "goes with a loss over lists (bpr, ranknet, lambdarank, listnet, softmax); remove it")
             }
+            _ if measured.in_batch && self.batch_size < 2 => {
+                bad("batch_size", "must be at least 2 where the batch's other items are the negatives")
+            }
             _ if of_lists && self.list_size > self.batch_size => bad("list_size", "must be at most train.batch_size"),
             _ => Ok(()),
         }

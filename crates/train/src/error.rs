@@ -114,6 +114,14 @@ pub enum TrainError {
         /// The cause.
         source: std::io::Error,
     },
+    /// An epoch in which nothing could be learned.
+    #[error("epoch {epoch}: {why}; nothing was learned")]
+    Nothing {
+        /// From 1.
+        epoch: usize,
+        /// Why, and what to do.
+        why: &'static str,
+    },
     /// The loss is not a number any more.
     #[error(
         "step {step}: the loss is {loss}; lower train.learning_rate (now {learning_rate}), set train.clip_norm, or look for extreme values in the numeric fields"

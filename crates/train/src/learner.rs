@@ -46,6 +46,8 @@ pub struct Learner {
     config: TrainConfig,
     loss: LossKind,
     seed: u64,
+    /// Steps in which there was something to learn.
+    pub(crate) taught: u64,
     /// Seconds spent in each part of the steps: gather, forward, backward, update.
     pub seconds: [f64; 4],
 }
@@ -70,6 +72,7 @@ impl Learner {
             config: config.clone(),
             loss,
             seed,
+            taught: 0,
             seconds: [0.0; 4],
         }
     }
@@ -120,6 +123,7 @@ impl Learner {
             sharing: batch.drawn.as_ref().map(|d| d.sharing),
         };
         let aim = Aim::new(self.loss, batch, &self.device);
+        self.taught += u64::from(aim.teaches());
         let gathered_at = start.elapsed();
         let mut output = model.forward(&inputs);
         drop(inputs);

@@ -29,6 +29,8 @@ pub struct Measured {
     pub weighted: bool,
     /// Whether a batch shares what is drawn for it.
     pub shares: bool,
+    /// Whether the batch's own items are what is drawn.
+    pub in_batch: bool,
     /// Whether pairs are learned, and not rows.
     pub pairs: bool,
     /// The loss.
@@ -65,6 +67,7 @@ impl Measured {
             listed: schema.group.is_some() || items.is_some_and(|i| i.adds_rows().is_some()),
             weighted: schema.weight.is_some(),
             shares,
+            in_batch: shares && items.is_some_and(burnrec_features::Items::takes_the_batch),
             pairs,
             loss,
             calibrated: !(uncalibrated || shares || pairs),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use burnrec_backend::Opened;
+use burnrec_features::Encoder;
 use burnrec_models::{AnyModel, ModelConfig, Pretrained};
 
 use crate::error::TrainError;
@@ -15,7 +16,12 @@ fn bad(key: &str, problem: String) -> TrainError {
 }
 
 /// Gives a learner at step 0 the weights that its settings name.
-pub(crate) fn apply(learner: &mut Learner, experiment: &Experiment, opened: &Opened) -> Result<(), TrainError> {
+pub(crate) fn apply(
+    learner: &mut Learner,
+    experiment: &Experiment,
+    encoder: &Encoder,
+    opened: &Opened,
+) -> Result<(), TrainError> {
     let ModelConfig::NeuMf(config) = &experiment.model else { return Ok(()) };
     let Some(Pretrained { gmf, mlp, alpha }) = &config.pretrained else { return Ok(()) };
     let open = |key: &str, path: &str| SavedModel::open(Path::new(path), opened).map_err(|e| bad(key, e.to_string()));
@@ -26,6 +32,13 @@ pub(crate) fn apply(learner: &mut Learner, experiment: &Experiment, opened: &Ope
                 key,
                 format!("{name} is a run of another model; train one with model.neumf.part = \"{key}\""),
             ));
+        }
+        let (theirs, ours) = (run.encoder.fitted(), encoder.fitted());
+        if (theirs.rows, &theirs.keys) != (ours.rows, &ours.keys) {
+            let problem = format!(
+                "{name} learned from other rows, which may be those that this run is tested on; train it on the same data and split"
+            );
+            return Err(bad(key, problem));
         }
         if !learner.tables.adopt(lookup, &run.learner.tables, 0) {
             let problem = format!("{name} has other ids or widths; train it on the same rows, split and fields");

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, TensorData};
 use burnrec_backend::traffic;
-use burnrec_features::{Batch, Catalogue, Encoder};
+use burnrec_features::{Batch, Catalogue, Encoder, IndexPolicy, Past};
 use burnrec_models::{AnyModel, Ranker};
 use rayon::prelude::*;
 
@@ -23,8 +23,8 @@ pub struct Retriever<'a> {
     catalogue: &'a Catalogue,
     encoder: &'a Encoder,
     frozen: AnyModel,
-    /// Whether histories hold what was liked alone.
-    liked_only: bool,
+    /// What histories hold.
+    past: Past,
     /// The items that a user without a vector of its own is the mean of.
     latest: usize,
     decay: f64,
@@ -51,11 +51,10 @@ impl<'a> Retriever<'a> {
         experiment: &Experiment,
     ) -> Result<Option<Self>, TrainError> {
         let Some(catalogue) = encoder.catalogue() else { return Ok(None) };
-        let frozen = learner.frozen()?;
-        let liked_only = experiment.data.history.as_ref().is_some_and(|h| h.only.is_some());
+        let (frozen, past) = (learner.frozen()?, past(experiment)?);
         let items = experiment.features.items.as_ref();
         let (latest, decay) = items.map_or((usize::MAX, 1.0), |i| (i.latest, i.decay));
-        Ok(Some(Self { learner, catalogue, encoder, frozen, liked_only, latest, decay }))
+        Ok(Some(Self { learner, catalogue, encoder, frozen, past, latest, decay }))
     }
 
     /// Of a saved model.
@@ -79,9 +78,8 @@ impl<'a> Retriever<'a> {
         let all: Vec<u32> = (0..self.catalogue.len() as u32).collect();
         let mut parts = Vec::new();
         for items in all.chunks(ROWS) {
-            let rows = self.catalogue.rows_of(self.encoder.schema(), None, items, 0, false);
-            let cold = items.iter().map(|i| f32::from(u8::from(self.catalogue.counts[*i as usize] == 0))).collect();
-            let cold = Tensor::from_data(TensorData::new::<f32, _>(cold, [items.len(), 1]), &self.learner.device());
+            let rows = self.catalogue.rows_of(self.encoder.schema(), None, items, self.past);
+            let cold = self.cold(items);
             let Some(part) = self.infer(rows, move |m, inputs| m.item_vectors(inputs, cold.clone()))? else {
                 return Ok(None);
             };
@@ -90,15 +88,31 @@ impl<'a> Retriever<'a> {
         Ok((!parts.is_empty()).then(|| Tensor::cat(parts, 0)))
     }
 
+    /// 1 for items that training knows nothing of by themselves `[B, 1]`.
+    fn cold(&self, items: &[u32]) -> Tensor<2> {
+        let schema = self.encoder.schema();
+        let id = schema.items.as_ref().map(|i| &schema.categorical[i.id]);
+        let min_count = id.filter(|id| id.index == IndexPolicy::Vocabulary).map_or(1, |id| id.min_count);
+        let rows = |item: &u32| self.catalogue.rows.get(*item as usize).copied().unwrap_or(0);
+        let cold: Vec<f32> = items.iter().map(|i| f32::from(u8::from(rows(i) < min_count.max(1)))).collect();
+        Tensor::from_data(TensorData::new(cold, [items.len(), 1]), &self.learner.device())
+    }
+
+    /// The vectors of users as they rank: for models that give none, means of items' vectors of length 1.
+    ///
+    /// # Errors
+    /// None of its own.
+    pub fn ranking_users(&mut self, users: &[u32], sides: usize, items: Tensor<2>) -> Result<Tensor<2>, TrainError> {
+        let items = if self.gives_user_vectors()? { items } else { unit(items) };
+        self.user_vectors(users, sides, &items)
+    }
+
     /// The vectors of the items of some rows `[B, d]`, known ones and new ones; nothing from models that give none.
     ///
     /// # Errors
     /// None of its own.
     pub fn vectors_of(&mut self, rows: Batch) -> Result<Option<Tensor<2>>, TrainError> {
-        let counts = &self.catalogue.counts;
-        let is_cold = |item: &u32| counts.get(*item as usize).is_none_or(|n| *n == 0);
-        let cold: Vec<f32> = rows.item.iter().map(|i| f32::from(u8::from(is_cold(i)))).collect();
-        let cold = Tensor::from_data(TensorData::new(cold, [rows.rows, 1]), &self.learner.device());
+        let cold = self.cold(&rows.item);
         self.infer(rows, move |m, inputs| m.item_vectors(inputs, cold.clone()))
     }
 
@@ -111,7 +125,7 @@ impl<'a> Retriever<'a> {
         for some in users.chunks(ROWS) {
             let mut rows: Option<Batch> = None;
             for user in some {
-                let row = self.catalogue.rows_of(self.encoder.schema(), Some(*user), &[0], sides, self.liked_only);
+                let row = self.catalogue.rows_of(self.encoder.schema(), Some(*user), &[0], Past { sides, ..self.past });
                 match &mut rows {
                     Some(rows) => rows.append(&row),
                     None => rows = Some(row),
@@ -131,7 +145,7 @@ impl<'a> Retriever<'a> {
         let vectors: Vec<f32> = traffic::read(items.clone());
         let of = |user: &u32| {
             let (mut sum, mut total, mut weight) = (vec![0.0f64; dim], 0.0, 1.0);
-            for item in self.catalogue.history(*user, sides, true).rev().take(self.latest) {
+            for item in self.catalogue.history(*user, sides, true).into_iter().rev().take(self.latest) {
                 let vector = &vectors[item as usize * dim..(item as usize + 1) * dim];
                 sum.iter_mut().zip(vector).for_each(|(s, v)| *s += weight * f64::from(*v));
                 total += weight;
@@ -181,7 +195,7 @@ impl<'a> Retriever<'a> {
     }
 
     fn gives_user_vectors(&mut self) -> Result<bool, TrainError> {
-        let rows = self.catalogue.rows_of(self.encoder.schema(), None, &[0], 0, false);
+        let rows = self.catalogue.rows_of(self.encoder.schema(), None, &[0], self.past);
         Ok(self.infer(rows, |m, inputs| m.user_vectors(inputs))?.is_some())
     }
 
@@ -190,7 +204,8 @@ impl<'a> Retriever<'a> {
         let mut scores = Vec::with_capacity(users.len() * all.len());
         for user in users {
             for items in all.chunks(ROWS) {
-                let rows = self.catalogue.rows_of(self.encoder.schema(), Some(*user), items, sides, self.liked_only);
+                let rows =
+                    self.catalogue.rows_of(self.encoder.schema(), Some(*user), items, Past { sides, ..self.past });
                 let part = self.infer(rows, |m, inputs| Some(m.forward(inputs).logits))?;
                 scores.extend(part.map_or_else(Vec::new, traffic::read));
             }
@@ -207,7 +222,7 @@ impl<'a> Retriever<'a> {
         self.scores(&Users { users, sides }, |user, scores| {
             let mut open = vec![true; scores.len()];
             if exclude_seen {
-                catalogue.history(user, sides, false).for_each(|i| open[i as usize] = false);
+                catalogue.history(user, sides, false).into_iter().for_each(|i| open[i as usize] = false);
             }
             let mut best: Vec<u32> = (0..scores.len() as u32).filter(|i| open[*i as usize]).collect();
             let order = |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
@@ -228,7 +243,7 @@ impl<'a> Retriever<'a> {
     pub fn measure(&mut self, sides: usize, names: &[MetricName]) -> Result<(Metrics, Metrics), TrainError> {
         let catalogue = self.catalogue;
         let wanted = |user: u32| {
-            let seen: Vec<u32> = catalogue.history(user, sides, false).collect();
+            let seen = catalogue.history(user, sides, false);
             let side = catalogue.seen.get(sides).and_then(|s| s.get(user as usize));
             let mut liked: Vec<u32> = side.into_iter().flatten().filter(|s| s.liked).map(|s| s.item).collect();
             liked.retain(|i| !seen.contains(i));
@@ -246,6 +261,27 @@ impl<'a> Retriever<'a> {
         let baseline: Option<Vec<_>> = users.par_iter().map(|u| ranks_of(*u, &popular)).collect();
         Ok((mean_of_ranks(names, model.as_deref()), mean_of_ranks(names, baseline.as_deref())))
     }
+}
+
+/// What histories hold when they are made of what users did: the same as in training.
+///
+/// # Errors
+/// Histories of a rule that is not the label's: which of a user's items they take is not known then.
+pub(crate) fn past(experiment: &Experiment) -> Result<Past, TrainError> {
+    let Some(history) = &experiment.data.history else {
+        return Ok(Past { sides: 1, liked_only: false, most: usize::MAX });
+    };
+    let label = &experiment.features.label;
+    if let Some(only) = &history.only {
+        let same = only.column == label.column && label.threshold.is_some_and(|t| t == only.at_least);
+        if !same {
+            return Err(TrainError::Setting {
+                key: "data.history.only".into(),
+                problem: "is another rule than features.label, so that histories cannot be made again for users who are asked about; use the label's column and threshold".into(),
+            });
+        }
+    }
+    Ok(Past { sides: 1, liked_only: history.only.is_some(), most: history.max_length })
 }
 
 /// The values of a tensor, row by row.

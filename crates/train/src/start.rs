@@ -12,6 +12,7 @@ use crate::config::LossKind;
 use crate::error::TrainError;
 use crate::learner::Learner;
 use crate::measured::Measured;
+use crate::metrics::{MetricName, RankingKind};
 use crate::place::table_device;
 use crate::saved::SavedModel;
 use crate::trainer::Job;
@@ -29,6 +30,23 @@ pub(crate) fn fit(job: &Job, schema: Schema) -> Result<(Encoder, Vec<Vocabulary>
         }
     }
     Ok((encoder, vocabularies, rows))
+}
+
+/// Numbers that a loss or a metric cannot use are refused where they stand.
+pub(crate) fn limit_labels(schema: &mut Schema, measured: &Measured, names: &[MetricName]) {
+    let graded = names.iter().any(|n| matches!(n, MetricName::Ranking(RankingKind::Ndcg, _)));
+    match measured.loss {
+        _ if measured.binary => {}
+        LossKind::Lambdarank => {
+            schema.label.limit(0.0, 30.0, "train.loss = \"lambdarank\", whose gains are 2^label - 1")
+        }
+        _ if graded => schema.label.limit(0.0, 30.0, "the metric ndcg, whose gains are 2^label - 1"),
+        LossKind::Softmax => schema.label.limit(0.0, f32::MAX, "train.loss = \"softmax\", which shares them out"),
+        LossKind::WeightedLogistic => {
+            schema.label.limit(0.0, f32::MAX, "train.loss = \"weighted_logistic\", whose rows weigh by them");
+        }
+        _ => {}
+    }
 }
 
 /// Whether a split promises rows on a side.
@@ -92,6 +110,6 @@ pub(crate) fn fresh(job: &Job, encoder: &Encoder, vocabularies: &[Vocabulary]) -
         table_device(&job.opened, experiment.backend.placement).as_ref(),
     )?;
     let mut learner = Learner::new(model, tables, slots, &job.opened.device, &experiment.train, loss, seed);
-    crate::pretrained::apply(&mut learner, experiment, &job.opened)?;
+    crate::pretrained::apply(&mut learner, experiment, encoder, &job.opened)?;
     Ok(learner)
 }

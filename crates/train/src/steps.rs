@@ -29,6 +29,7 @@ impl Run<'_> {
             done: self.progress.step_in_epoch,
         });
         let loader = self.loader(epoch as u64)?;
+        let steps_before = (self.progress.step, self.learner.taught);
         let mut last = Instant::now();
         for prepared in loader {
             let prepared = prepared?;
@@ -45,10 +46,28 @@ impl Run<'_> {
             self.time_step(rows, &mut last);
         }
         self.log_loss()?;
+        self.check_taught(steps_before)?;
         self.progress.epoch += 1;
         self.progress.step_in_epoch = 0;
         self.validate()?;
         Ok(true)
+    }
+
+    /// An epoch without a step, or in which no list taught anything, is no training; a resumed epoch may have little left.
+    fn check_taught(&self, (step, taught): (u64, u64)) -> Result<(), TrainError> {
+        let resumed = self.progress.step_in_epoch > self.progress.step - step;
+        let why = match (self.progress.step > step, self.learner.taught > taught) {
+            _ if resumed => return Ok(()),
+            (true, true) => return Ok(()),
+            (true, false) => {
+                "no list has a better and a worse row; check features.group and the labels, or draw negatives"
+            }
+            (false, _) if self.measured.pairs => {
+                "no two items stand near each other in what a user liked; check features.pairs and the labels"
+            }
+            (false, _) => "no row was left to learn from",
+        };
+        Err(TrainError::Nothing { epoch: self.progress.epoch + 1, why })
     }
 
     /// Steps of an epoch, where they are known: with lists and with pairs it takes the draws to tell.
@@ -58,7 +77,7 @@ impl Run<'_> {
         let negatives = items.and_then(|i| i.adds_rows()).map_or(0, |n| n.per_positive as u64);
         let positives = self.encoder.catalogue().map_or(0, |c| c.counts.iter().map(|n| u64::from(*n)).sum::<u64>());
         let rows = self.rows.get("train").filter(|_| known)?;
-        let left = self.encoder.schema().trees.as_ref().map_or(1.0, |(trees, _)| 1.0 - trees.share);
+        let left = self.encoder.trees().map_or(1.0, burnrec_features::Trees::share_left);
         let rows = (*rows as f64 * left).round() as u64;
         Some((rows + positives * negatives).div_ceil(self.job.experiment.train.batch_size as u64))
     }

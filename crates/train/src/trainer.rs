@@ -14,11 +14,11 @@ use crate::error::TrainError;
 use crate::experiment::Experiment;
 use crate::folder::RunFolder;
 use crate::learner::Learner;
-use crate::measured::Measured;
+use crate::measured::{Measured, Protocol};
 use crate::metrics::{MetricName, Metrics};
 use crate::observer::{Event, Observer, Stop};
 use crate::place::check_placement;
-use crate::start::{fit, fresh, reopen};
+use crate::start::{fit, fresh, limit_labels, reopen};
 use crate::summary::Summary;
 
 /// Everything a job needs; nothing is written before its data proved readable.
@@ -68,12 +68,16 @@ pub(crate) struct Run<'a> {
 impl<'a> Run<'a> {
     fn start(job: Job, observer: &'a mut dyn Observer) -> Result<Self, TrainError> {
         let start = Instant::now();
-        let schema = Schema::new(&job.experiment.features)?;
+        let mut schema = Schema::new(&job.experiment.features)?;
         let measured = Measured::new(&job.experiment, &schema);
         job.experiment.model.check(&schema)?;
         check_placement(&job.opened, job.experiment.backend.placement)?;
         let (names, monitor) =
             (job.experiment.train.metric_names(&measured)?, job.experiment.train.monitor_name(&measured)?);
+        limit_labels(&mut schema, &measured, &names);
+        if measured.protocol == Protocol::Retrieval {
+            crate::retrieve::past(&job.experiment)?;
+        }
         let started = RunFolder::is_started(&job.out);
         if !(job.resume && started) {
             RunFolder::check_free(&job.out)?;

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field};
 use arrow::ipc::writer::FileWriter;
-use burnrec_features::Purpose;
-use burnrec_train::{Retriever, SavedModel, TrainError};
+use burnrec_train::{Retriever, SavedModel};
 
 use super::evaluate::{open, own_data, plain};
 use super::recommend::{SIDES, without_items};
@@ -60,6 +59,12 @@ pub fn run(args: &ExportArgs) -> Result<(), CliError> {
         .tempfile_in(folder);
     let temporary = builder.map_err(|e| failed(e.to_string()))?;
     let file = BufWriter::new(temporary.as_file().try_clone().map_err(|e| failed(e.to_string()))?);
+    if let Some(id) = vectors.ids.iter().find(|id| as_text && id.contains(char::is_whitespace)) {
+        let what = format!(
+            "id `{id}` has a space, which word2vec's text cannot express; give --embeddings a name that ends in .arrow"
+        );
+        return Err(CliError::Usage(what));
+    }
     if as_text { word2vec(file, &vectors) } else { arrow(file, &vectors) }.map_err(failed)?;
     temporary.as_file().sync_all().map_err(|e| failed(e.to_string()))?;
     temporary.persist(path).map_err(|e| failed(e.error.to_string()))?;
@@ -84,7 +89,7 @@ fn of_run(saved: &mut SavedModel, users: bool) -> Result<Vectors, CliError> {
         return Ok(Vectors { ids: catalogue.ids.clone(), values: burnrec_train::values(items) });
     }
     let all: Vec<u32> = (0..catalogue.user_ids.len() as u32).collect();
-    let values = burnrec_train::values(retriever.user_vectors(&all, SIDES, &items)?);
+    let values = burnrec_train::values(retriever.ranking_users(&all, SIDES, items)?);
     Ok(Vectors { ids: catalogue.user_ids.clone(), values })
 }
 
@@ -96,25 +101,31 @@ fn of_file(saved: &mut SavedModel, path: &Path, data_dir: &Path) -> Result<Vecto
     let own = own_data(&saved.experiment, data_dir)?;
     let source = burnrec_data::open(path, &plain(path, &own))?;
     let Some(column) = schema.item_column() else { return Err(none) };
-    let columns = schema.columns(false);
+    let columns = schema.item_columns();
     for name in &columns {
         source.column(name)?;
     }
     let mut retriever = Retriever::of(saved)?;
     let mut out = Vectors { ids: Vec::new(), values: Vec::new() };
+    let mut new = 0;
     for rows in source.stream(&columns)? {
         let rows = rows?;
         out.ids.extend(burnrec_features::ids(&rows, &*source, column)?);
-        let encoded = encoder.encode(&rows, &*source, Purpose::Predict)?;
+        let encoded = encoder.encode_items(&rows, &*source)?;
+        let known =
+            |item: &&u32| encoder.catalogue().is_some_and(|c| c.rows.get(**item as usize).is_some_and(|n| *n > 0));
+        new += encoded.rows - encoded.item.iter().filter(known).count();
         match retriever.vectors_of(encoded)? {
             Some(vectors) => out.values.extend(burnrec_train::values(vectors)),
             None => return Err(none),
         }
     }
-    match out.values.iter().all(|x| x.is_finite()) {
-        true => Ok(out),
-        false => Err(TrainError::HalfStep.into()),
+    let described = schema.items.as_ref().is_some_and(|i| i.fields.len() > 1);
+    if new > 0 {
+        let how = if described { "what describes them, as far as it is known" } else { "unknown items, all the same" };
+        tracing::warn!("{}: {new} items are in no training row; their vectors are of {how}", path.display());
     }
+    Ok(out)
 }
 
 fn arrow(mut file: BufWriter<std::fs::File>, vectors: &Vectors) -> Result<(), String> {
@@ -132,9 +143,6 @@ fn arrow(mut file: BufWriter<std::fs::File>, vectors: &Vectors) -> Result<(), St
 
 /// A line with the number of vectors and their width, then one a vector.
 fn word2vec(mut file: BufWriter<std::fs::File>, vectors: &Vectors) -> Result<(), String> {
-    if let Some(id) = vectors.ids.iter().find(|id| id.contains(char::is_whitespace)) {
-        return Err(format!("id `{id}` has a space, which word2vec's text cannot express; write .arrow"));
-    }
     let mut write = || -> std::io::Result<()> {
         writeln!(file, "{} {}", vectors.ids.len(), vectors.dim())?;
         for (id, vector) in vectors.ids.iter().zip(vectors.values.chunks(vectors.dim().max(1))) {

@@ -38,6 +38,21 @@ pub fn run(args: &RecommendArgs) -> Result<(), CliError> {
             }
         }
     }
+    if let Some(taken) = ["rank", "item", "score"].into_iter().find(|name| *name == items.user) {
+        return Err(CliError::Usage(format!(
+            "the column of users is called `{taken}`, as one of the output is; rename it in the data and train again"
+        )));
+    }
+    let asked = users.len();
+    let mut once = std::collections::HashSet::new();
+    users.retain(|user| once.insert(*user));
+    if users.len() < asked {
+        tracing::info!(
+            "{} users stand more than once in {}; each is answered once",
+            asked - users.len(),
+            args.users.display()
+        );
+    }
     tell_unknown(args, &unknown)?;
     let mut sink = Sink { writer, user: &items.user, catalogue };
     let mut retriever = Retriever::of(&mut saved)?;

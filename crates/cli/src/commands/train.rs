@@ -33,6 +33,18 @@ pub fn check(experiment: &Experiment) -> Result<(), CliError> {
         let key = format!("model.{}.{key}", experiment.model.name());
         optimizer.check(&key).map_err(burnrec_train::TrainError::from)?;
     }
+    if let burnrec_models::ModelConfig::NeuMf(config) = &experiment.model
+        && let Some(from) = &config.pretrained
+    {
+        for (key, run) in [("gmf", &from.gmf), ("mlp", &from.mlp)] {
+            burnrec_train::RunFolder::config(std::path::Path::new(run)).map_err(|e| {
+                burnrec_train::TrainError::Setting {
+                    key: format!("model.neumf.pretrained.{key}"),
+                    problem: e.to_string(),
+                }
+            })?;
+        }
+    }
     experiment.train.check(&Measured::new(experiment, &schema))?;
     Ok(experiment.data.check()?)
 }

@@ -5,7 +5,7 @@ use burnrec_data::split::Dataset;
 use hashbrown::HashMap;
 
 use super::{Catalogue, Seen};
-use crate::batch::{Batch, Keys, NO_ITEM};
+use crate::batch::{Batch, Keys};
 use crate::column::Reader;
 use crate::encoder::{Encoder, Purpose};
 use crate::error::FeatureError;
@@ -20,11 +20,12 @@ struct Builder {
     ids: Vec<String>,
     places: HashMap<u64, u32>,
     counts: Vec<u32>,
+    rows: Vec<u32>,
     users: Batch,
     user_ids: Vec<String>,
     user_places: HashMap<String, u32>,
-    /// Where in `users` each user's latest training row stands.
-    latest: Vec<Option<u32>>,
+    /// Where in `users` each user's latest training row stands, and its time.
+    latest: Vec<Option<(u32, f64)>>,
     seen: [Vec<Vec<Seen>>; 3],
 }
 
@@ -73,22 +74,29 @@ impl Builder {
             if item == next {
                 self.ids.push(ids[row].clone());
                 self.counts.push(0);
+                self.rows.push(0);
                 fresh.push(row as u32);
             }
             let liked = rows.label.get(row).is_some_and(|y| *y > 0.0);
             self.counts[item as usize] += u32::from(liked && side == Side::Train);
+            self.rows[item as usize] += u32::from(side == Side::Train);
             let user = self.user(&users[row]);
             if side == Side::Train {
-                latest.insert(user, row as u32);
+                let before = latest.get(&user).map(|(_, time)| *time).or(self.latest[user as usize].map(|l| l.1));
+                if before.is_none_or(|before| times[row] >= before) {
+                    latest.insert(user, (row as u32, times[row]));
+                }
             }
             self.seen[side as usize][user as usize].push(Seen { item, liked, time: times[row] });
         }
         append(&mut self.items, rows.take(&fresh));
-        let mut latest: Vec<(u32, u32)> = latest.into_iter().collect();
-        latest.sort_unstable();
+        let mut latest: Vec<(u32, (u32, f64))> = latest.into_iter().collect();
+        latest.sort_unstable_by_key(|l| l.0);
         let start = self.users.rows as u32;
-        append(&mut self.users, rows.take(&latest.iter().map(|l| l.1).collect::<Vec<_>>()));
-        latest.iter().enumerate().for_each(|(i, (user, _))| self.latest[*user as usize] = Some(start + i as u32));
+        append(&mut self.users, rows.take(&latest.iter().map(|l| l.1.0).collect::<Vec<_>>()));
+        for (at, (user, (_, time))) in latest.into_iter().enumerate() {
+            self.latest[user as usize] = Some((start + at as u32, time));
+        }
         if self.users.rows > USERS_KEPT.max(4 * self.user_ids.len()) {
             self.drop_outdated();
         }
@@ -108,9 +116,9 @@ impl Builder {
 
     /// Keeps the latest row of each user.
     fn drop_outdated(&mut self) {
-        let kept: Vec<u32> = self.latest.iter().flatten().copied().collect();
+        let kept: Vec<u32> = self.latest.iter().flatten().map(|l| l.0).collect();
         let mut next = 0;
-        for place in self.latest.iter_mut().flatten() {
+        for (place, _) in self.latest.iter_mut().flatten() {
             *place = next;
             next += 1;
         }
@@ -123,19 +131,10 @@ impl Builder {
         let (mut items, mut users) = (self.items, self.users);
         // A user of other sides alone has no row of its own: all of its inputs are missing.
         let missing = users.rows as u32;
-        let of: Vec<u32> = self.latest.iter().map(|l| l.unwrap_or(missing)).collect();
+        let of: Vec<u32> = self.latest.iter().map(|l| l.map_or(missing, |l| l.0)).collect();
         if of.contains(&missing) {
             let keys = users.keys.iter().map(|k| k.none_like(1)).collect();
-            append(
-                &mut users,
-                Batch {
-                    rows: 1,
-                    keys,
-                    numeric: vec![0.0; schema.numeric.len()],
-                    item: vec![NO_ITEM],
-                    ..Batch::default()
-                },
-            );
+            append(&mut users, Batch { rows: 1, keys, numeric: schema.missing_numbers(), ..Batch::default() });
         }
         users = users.take(&of);
         let own = schema.items.as_ref().map(|i| (i.fields.as_slice(), i.id)).unwrap_or_default();
@@ -153,6 +152,7 @@ impl Builder {
             items,
             ids: self.ids,
             counts: self.counts,
+            rows: self.rows,
             users,
             user_ids: self.user_ids,
             seen: self.seen,

@@ -8,8 +8,9 @@ use std::hash::BuildHasherDefault;
 use hashbrown::{HashMap, HashSet};
 
 use crate::batch::{Batch, Keys, NO_ITEM};
+use crate::config::Transform;
 use crate::fit::KeyHasher;
-use crate::schema::{Categorical, Schema};
+use crate::schema::{Categorical, Numeric, Schema};
 
 /// Something a user did with an item.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,8 +19,19 @@ pub struct Seen {
     pub item: u32,
     /// Whether the row's label says that the user likes it.
     pub liked: bool,
-    /// When, where there is a column of times; not kept on disk.
+    /// When, where there is a column of times; else 0.
     pub time: f64,
+}
+
+/// What of a user's past a history holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// Sides whose rows are past: 1 for train, 2 with valid, 3 with test.
+    pub sides: usize,
+    /// Whether what was not liked is left out.
+    pub liked_only: bool,
+    /// The latest this many.
+    pub most: usize,
 }
 
 /// All items, and all users with what they did.
@@ -31,6 +43,8 @@ pub struct Catalogue {
     pub ids: Vec<String>,
     /// Positive training rows of each item.
     pub counts: Vec<u32>,
+    /// All training rows of each item.
+    pub rows: Vec<u32>,
     /// One row a user, as the user's latest training row has it; the item's inputs are empty.
     pub users: Batch,
     /// The users' ids as the data has them.
@@ -76,10 +90,18 @@ impl Catalogue {
         user.is_some_and(|u| self.liked_ever[u as usize].binary_search(&item).is_ok())
     }
 
-    /// What a user liked, or saw at all, in the training rows and those of later sides, the oldest first.
-    pub fn history(&self, user: u32, sides: usize, liked_only: bool) -> impl DoubleEndedIterator<Item = u32> + '_ {
-        let of = move |side: usize| self.seen[side].get(user as usize).into_iter().flatten();
-        (0..sides).flat_map(of).filter(move |s| s.liked || !liked_only).map(|s| s.item)
+    /// What a user liked, or saw at all, in the training rows and those of later sides, the oldest first: by time where
+    /// there is one, else side after side.
+    pub fn history(&self, user: u32, sides: usize, liked_only: bool) -> Vec<u32> {
+        let of = |side: usize| self.seen[side].get(user as usize).into_iter().flatten();
+        let mut all: Vec<&Seen> = (0..sides).flat_map(of).filter(|s| s.liked || !liked_only).collect();
+        all.sort_by(|a, b| a.time.total_cmp(&b.time));
+        all.into_iter().map(|s| s.item).collect()
+    }
+
+    /// The items that are known by themselves: those of at least `min_count` training rows.
+    pub fn known(&self, min_count: u32) -> Vec<bool> {
+        self.rows.iter().map(|n| *n >= min_count.max(1)).collect()
     }
 
     /// A catalogue of counts and of what users did, for tests.
@@ -88,7 +110,7 @@ impl Catalogue {
         let (ids, users) = ((0..counts.len()).map(|i| i.to_string()).collect(), train.len());
         let seen = [train, vec![Vec::new(); users], vec![Vec::new(); users]];
         let user_ids = (0..users).map(|u| u.to_string()).collect();
-        Self { items, ids, counts, user_ids, seen, ..Self::default() }.index(0)
+        Self { items, ids, rows: counts.clone(), counts, user_ids, seen, ..Self::default() }.index(0)
     }
 
     /// The lookups that are made of the rest.
@@ -126,21 +148,20 @@ impl Catalogue {
     }
 
     /// Rows of these items for a user, as they would be asked for now. Sequences of items or of what describes them hold
-    /// what the user did in `sides` sides, the latest `max_length` of it; others are as the user's latest row had them.
-    pub fn rows_of(&self, schema: &Schema, user: Option<u32>, items: &[u32], sides: usize, liked_only: bool) -> Batch {
+    /// what the user did, as `past` says; others are as the user's latest row had them.
+    pub fn rows_of(&self, schema: &Schema, user: Option<u32>, items: &[u32], past: Past) -> Batch {
         let one = match user {
             Some(user) => self.users.take(&[user]),
             None => {
                 Batch { rows: 1, keys: self.items.keys.iter().map(|k| k.none_like(1)).collect(), ..Batch::default() }
             }
         };
-        let mut one = Batch {
-            numeric: if one.numeric.is_empty() { vec![0.0; schema.numeric.len()] } else { one.numeric },
-            ..one
-        };
+        let mut one =
+            Batch { numeric: if one.numeric.is_empty() { schema.missing_numbers() } else { one.numeric }, ..one };
         if let Some(user) = user {
-            let history: Vec<u32> = self.history(user, sides, liked_only).collect();
-            self.fill_histories(schema, &mut one, &history);
+            let history = self.history(user, past.sides, past.liked_only);
+            let latest = &history[history.len().saturating_sub(past.most)..];
+            self.fill_histories(schema, &mut one, latest);
         }
         one.item = vec![NO_ITEM];
         let mut rows = one.take(&vec![0; items.len()]);
@@ -166,6 +187,12 @@ impl Catalogue {
 }
 
 impl Schema {
+    /// The numeric inputs of a row in which all are missing.
+    pub(crate) fn missing_numbers(&self) -> Vec<f32> {
+        let age = |n: &Numeric| n.transform == Transform::Age;
+        self.numeric.iter().map(|n| if age(n) { 0.0 } else { n.raise(n.missing) }).collect()
+    }
+
     /// The item's field of one id a row that shares a sequence's table.
     pub(crate) fn item_field_of(&self, sequence: &Categorical) -> Option<usize> {
         let fields = self.items.as_ref().map(|i| i.fields.as_slice()).unwrap_or_default();
@@ -181,13 +208,23 @@ fn splice(from: &Keys, other: &Keys, picks: &[Option<u32>]) -> Keys {
         (Keys::One(keys), Keys::One(others)) => {
             Keys::One(keys.iter().zip(picks).map(|(k, p)| p.map_or(*k, |p| others[p as usize])).collect())
         }
-        (Keys::Many { weights, .. }, _) => {
-            let mut out = (Vec::new(), weights.as_ref().map(|_| Vec::new()), vec![0]);
+        (Keys::Many { .. }, _) => {
+            let weights_of = |keys: &Keys| match keys {
+                Keys::Many { weights, .. } => weights.clone(),
+                Keys::One(_) => None,
+            };
+            let weights = [weights_of(from), weights_of(other)];
+            let mut out = (Vec::new(), weights.iter().any(Option::is_some).then(Vec::new), vec![0]);
             for (row, pick) in picks.iter().enumerate() {
-                let (source, at) = pick.map_or((from, row), |p| (other, p as usize));
-                out.0.extend_from_slice(source.of_row(at));
-                if let (Some(all), Keys::Many { weights: Some(w), offsets, .. }) = (&mut out.1, source) {
-                    all.extend_from_slice(&w[offsets[at] as usize..offsets[at + 1] as usize]);
+                let (which, source, at) = pick.map_or((0, from, row), |p| (1, other, p as usize));
+                let keys = source.of_row(at);
+                out.0.extend_from_slice(keys);
+                if let (Some(all), Keys::Many { offsets, .. }) = (&mut out.1, source) {
+                    let span = offsets[at] as usize..offsets[at + 1] as usize;
+                    match &weights[which] {
+                        Some(own) => all.extend_from_slice(&own[span]),
+                        None => all.resize(all.len() + keys.len(), 1.0),
+                    }
                 }
                 out.2.push(out.0.len() as u32);
             }

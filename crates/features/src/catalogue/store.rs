@@ -4,10 +4,10 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Float32Array, ListArray, RecordBatch, StringArray, UInt32Array, UInt64Array,
+    Array, ArrayRef, AsArray, Float32Array, Float64Array, ListArray, RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{Field, Float32Type, Schema as ArrowSchema, UInt32Type, UInt64Type};
+use arrow::datatypes::{Field, Float32Type, Float64Type, Schema as ArrowSchema, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::FileWriter;
@@ -32,14 +32,19 @@ impl Catalogue {
         let mut items = Columns::default();
         items.push("id", Arc::new(StringArray::from_iter_values(&self.ids)));
         items.push("count", Arc::new(UInt32Array::from(self.counts.clone())));
+        items.push("rows", Arc::new(UInt32Array::from(self.rows.clone())));
         items.push_rows(schema, &self.items, of_items)?;
         let mut users = Columns::default();
         users.push("id", Arc::new(StringArray::from_iter_values(&self.user_ids)));
         for (name, side) in SIDES.into_iter().zip(&self.seen) {
             let packed = |s: &Seen| if s.liked { s.item } else { s.item | NOT_LIKED };
             let values = UInt32Array::from_iter_values(side.iter().flatten().map(packed));
-            let offsets = OffsetBuffer::from_lengths(side.iter().map(Vec::len));
-            users.push(name, list(Arc::new(values), offsets)?);
+            let offsets = offsets(side.iter().map(Vec::len))?;
+            users.push(name, list(Arc::new(values), offsets.clone())?);
+            if schema.items.as_ref().is_some_and(|i| i.time.is_some()) {
+                let times = Float64Array::from_iter_values(side.iter().flatten().map(|s| s.time));
+                users.push(&format!("times of {name}"), list(Arc::new(times), offsets)?);
+            }
         }
         users.push_rows(schema, &self.users, |place| !of_items(place) && !schema.is_drawn(place))?;
         Ok([items.bytes()?, users.bytes()?])
@@ -66,10 +71,17 @@ impl Catalogue {
                 .windows(2)
                 .map(|w| values.values()[w[0] as usize..w[1] as usize].iter().map(unpack).collect())
                 .collect();
+            if let Some(times) = users.column_by_name(&format!("times of {name}")) {
+                let times =
+                    times.as_list_opt::<i32>().and_then(|l| l.values().as_primitive_opt::<Float64Type>().cloned());
+                let times = times.filter(|t| t.len() == values.len()).ok_or_else(|| wrong(name))?;
+                side.iter_mut().flatten().zip(times.values()).for_each(|(s, t)| s.time = *t);
+            }
         }
         let catalogue = Self {
             ids: texts(&items)?,
             counts: numbers(&items, "count")?,
+            rows: numbers(&items, "rows")?,
             items: rows(schema, &items)?,
             user_ids: texts(&users)?,
             users: rows(schema, &users)?,
@@ -96,7 +108,7 @@ impl Columns {
                 Keys::One(k) => (k, vec![1; k.len()]),
                 Keys::Many { keys, .. } => (keys, keys_lengths(rows, place)),
             };
-            let offsets = OffsetBuffer::from_lengths(lengths);
+            let offsets = offsets(lengths.into_iter())?;
             self.push(&name, list(Arc::new(UInt64Array::from(values.clone())), offsets.clone())?);
             if let Keys::Many { weights: Some(weights), .. } = keys {
                 let name = format!("weights of {}", schema.categorical[place].name);
@@ -105,7 +117,7 @@ impl Columns {
         }
         let width = schema.numeric.len();
         if width > 0 {
-            let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(width, rows.rows));
+            let offsets = offsets(std::iter::repeat_n(width, rows.rows))?;
             self.push("numbers", list(Arc::new(Float32Array::from(rows.numeric.clone())), offsets)?);
         }
         Ok(())
@@ -122,6 +134,14 @@ impl Columns {
 
 fn keys_lengths(rows: &Batch, place: usize) -> Vec<usize> {
     rows.keys[place].lengths().collect()
+}
+
+/// Offsets of lists; more values than 32 bits can number are an error.
+fn offsets(lengths: impl Iterator<Item = usize> + Clone) -> Result<OffsetBuffer<i32>, ArrowError> {
+    match lengths.clone().sum::<usize>() <= i32::MAX as usize {
+        true => Ok(OffsetBuffer::from_lengths(lengths)),
+        false => Err(ArrowError::InvalidArgumentError("there are more than 2147483647 entries".into())),
+    }
 }
 
 fn list(values: ArrayRef, offsets: OffsetBuffer<i32>) -> Result<ArrayRef, ArrowError> {

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::{Batch, Keys};
 use crate::column::Reader;
+use crate::config::Transform;
 use crate::error::FeatureError;
-use crate::schema::Schema;
+use crate::schema::{Numeric, Schema};
 
 /// Rows at the mean that an id's own rows are added to.
 const PRIOR: f64 = 20.0;
@@ -41,9 +42,10 @@ pub(crate) struct Raw {
 }
 
 impl Inputs {
-    /// All fields but sequences, crosses and what is drawn.
+    /// All fields but sequences, crosses, what is drawn, and the age of a row, which is no fact of it.
     pub(crate) fn new(schema: &Schema) -> Self {
-        let numbers = (0..schema.numeric.len()).filter(|n| schema.numeric[*n].power == 1.0).collect();
+        let plain = |n: &Numeric| n.power == 1.0 && n.transform != Transform::Age;
+        let numbers = (0..schema.numeric.len()).filter(|n| plain(&schema.numeric[*n])).collect();
         Self { numbers, ids: schema.columns_only(), means: Vec::new() }
     }
 
@@ -90,8 +92,10 @@ impl Inputs {
     }
 
     /// Learns the means; in the matrix each row has those of the other part.
-    pub(crate) fn fit(&mut self, raw: Raw, labels: &[f32], parts: &[u64]) -> Matrix {
-        let prior = labels.iter().map(|y| f64::from(*y)).sum::<f64>() / labels.len().max(1) as f64;
+    pub(crate) fn fit(&mut self, raw: Raw, labels: &[f32], weights: &[f32], parts: &[u64]) -> Matrix {
+        let weight = |row: usize| f64::from(weights[row]);
+        let positive: f64 = (0..raw.rows).map(|row| weight(row) * f64::from(labels[row])).sum();
+        let prior = positive / weights.iter().map(|w| f64::from(*w)).sum::<f64>().max(f64::MIN_POSITIVE);
         let mut values: Vec<f64> = raw.numbers.concat();
         let columns = self.numbers.len() + self.ids.len();
         for keys in raw.ids.iter().flatten() {
@@ -99,7 +103,7 @@ impl Inputs {
             for row in 0..raw.rows {
                 for key in keys.of_row(row).iter().filter(|k| **k != 0) {
                     let sum = sums[parts[row] as usize].entry(*key).or_insert((0.0, 0.0));
-                    *sum = (sum.0 + f64::from(labels[row]), sum.1 + 1.0);
+                    *sum = (sum.0 + weight(row) * f64::from(labels[row]), sum.1 + weight(row));
                 }
             }
             let mean = |(sum, count): (f64, f64)| (sum + PRIOR * prior) / (count + PRIOR);

@@ -41,7 +41,7 @@ pub struct TreesConfig {
     pub l2: f32,
     /// Share of the training rows that trees are grown on; the model learns from the others.
     pub share: f64,
-    /// Rows that trees are grown on, at most: they are held in memory.
+    /// Rows that trees are grown on, at most (a few more by chance): they are held in memory. A larger share is cut to this.
     pub rows: usize,
 }
 
@@ -82,11 +82,11 @@ impl TreesConfig {
             _ => Ok(()),
         }
     }
+}
 
-    /// Whether trees are grown on the row at a place, and not the model.
-    fn takes(&self, place: u64) -> bool {
-        (xxh3_64_with_seed(&place.to_le_bytes(), ROWS) >> 11) as f64 / (1u64 << 53) as f64 <= self.share
-    }
+/// Whether trees are grown on the row at a place, of this share of all, and not the model.
+fn takes(share: f64, place: u64) -> bool {
+    (xxh3_64_with_seed(&place.to_le_bytes(), ROWS) >> 11) as f64 / (1u64 << 53) as f64 <= share
 }
 
 /// What grows trees and finds leaves: the part that a library does.
@@ -106,6 +106,8 @@ pub(crate) trait Forest: Sized {
 
 /// Grown trees with what their inputs are made of.
 pub struct Trees {
+    /// The share of the training rows that they were grown on.
+    share: f64,
     inputs: Inputs,
     forest: Booster,
 }
@@ -118,6 +120,7 @@ impl std::fmt::Debug for Trees {
 
 #[derive(Serialize, Deserialize)]
 struct Saved {
+    share: f64,
     inputs: Inputs,
     forest: String,
 }
@@ -129,16 +132,16 @@ impl Trees {
     /// Unreadable rows, too few rows, and what the library refuses.
     pub(crate) fn fit(encoder: &Encoder, dataset: &Dataset, config: &TreesConfig) -> Result<Self, FeatureError> {
         let schema = encoder.schema();
+        let share = config.share.min(config.rows as f64 / encoder.fitted().rows.max(1) as f64);
         let mut inputs = Inputs::new(schema);
         let mut rows = inputs.empty();
         let (mut labels, mut weights, mut parts) = (Vec::new(), Vec::new(), Vec::new());
         let source = &**dataset.source(Side::Train);
         for batch in dataset.stream(Side::Train, &schema.columns(true))? {
             let batch = batch?;
-            let left = config.rows - labels.len();
-            let taken = |(_, place): &(u32, &u64)| config.takes(**place);
+            let taken = |(_, place): &(u32, &u64)| takes(share, **place);
             let places = positions(&batch);
-            let own: Vec<u32> = (0..).zip(places.iter()).filter(taken).map(|(row, _)| row).take(left).collect();
+            let own: Vec<u32> = (0..).zip(places.iter()).filter(taken).map(|(row, _)| row).collect();
             if own.is_empty() {
                 continue;
             }
@@ -157,9 +160,9 @@ impl Trees {
             );
             return Err(bad("features.trees.share", problem));
         }
-        let matrix = inputs.fit(rows, &labels, &parts);
+        let matrix = inputs.fit(rows, &labels, &weights, &parts);
         let forest = Booster::grow(config, &matrix, &labels, &weights).map_err(|e| bad("features.trees", e))?;
-        Ok(Self { inputs, forest })
+        Ok(Self { share, inputs, forest })
     }
 
     /// The leaves of rows: as many ids a row as there are trees.
@@ -170,6 +173,16 @@ impl Trees {
         let keys =
             (0..matrix.rows).flat_map(|row| (0..trees).map(move |tree| (row, tree))).map(|(r, t)| key(r, t)).collect();
         Keys::Many { keys, weights: None, offsets: (0..=matrix.rows).map(|row| (row * trees) as u32).collect() }
+    }
+
+    /// The rows of a batch that a model learns from: those that the trees were not grown on.
+    pub(crate) fn rows_left(&self, places: &[u64]) -> Vec<u32> {
+        (0..).zip(places).filter(|(_, place)| !takes(self.share, **place)).map(|(row, _)| row).collect()
+    }
+
+    /// The share of the training rows that a model learns from.
+    pub fn share_left(&self) -> f64 {
+        1.0 - self.share
     }
 
     pub(crate) fn inputs(&self) -> &Inputs {
@@ -183,7 +196,8 @@ impl Trees {
     pub fn save(&self) -> Result<String, FeatureError> {
         let refused = |e: String| bad("features.trees", e);
         let forest = self.forest.save().map_err(refused)?;
-        serde_json::to_string(&Saved { inputs: self.inputs.clone(), forest }).map_err(|e| refused(e.to_string()))
+        serde_json::to_string(&Saved { share: self.share, inputs: self.inputs.clone(), forest })
+            .map_err(|e| refused(e.to_string()))
     }
 
     /// From that text.
@@ -193,18 +207,13 @@ impl Trees {
     pub fn load(text: &str) -> Result<Self, FeatureError> {
         let refused = |e: String| bad("features.trees", e);
         let saved: Saved = serde_json::from_str(text).map_err(|e| refused(e.to_string()))?;
-        Ok(Self { inputs: saved.inputs, forest: Booster::load(&saved.forest).map_err(refused)? })
+        Ok(Self { share: saved.share, inputs: saved.inputs, forest: Booster::load(&saved.forest).map_err(refused)? })
     }
 
     /// What tells that text from others: trees and what learned from their leaves belong together.
     pub fn fingerprint(text: &str) -> String {
         format!("{:032x}", xxh3_128(text.as_bytes()))
     }
-}
-
-/// The rows of a batch that a model learns from, where trees were grown on the others.
-pub(crate) fn rows_left(config: &TreesConfig, places: &[u64]) -> Vec<u32> {
-    (0..).zip(places).filter(|(_, place)| !config.takes(**place)).map(|(row, _)| row).collect()
 }
 
 /// The id of a leaf: of its tree and its number there.

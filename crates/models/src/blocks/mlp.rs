@@ -77,6 +77,13 @@ impl LayersConfig {
 }
 
 impl Layers {
+    /// These layers with the weights of others, and their own dropout; none where a layer has another shape.
+    pub fn with_weights_of(&self, other: &Self) -> Option<Self> {
+        let shapes = |layers: &Self| layers.linear.iter().map(|l| l.weight.dims()).collect::<Vec<_>>();
+        let same = shapes(self) == shapes(other) && self.norm.len() == other.norm.len();
+        same.then(|| Self { linear: other.linear.clone(), norm: other.norm.clone(), dropout: self.dropout.clone() })
+    }
+
     /// # Shapes
     /// - `x`: `[B, i]`; `beside`: `[B, j]`, more inputs of the first layer; i + j the width it was made for
     /// - output `[B, hidden.last()]`

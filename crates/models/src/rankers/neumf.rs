@@ -130,21 +130,21 @@ impl NeuMf {
     /// Takes over the weights of a GMF and of an MLP: `h = [α·h_GMF; (1-α)·h_MLP]`. False where they are of other widths.
     #[must_use]
     pub fn start_from(&mut self, gmf: &Self, mlp: &Self, alpha: f64) -> bool {
-        let sizes = |m: &Self| m.tower.as_ref().map(|t| t.num_params());
-        let same_tower = sizes(self) == sizes(mlp);
+        let tower_of_both = match (&self.tower, &mlp.tower) {
+            (Some(own), Some(other)) => own.with_weights_of(other),
+            _ => None,
+        };
         let (Some(own), Some(product), Some(tower)) = (&mut self.score, &gmf.score, &mlp.score) else { return false };
         let weights = |of: &Linear, by: f64| of.weight.val() * by; // [f, 1], [h, 1]
         let joined = Tensor::cat(vec![weights(product, alpha), weights(tower, 1.0 - alpha)], 0);
-        if joined.dims() != own.weight.dims() || !same_tower {
-            return false;
-        }
+        let Some(both) = tower_of_both.filter(|_| joined.dims() == own.weight.dims()) else { return false };
         let fixed = |tensor: Tensor<2>| tensor.detach().require_grad();
         own.weight = Param::initialized(own.weight.id, fixed(joined));
         if let (Some(bias), Some(a), Some(b)) = (&mut own.bias, &product.bias, &tower.bias) {
             let sum = (a.val() * alpha + b.val() * (1.0 - alpha)).detach().require_grad();
             *bias = Param::initialized(bias.id, sum);
         }
-        self.tower = mlp.tower.clone();
+        self.tower = Some(both);
         true
     }
 }

@@ -84,6 +84,11 @@ impl Lists {
         lists
     }
 
+    /// Whether some list has a better and a worse row.
+    pub(crate) fn teaches(&self) -> bool {
+        self.pairs.is_some() || self.shares.is_some()
+    }
+
     /// The loss `[1]`.
     pub(crate) fn loss(&self, kind: LossKind, scores: Tensor<2>) -> Tensor<1> {
         match (&self.pairs, &self.shares, &self.counts) {

@@ -23,6 +23,11 @@ pub(crate) struct Aim {
 }
 
 impl Aim {
+    /// Whether there is anything to learn: not where no list of the batch has a better and a worse row.
+    pub(crate) fn teaches(&self) -> bool {
+        self.lists.as_ref().is_none_or(Lists::teaches)
+    }
+
     /// What a loss needs of a batch, on a device.
     pub(crate) fn new(kind: LossKind, batch: &Batch, device: &burn::tensor::Device) -> Self {
         Self {
