@@ -59,6 +59,22 @@ fn batch_norm_dropout_clipping_and_a_plateau_schedule_survive_a_stop_to_the_bit(
 }
 
 #[test]
+fn what_started_from_other_runs_goes_on_as_if_it_had_never_stopped() {
+    let folder = job(5000, "neumf", LONG);
+    let short = ["--set", "train.epochs=1", "--set", "model.neumf.dropout=0"];
+    run_ok(
+        folder.path(),
+        &[&["train", "job.toml", "--out", "gmf", "--set", "model.neumf.part=gmf"][..], &short].concat(),
+    );
+    let mlp = ["train", "job.toml", "--out", "mlp", "--set", "model.neumf.part=mlp", "--set", "train.epochs=1"];
+    run_ok(folder.path(), &[&mlp[..], &["--set", "model.neumf.dropout=0.6"]].concat());
+    stopped_and_resumed(folder.path(), &["--set", "model.neumf.pretrained={gmf=\"gmf\",mlp=\"mlp\"}"]);
+    // Its own dropout, which is none, and not that of the run that it started from.
+    let evaluated = run_ok(folder.path(), &["evaluate", "whole", "--json"]).out;
+    assert_eq!(evaluated, run_ok(folder.path(), &["evaluate", "stopped", "--json"]).out);
+}
+
+#[test]
 fn tables_on_a_device_survive_a_stop_to_the_bit() {
     if burnrec_backend::open(burnrec_backend::DeviceName::Wgpu).is_err() {
         return skipped("no wgpu adapter answers; resuming with tables on a device was not tested");

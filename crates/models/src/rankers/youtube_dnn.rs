@@ -7,7 +7,8 @@
 //! item [B, d] ─────────────────────────────────────────────┘
 //! ```
 //! The tower reads every field but the item. With `loss = "sampled_softmax"` the item is a class among those that are
-//! drawn; with negatives as rows and another loss it is scored by itself. Items are looked for by the product alone.
+//! drawn; with negatives as rows and another loss it is scored by itself. Items are looked for by the product alone. The
+//! paper takes equally many rows of every user; here all rows count, so that users who did more weigh more.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
