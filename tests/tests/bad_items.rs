@@ -138,6 +138,9 @@ fn training_that_teaches_nothing_is_no_success() {
         assert_eq!(outcome.code, Some(2), "{config}: {}", outcome.err);
         assert!(outcome.err.contains(says), "{config}: {}", outcome.err);
     };
+    let none = "[features.negatives]\nper_positive = 2\n[model.fm]\n";
+    let rare = "[features.fields]\nitem = { kind = \"categorical\", min_count = 5000 }\n[features.items]\nid = \"item\"\nuser = \"user\"\n";
+    train(&format!("{rare}{none}"), "0 items can be drawn");
     // Times differ on every row: groups of one.
     train(
         "group = \"time\"\n[features.fields]\nitem = \"categorical\"\n[model.fm]\n[train]\nloss = \"bpr\"\n",

@@ -148,6 +148,20 @@ fn rows_that_were_not_liked_mislead_no_sampler() {
 }
 
 #[test]
+fn rows_of_items_too_rare_to_be_drawn_teach_no_class() {
+    let folder = folder(&youtube("shared = 40"));
+    let settings = ["--set", "train.log_every=5", "--set", "train.epochs=1"];
+    let loss = |out: &str, min_count: &str| {
+        run_ok(folder.path(), &[&["train", "job.toml", "--out", out, "--set", min_count][..], &settings].concat());
+        let log = std::fs::read_to_string(folder.path().join(out).join("metrics.jsonl")).unwrap();
+        serde_json::from_str::<Value>(log.lines().next().unwrap()).unwrap()["metrics"]["loss"].as_f64().unwrap()
+    };
+    // Of 120 items each in some 8 training rows, about half are left: a class fewer costs less, but no class costs nothing.
+    let (all, fewer) = (loss("all", "features.min_count=1"), loss("fewer", "features.min_count=8"));
+    assert!((all - fewer).abs() < 0.5, "{all} {fewer}");
+}
+
+#[test]
 fn users_and_items_of_later_sides_alone_are_no_obstacle() {
     let folder = folder(&youtube("shared = 40"));
     let late: String = (0..40).map(|r| format!("late{},new{},k1,1,{}\n", r % 7, r % 11, 5000 + r)).collect();

@@ -14,7 +14,6 @@ use crate::encoder::{Encoder, Purpose};
 use crate::error::FeatureError;
 use crate::negatives::Negatives;
 use crate::pairs::Pairs;
-use crate::schema::bad;
 use crate::shuffle::Shuffler;
 use crate::stream::stream;
 
@@ -136,7 +135,7 @@ fn encode_all<T>(
     prepare: &dyn Fn(Batch) -> T,
     to: &SyncSender<Result<T, FeatureError>>,
 ) -> Result<(), FeatureError> {
-    let mut negatives = negatives(encoder, config);
+    let mut negatives = negatives(encoder, config)?;
     let mut first = 0;
     let mut encode = |chunk: RecordBatch| -> Result<Batch, FeatureError> {
         let rows = encoder.encode(&chunk, source, config.purpose)?;
@@ -173,10 +172,14 @@ fn encode_all<T>(
 }
 
 /// The draws of a pass, if it has any.
-fn negatives(encoder: &Encoder, config: &LoaderConfig) -> Option<Negatives> {
-    let Draws::Negatives(seed) = config.draws else { return None };
-    let wanted = encoder.schema().items.as_ref()?.negatives.as_ref()?;
-    Some(Negatives::new(encoder.schema(), encoder.catalogue()?, wanted, seed, config.epoch))
+fn negatives(encoder: &Encoder, config: &LoaderConfig) -> Result<Option<Negatives>, FeatureError> {
+    let wanted = encoder.schema().items.as_ref().and_then(|i| i.negatives.as_ref());
+    match (config.draws, wanted, encoder.catalogue()) {
+        (Draws::Negatives(seed), Some(wanted), Some(catalogue)) => {
+            Negatives::new(encoder.schema(), catalogue, wanted, seed, config.epoch).map(Some)
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Shuffles chunks into batches, and sends them prepared until nobody wants them.
@@ -187,7 +190,7 @@ fn give_out<T>(
     prepare: &dyn Fn(Batch) -> T,
     to: &SyncSender<Result<T, FeatureError>>,
 ) -> Result<(), FeatureError> {
-    let mut beside = negatives(encoder, config);
+    let mut beside = negatives(encoder, config)?;
     let items = encoder.schema().items.as_ref().filter(|i| i.draws_beside().is_some());
     let rng = config.shuffle.map(|seed| stream(seed, "shuffle", config.epoch));
     let mut shuffler = Shuffler::new(config.buffer_rows, config.batch_size, rng, config.lists);
@@ -215,6 +218,17 @@ fn give_out<T>(
     }
 }
 
+impl Encoder {
+    /// Refuses draws that cannot be, before anything is written.
+    ///
+    /// # Errors
+    /// Too few items that can be drawn.
+    pub fn check_draws(&self) -> Result<(), FeatureError> {
+        let config = LoaderConfig { draws: Draws::Negatives(0), ..LoaderConfig::default() };
+        negatives(self, &config).map(drop)
+    }
+}
+
 /// Starts a thread that makes the pairs of a pass, where the schema asks for them.
 pub fn load_pairs<T: Send + 'static>(
     encoder: Arc<Encoder>,
@@ -229,11 +243,6 @@ pub fn load_pairs<T: Send + 'static>(
             else {
                 return Ok(());
             };
-            let known = encoder.schema().items.as_ref().map_or(1, |i| encoder.schema().categorical[i.id].min_count);
-            if catalogue.known(known).iter().filter(|k| **k).count() < 3 {
-                let problem = "need at least three items of training rows: two of a pair, and one that is neither";
-                return Err(bad("features.pairs", problem));
-            }
             let mut chunks = Pairs::new(encoder.schema(), catalogue, pairs, seed, config.epoch);
             give_out(|| chunks.next().map(Ok), &encoder, &config, &prepare, &send)
         };

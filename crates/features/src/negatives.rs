@@ -6,8 +6,9 @@ use crate::batch::{Batch, Drawn, Keys, NO_ITEM, NO_NEGATIVE, NO_USER, Sharing};
 use crate::catalogue::Catalogue;
 use crate::config::IndexPolicy;
 use crate::config_items::{NegativesConfig, SamplerKind};
+use crate::error::FeatureError;
 use crate::sampler::Sampler;
-use crate::schema::{Items, Schema};
+use crate::schema::{Items, Schema, bad};
 use crate::stream::{Stream, stream};
 
 /// Adds rows, and what stands beside a batch, in one pass over the training rows.
@@ -23,18 +24,30 @@ pub(crate) struct Negatives {
 
 impl Negatives {
     /// Draws of one epoch of a run's seed.
-    pub(crate) fn new(schema: &Schema, catalogue: &Catalogue, config: &NegativesConfig, seed: u64, epoch: u64) -> Self {
+    ///
+    /// # Errors
+    /// Too few items that can be drawn.
+    pub(crate) fn new(
+        schema: &Schema,
+        catalogue: &Catalogue,
+        config: &NegativesConfig,
+        seed: u64,
+        epoch: u64,
+    ) -> Result<Self, FeatureError> {
         let id = schema.items.as_ref().map(|i| &schema.categorical[i.id]);
         let vocabulary = id.filter(|id| id.index == IndexPolicy::Vocabulary);
-        Self {
-            config: config.clone(),
-            sampler: Sampler::new(catalogue, config, vocabulary.map_or(1, |id| id.min_count)),
-            seed,
-            epoch,
-            rng: stream(seed, "samples", epoch),
-            lists: 0,
-            batches: 0,
+        let sampler = Sampler::new(catalogue, config, vocabulary.map_or(1, |id| id.min_count));
+        let pairs = schema.items.as_ref().is_some_and(|i| i.pairs.is_some());
+        let (found, needed) = (sampler.support(), if pairs { 3 } else { 1 });
+        let draws = config.per_positive > 0 || config.shared > 0 || config.sampler == SamplerKind::InBatch;
+        if draws && found < needed {
+            let problem = format!(
+                "{found} items can be drawn, and {needed} are needed; only items of enough training rows can (min_count of the item's field), and by popularity only those of positive rows"
+            );
+            return Err(bad("features.negatives", problem));
         }
+        let rng = stream(seed, "samples", epoch);
+        Ok(Self { config: config.clone(), sampler, seed, epoch, rng, lists: 0, batches: 0 })
     }
 
     /// Puts its negatives behind each positive row; they are a list of their own with it.
@@ -84,6 +97,12 @@ impl Negatives {
     /// Fills the input of drawn items for a batch that is about to be trained on.
     pub(crate) fn stand_beside(&mut self, items: &Items, catalogue: &Catalogue, batch: &mut Batch) {
         self.batches += 1;
+        // An item that cannot be drawn is no class: training knows no vector of it.
+        for (label, item) in batch.label.iter_mut().zip(&batch.item).filter(|_| items.pairs.is_none()) {
+            if *item == NO_ITEM || self.sampler.probability(*item) <= 0.0 {
+                *label = 0.0;
+            }
+        }
         let index = xxhash_rust::xxh3::xxh3_64_with_seed(&self.batches.to_le_bytes(), self.epoch);
         let mut rng = stream(self.seed, "samples", index);
         if items.takes_the_batch() {
@@ -140,8 +159,10 @@ impl Negatives {
             let first = by_item.partition_point(|(i, _)| i < item);
             hits.extend(by_item[first..].iter().take_while(|(i, _)| i == item).map(|(_, s)| (row as u32, *s)));
             let user = batch.user.get(row).copied().filter(|u| *u != NO_USER);
-            let liked = |(other, _): &&(u32, u32)| other != item && catalogue.likes(user, *other);
-            hits.extend(by_item.iter().filter(liked).map(|(_, s)| (row as u32, *s)));
+            for other in catalogue.liked(user).iter().filter(|other| *other != item) {
+                let first = by_item.partition_point(|(i, _)| i < other);
+                hits.extend(by_item[first..].iter().take_while(|(i, _)| i == other).map(|(_, s)| (row as u32, *s)));
+            }
         }
         Drawn {
             sharing: Sharing::All,
@@ -255,7 +276,7 @@ mod tests {
             let config = schema.items.as_ref().unwrap().negatives.clone().unwrap();
             let positives = batch.label.iter().filter(|y| **y > 0.0).count();
             let draw = |seed, epoch| {
-                Negatives::new(&schema, &catalogue, &config, seed, epoch).add_rows(
+                Negatives::new(&schema, &catalogue, &config, seed, epoch).unwrap().add_rows(
                     &schema,
                     &catalogue,
                     batch.clone(),
@@ -308,7 +329,7 @@ mod tests {
     fn a_shared_draw_says_how_often_items_are_expected_and_where_it_hit() {
         let (schema, catalogue, batch, _) = made(serde_json::json!({ "shared": 30, "sampler": "popularity" }));
         let items = schema.items.as_ref().unwrap();
-        let mut negatives = Negatives::new(&schema, &catalogue, items.negatives.as_ref().unwrap(), 1, 0);
+        let mut negatives = Negatives::new(&schema, &catalogue, items.negatives.as_ref().unwrap(), 1, 0).unwrap();
         let mut batch = batch;
         negatives.stand_beside(items, &catalogue, &mut batch);
         let drawn = batch.drawn.clone().unwrap();
@@ -336,6 +357,7 @@ mod tests {
         let items = schema.items.as_ref().unwrap();
         batch.user = users.iter().map(|u| u.unwrap()).collect();
         Negatives::new(&schema, &catalogue, items.negatives.as_ref().unwrap(), 1, 0)
+            .unwrap()
             .stand_beside(items, &catalogue, &mut batch);
         let keys = one(&batch, items.drawn.unwrap()).to_vec();
         assert!(!keys.contains(&4) && (1..=12).filter(|k| *k != 4).all(|k| keys.contains(&k)));
@@ -353,6 +375,7 @@ mod tests {
         let (schema, catalogue, mut batch, _) = made(serde_json::json!({ "sampler": "in_batch" }));
         let items = schema.items.as_ref().unwrap();
         Negatives::new(&schema, &catalogue, items.negatives.as_ref().unwrap(), 1, 0)
+            .unwrap()
             .stand_beside(items, &catalogue, &mut batch);
         let drawn = batch.drawn.unwrap();
         assert!((0..40).all(|row| drawn.hits.contains(&(row, row))));

@@ -53,6 +53,14 @@ impl Sampler {
         }
     }
 
+    /// How many items can come.
+    pub(crate) fn support(&self) -> usize {
+        match self {
+            Self::Uniform(items) | Self::LogUniform(items, _) => items.len(),
+            Self::Weighted(sums) => (0..sums.len() as u32).filter(|i| self.probability(*i) > 0.0).count(),
+        }
+    }
+
     fn by_counts(counts: &[u32], power: f64) -> Self {
         let mut sum = 0.0;
         let add = |count: &u32| {

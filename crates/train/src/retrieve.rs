@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, TensorData};
 use burnrec_backend::traffic;
-use burnrec_features::{Batch, Catalogue, Encoder, IndexPolicy, Past};
+use burnrec_features::{Batch, Catalogue, Encoder, IndexPolicy, Past, Schema};
 use burnrec_models::{AnyModel, Ranker};
 use rayon::prelude::*;
 
@@ -272,8 +272,12 @@ pub(crate) fn past(experiment: &Experiment) -> Result<Past, TrainError> {
         return Ok(Past { sides: 1, liked_only: false, most: usize::MAX });
     };
     let label = &experiment.features.label;
-    if let Some(only) = &history.only {
-        let same = only.column == label.column && label.threshold.is_some_and(|t| t == only.at_least);
+    let schema = Schema::new(&experiment.features)?;
+    if let Some(only) = history.only.as_ref().filter(|_| schema.remakes_histories()) {
+        let plain = label.threshold.is_none() && label.positive.is_none() && !label.numeric;
+        let same_rule = label.threshold.is_some_and(|t| t == only.at_least)
+            || (plain && only.at_least > 0.0 && only.at_least <= 1.0);
+        let same = only.column == label.column && same_rule;
         if !same {
             return Err(TrainError::Setting {
                 key: "data.history.only".into(),

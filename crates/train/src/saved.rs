@@ -16,6 +16,7 @@ use crate::folder::RunFolder;
 use crate::learner::Learner;
 use crate::measured::Measured;
 use crate::place::table_device;
+use crate::start::limit_labels;
 
 /// Checkpoints that are tried while a run replaces them.
 const TRIES: usize = 20;
@@ -63,7 +64,9 @@ impl SavedModel {
         opened: &Opened,
     ) -> Result<Self, TrainError> {
         let loaded = manifest.open(checkpoints, name)?;
-        let schema = Schema::new(&experiment.features)?;
+        let mut schema = Schema::new(&experiment.features)?;
+        let measured = Measured::new(&experiment, &schema);
+        limit_labels(&mut schema, &measured, &experiment.train.metric_names(&measured)?);
         let slots = Arc::new(experiment.model.slots(&schema));
         let shapes = InputShapes::new(&slots, &schema, 0.0);
         let seed = experiment.run.seed;
@@ -78,7 +81,7 @@ impl SavedModel {
             stream_seed(seed, "tables", 0),
             table_device(opened, experiment.backend.placement).as_ref(),
         )?;
-        let loss = Measured::new(&experiment, &schema).loss;
+        let loss = measured.loss;
         let learner = Learner::new(model, tables, slots, &opened.device, &experiment.train, loss, seed);
         let catalogue = catalogue::read(checkpoints, &schema, &loaded.fitted)?;
         let trees = catalogue::read_trees(checkpoints, &loaded.fitted)?;

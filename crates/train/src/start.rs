@@ -24,6 +24,7 @@ pub(crate) fn fit(job: &Job, schema: Schema) -> Result<(Encoder, Vec<Vocabulary>
     }
     let columns = schema.columns(true);
     let (encoder, vocabularies, rows) = Encoder::fit(schema, &job.dataset, &columns)?;
+    encoder.check_draws()?;
     for side in [Side::Valid, Side::Test] {
         if rows.get(side.name()).copied().unwrap_or(0) == 0 && wants(&job.experiment.data.split, side) {
             return Err(FeatureError::NoRows { side: side.name() }.into());

@@ -16,6 +16,7 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
     for config in &args.configs {
         let file = checked(config, &args.overrides)?;
         let e = &file.experiment;
+        super::train::check_pretrained(e).map_err(|error| file.locate(error))?;
         let schema = Schema::new(&e.features)?;
         // `auto` becomes whatever answers when it runs; a device that is named can be asked now.
         if e.backend.device == DeviceName::Flex || e.backend.device == DeviceName::Ndarray {

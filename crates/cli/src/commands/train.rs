@@ -33,6 +33,12 @@ pub fn check(experiment: &Experiment) -> Result<(), CliError> {
         let key = format!("model.{}.{key}", experiment.model.name());
         optimizer.check(&key).map_err(burnrec_train::TrainError::from)?;
     }
+    experiment.train.check(&Measured::new(experiment, &schema))?;
+    Ok(experiment.data.check()?)
+}
+
+/// Whether the runs that a new one starts from are there; one that goes on takes nothing from them.
+pub fn check_pretrained(experiment: &Experiment) -> Result<(), CliError> {
     if let burnrec_models::ModelConfig::NeuMf(config) = &experiment.model
         && let Some(from) = &config.pretrained
     {
@@ -45,8 +51,7 @@ pub fn check(experiment: &Experiment) -> Result<(), CliError> {
             })?;
         }
     }
-    experiment.train.check(&Measured::new(experiment, &schema))?;
-    Ok(experiment.data.check()?)
+    Ok(())
 }
 
 /// Trains.
@@ -57,6 +62,9 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
     let folder = setup::run_folder(&experiment, args.out.as_deref(), args.resume)?;
     if !args.resume && burnrec_train::RunFolder::is_started(&folder) {
         return Err(burnrec_train::TrainError::FolderExists { path: folder }.into());
+    }
+    if !burnrec_train::RunFolder::is_started(&folder) {
+        check_pretrained(&experiment).map_err(|e| file.locate(e))?;
     }
     setup::probe_folder(&folder, "--out")?;
     let opened = setup::device(experiment.backend.device)?;

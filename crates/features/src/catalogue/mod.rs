@@ -85,6 +85,11 @@ impl Catalogue {
         user.is_some_and(|u| self.liked[u as usize].binary_search(&item).is_ok())
     }
 
+    /// What the training rows say that a user likes, sorted.
+    pub(crate) fn liked(&self, user: Option<u32>) -> &[u32] {
+        user.map_or(&[], |u| self.liked[u as usize].as_slice())
+    }
+
     /// Whether any row, of any side, says so.
     pub(crate) fn likes_ever(&self, user: Option<u32>, item: u32) -> bool {
         user.is_some_and(|u| self.liked_ever[u as usize].binary_search(&item).is_ok())
@@ -191,6 +196,11 @@ impl Schema {
     pub(crate) fn missing_numbers(&self) -> Vec<f32> {
         let age = |n: &Numeric| n.transform == Transform::Age;
         self.numeric.iter().map(|n| if age(n) { 0.0 } else { n.raise(n.missing) }).collect()
+    }
+
+    /// Whether some history can be made again from what users did.
+    pub fn remakes_histories(&self) -> bool {
+        self.sequences().into_iter().any(|s| self.item_field_of(&self.categorical[s]).is_some())
     }
 
     /// The item's field of one id a row that shares a sequence's table.
