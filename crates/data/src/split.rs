@@ -157,7 +157,7 @@ impl Plan {
     fn last_places(source: &dyn Source, valid: f64, test: f64) -> Result<Self, DataError> {
         let mut places = Vec::new();
         for batch in source.stream(&source.columns().iter().take(1).map(|c| c.name.clone()).collect::<Vec<_>>())? {
-            places.extend_from_slice(&positions(&batch?));
+            places.extend_from_slice(positions(&batch?));
         }
         places.sort_unstable();
         let cut = |share: f64| {

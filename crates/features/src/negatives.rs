@@ -61,15 +61,14 @@ impl Negatives {
         let (mut order, mut picks, mut lists) = (Vec::new(), Vec::new(), Vec::new());
         let liked = |row: usize| rows.label[row] > 0.0 && rows.item[row] != NO_ITEM;
         let in_batch = self.config.sampler == SamplerKind::InBatch;
-        for row in 0..rows.rows {
+        for (row, user) in users.iter().enumerate() {
             self.lists += 1;
             let wanted = if liked(row) { self.config.per_positive } else { 0 };
             order.push(row as u32);
             picks.push(None);
             lists.push(self.lists);
             for _ in 0..wanted {
-                let refused =
-                    |item: u32| item == NO_ITEM || catalogue.likes(users[row], item) || item == rows.item[row];
+                let refused = |item: u32| item == NO_ITEM || catalogue.likes(*user, item) || item == rows.item[row];
                 let drawn = match in_batch {
                     // Where the rows read with it have none, one that is drawn as often as it occurs.
                     true => (0..64)

@@ -131,7 +131,7 @@ macro_rules! registry {
 fn check_unread(model: &'static str, schema: &Schema, slots: &Slots) -> Result<(), ModelError> {
     let reads = |place: usize| slots.0.iter().any(|l| l.features.contains(&place) || l.sequences.contains(&place));
     let grown = schema.trees.as_ref().is_some_and(|t| reads(t.1));
-    let unread = |place: &usize| !reads(*place) && !(grown && !schema.is_cross(*place));
+    let unread = |place: &usize| !reads(*place) && (!grown || schema.is_cross(*place));
     let Some(place) = schema.slots().into_iter().chain(schema.sequences()).find(unread) else { return Ok(()) };
     let kind = match schema.categorical[place].source {
         CategoricalSource::Cross { .. } => "crosses, which weights of ids read",

@@ -117,10 +117,8 @@ impl Builder {
     /// Keeps the latest row of each user.
     fn drop_outdated(&mut self) {
         let kept: Vec<u32> = self.latest.iter().flatten().map(|l| l.0).collect();
-        let mut next = 0;
-        for (place, _) in self.latest.iter_mut().flatten() {
+        for (next, (place, _)) in (0..).zip(self.latest.iter_mut().flatten()) {
             *place = next;
-            next += 1;
         }
         self.users = self.users.take(&kept);
     }
