@@ -1,5 +1,6 @@
 //! Negatives: rows of items that the user is not known to like, or items that stand beside the batch.
 
+use hashbrown::HashSet;
 use rand::RngExt;
 
 use crate::batch::{Batch, Drawn, Keys, NO_ITEM, NO_NEGATIVE, NO_USER, Sharing};
@@ -200,10 +201,12 @@ impl Catalogue {
             let mut rng = stream(seed, "candidates", list);
             let mut drawn: Vec<u32> = Vec::with_capacity(n + 1);
             drawn.push(rows.item[row]);
+            let mut taken: HashSet<u32> = drawn.iter().copied().collect();
             while drawn.len() <= n {
-                let refused = |item: u32| self.likes_ever(users[row], item) || drawn.contains(&item);
+                let refused = |item: u32| taken.contains(&item) || self.likes_ever(users[row], item);
                 let Some(item) = uniform.draw_except(&mut rng, self.len(), refused) else { break };
                 drawn.push(item);
+                taken.insert(item);
             }
             order.extend(std::iter::repeat_n(row as u32, drawn.len()));
             lists.extend(std::iter::repeat_n(list, drawn.len()));

@@ -53,14 +53,7 @@ impl Architecture for EgesConfig {
     const TASKS: &'static [TaskKind] = &[TaskKind::Binary];
 
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
-        let model = "eges";
-        check_pairs(model, schema, true)?;
-        match (1..=1024).contains(&self.embedding_dim) {
-            true => Ok(()),
-            false => {
-                Err(ModelError::Setting { model, key: "embedding_dim".into(), problem: "must lie in 1..=1024".into() })
-            }
-        }
+        check_pairs("eges", schema, true, self.embedding_dim)
     }
 
     fn slots(&self, schema: &Schema) -> Slots {

@@ -42,7 +42,11 @@ pub struct Item2Vec {
 }
 
 /// Pairs hold items alone.
-pub(super) fn check_pairs(model: &'static str, schema: &Schema, described: bool) -> Result<(), ModelError> {
+pub(super) fn check_pairs(model: &'static str, schema: &Schema, described: bool, dim: usize) -> Result<(), ModelError> {
+    if !(1..=1024).contains(&dim) {
+        let problem = "must lie in 1..=1024".into();
+        return Err(ModelError::Setting { model, key: "embedding_dim".into(), problem });
+    }
     let Some(items) = &schema.items else { return Ok(()) };
     let field = |name: &str, why: &str| {
         let problem = format!("learns from pairs of items, so that field `{name}`, {why}, would be ignored; remove it");
@@ -86,14 +90,7 @@ impl Architecture for Item2VecConfig {
     const TASKS: &'static [TaskKind] = &[TaskKind::Binary];
 
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
-        let model = "item2vec";
-        check_pairs(model, schema, false)?;
-        match (1..=1024).contains(&self.embedding_dim) {
-            true => Ok(()),
-            false => {
-                Err(ModelError::Setting { model, key: "embedding_dim".into(), problem: "must lie in 1..=1024".into() })
-            }
-        }
+        check_pairs("item2vec", schema, false, self.embedding_dim)
     }
 
     fn slots(&self, schema: &Schema) -> Slots {
