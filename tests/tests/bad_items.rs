@@ -170,3 +170,29 @@ fn runs_without_items_cannot_recommend() {
     assert!(outcome.code == Some(2) && outcome.err.contains(".arrow"), "{}", outcome.err);
     assert!(!folder.path().join("v.txt").exists());
 }
+
+#[test]
+fn what_describes_an_item_must_not_vary_by_row() {
+    // The field is random on every row: rows that are drawn would have the item's first value, positives their own.
+    let rows: String =
+        (0..400).map(|r| format!("u{},i{},t{}|s{},1\n", r % 40, r * 7 % 23, r * 31 % 17, r % 3)).collect();
+    let config = |fields: &str| {
+        format!(
+            "[data]\nsource = \"log.csv\"\n[backend]\ndevice = \"flex\"\n[features]\nlabel = {{ column = \"liked\" }}\n[features.fields]\nuser = \"categorical\"\nitem = \"categorical\"\nmood = {{ kind = \"multi\", separator = \"|\" }}\n{ITEMS}{fields}[features.negatives]\nper_positive = 2\nevaluate = 9\n[model.fm]\n"
+        )
+    };
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("log.csv"), format!("user,item,mood,liked\n{rows}")).unwrap();
+    std::fs::write(folder.path().join("job.toml"), config("fields = [\"mood\"]\n")).unwrap();
+    // Row 23 is the first that shows item i0 again.
+    burnrec_tests::refused(folder.path(), &[], &["log.csv:25", "`mood`", "item `i0`", "features.items.fields"]);
+    std::fs::write(folder.path().join("job.toml"), config("")).unwrap();
+    burnrec_tests::run_ok(folder.path(), &["train", "job.toml", "--out", "out"]);
+    // The same tags in another order describe the same item.
+    let rows: String = (0..400)
+        .map(|r| format!("u{},i{},{},1\n", r % 40, r * 7 % 23, if r % 2 == 0 { "a|b" } else { "b|a" }))
+        .collect();
+    std::fs::write(folder.path().join("log.csv"), format!("user,item,mood,liked\n{rows}")).unwrap();
+    std::fs::write(folder.path().join("job.toml"), config("fields = [\"mood\"]\n")).unwrap();
+    burnrec_tests::run_ok(folder.path(), &["train", "job.toml", "--out", "described"]);
+}

@@ -231,15 +231,15 @@ fn a_data_set_without_a_source_in_reach_names_each_and_leaves_nothing() {
     let manifest = std::fs::read_to_string(burnrec_tests::workspace().join("datasets/ml-100k.toml")).unwrap();
     let offline = manifest
         .replace("https://files.grouplens.org/datasets/movielens/ml-100k.zip", "http://127.0.0.1:9/ml-100k.zip")
-        .replace("recbole==1.2.1", "--no-index recbole==0");
-    std::fs::write(datasets.join("ml-100k.toml"), offline).unwrap();
-    let outcome = run(folder.path(), &["data", "fetch", "ml-100k"]);
+        .replace("recbole==1.2.1", "recbole==0.0.0.1");
+    std::fs::write(datasets.join("ml-100k-offline.toml"), offline).unwrap();
+    let outcome = run(folder.path(), &["data", "fetch", "ml-100k-offline"]);
     assert_eq!(outcome.code, Some(1), "{}", outcome.err);
     for says in ["127.0.0.1:9", "recbole", "configs/synthetic/wide_deep.toml", "licence"] {
         assert!(outcome.err.contains(says), "no {says} in {}", outcome.err);
     }
     let left: Vec<_> = std::fs::read_dir(&datasets).unwrap().flatten().map(|e| e.file_name()).collect();
-    assert_eq!(left, ["ml-100k.toml"], "left behind");
+    assert_eq!(left, ["ml-100k-offline.toml"], "left behind");
 }
 
 #[test]

@@ -139,3 +139,39 @@ fn shared_tables_beside_a_modulo_field_come_back_as_they_were() {
     let auc = summary["metrics"]["test"]["auc"].as_f64().unwrap();
     assert!(outcome.out.contains(&format!("{auc:.4}")), "{auc}: {}", outcome.out);
 }
+
+#[test]
+fn a_manifest_never_names_what_is_outside_its_folder() {
+    let folder = job(600, "lr", "epochs = 2\nbatch_size = 64");
+    run_ok(folder.path(), &["train", "job.toml", "--out", "out"]);
+    let mine = folder.path().join("mine");
+    std::fs::create_dir(&mine).unwrap();
+    std::fs::write(mine.join("thesis.txt"), "x").unwrap();
+    let path = folder.path().join("out/checkpoints/manifest.json");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let absolute = mine.to_str().unwrap();
+    for name in ["../../mine", absolute, "step-1-epoch-1/../../../mine"] {
+        let mut manifest: serde_json::Value = serde_json::from_str(&whole).unwrap();
+        manifest["files"][name] = serde_json::json!({});
+        std::fs::write(&path, manifest.to_string()).unwrap();
+        for arguments in [&["train", "job.toml", "--out", "out", "--resume"][..], &["evaluate", "out"]] {
+            let outcome = run(folder.path(), arguments);
+            assert_eq!(outcome.code, Some(2), "{}", outcome.err);
+            assert!(
+                outcome.err.contains("manifest.json") && outcome.err.contains("none of burnrec's names"),
+                "{}",
+                outcome.err
+            );
+        }
+        assert!(mine.join("thesis.txt").is_file(), "{name}");
+    }
+    let mut manifest: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    let latest = manifest["latest"].as_str().unwrap().to_string();
+    manifest["files"][&latest]["../../../mine/thesis.txt"] = serde_json::json!([1, "00"]);
+    std::fs::write(&path, manifest.to_string()).unwrap();
+    assert_eq!(run(folder.path(), &["evaluate", "out"]).code, Some(2));
+    manifest["files"] = serde_json::from_str::<serde_json::Value>(&whole).unwrap()["files"].clone();
+    manifest["best"] = "../../mine".into();
+    std::fs::write(&path, manifest.to_string()).unwrap();
+    assert_eq!(run(folder.path(), &["evaluate", "out"]).code, Some(2));
+}

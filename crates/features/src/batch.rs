@@ -97,6 +97,22 @@ impl Keys {
         }
     }
 
+    /// A hash of a row's keys with their weights, in whatever order they stand.
+    pub(crate) fn hash_of_row(&self, row: usize) -> u64 {
+        let weights = match self {
+            Self::Many { weights: Some(weights), offsets, .. } => {
+                &weights[offsets[row] as usize..offsets[row + 1] as usize]
+            }
+            _ => &[],
+        };
+        let keys = self.of_row(row).iter().enumerate().filter(|(_, key)| **key != 0);
+        let mixed = keys.map(|(at, key)| (*key, weights.get(at).map_or(0, |w| u64::from(w.to_bits()))));
+        mixed.fold(0, |sum: u64, (key, weight)| {
+            let mixed = (key ^ weight.rotate_left(17)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            sum.wrapping_add(mixed ^ (mixed >> 29))
+        })
+    }
+
     /// No key on any row: one that is missing, or an empty list.
     pub(crate) fn none(list: bool, rows: usize) -> Self {
         match list {

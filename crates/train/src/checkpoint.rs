@@ -87,6 +87,20 @@ fn name_of(progress: &Progress) -> String {
     format!("{STEP}{:012}-epoch-{}", progress.step, progress.epoch)
 }
 
+/// Whether a name is one that [`name_of`] gives.
+fn is_step(name: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let parts = name.strip_prefix(STEP).and_then(|rest| rest.split_once("-epoch-"));
+    parts.is_some_and(|(step, epoch)| digits(step) && digits(epoch))
+}
+
+/// Whether a name is that of a file in a checkpoint: plain, or plain below `tables/`.
+fn is_file_of_step(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let file = name.strip_prefix("tables/").unwrap_or(name);
+    !file.is_empty() && !file.starts_with('.') && file.bytes().all(plain)
+}
+
 fn broken(path: &Path, problem: impl Into<String>) -> TrainError {
     TrainError::Checkpoint { path: path.to_path_buf(), problem: problem.into() }
 }
@@ -112,10 +126,30 @@ impl Manifest {
         };
         let manifest: Self =
             serde_json::from_str(&text).map_err(|e| broken(&path, format!("is not a manifest ({e})")))?;
-        match manifest.format == FORMAT {
-            true if manifest.latest.is_empty() => Ok(None),
-            true => Ok(Some(manifest)),
-            false => Err(TrainError::Version { path, found: manifest.format, expected: FORMAT }),
+        if manifest.format != FORMAT {
+            return Err(TrainError::Version { path, found: manifest.format, expected: FORMAT });
+        }
+        manifest.check_names(&path)?;
+        Ok(if manifest.latest.is_empty() { None } else { Some(manifest) })
+    }
+
+    /// Refuses names that burnrec does not write: they become paths that are read, and folders that are removed.
+    fn check_names(&self, path: &Path) -> Result<(), TrainError> {
+        let odd = |what: &str, name: &str| {
+            Err(broken(path, format!("names the {what} `{}`, which is none of burnrec's names", name.escape_debug())))
+        };
+        for (name, files) in &self.files {
+            if !is_step(name) {
+                return odd("checkpoint", name);
+            }
+            if let Some(file) = files.keys().find(|file| !is_file_of_step(file)) {
+                return odd("file", file);
+            }
+        }
+        let named = (!self.latest.is_empty()).then_some(&self.latest).into_iter().chain(&self.best);
+        match named.into_iter().find(|name| !self.files.contains_key(*name)) {
+            Some(name) => odd("checkpoint", name),
+            None => Ok(()),
         }
     }
 
@@ -299,4 +333,27 @@ pub(crate) fn sweep(checkpoints: &Path) -> Result<Option<Manifest>, TrainError> 
         }
     }
     Ok(manifest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_are_written_here_are_taken_from_a_manifest() {
+        let own = Progress { step: 120, epoch: 3, ..Progress::default() };
+        assert!(is_step(&name_of(&own)));
+        for name in
+            ["../../x", "/etc", "step-1-epoch-", "step-1-epoch-2/..", "step--epoch-1", "", ".", "step-1-epoch-1 "]
+        {
+            assert!(!is_step(name), "{name}");
+        }
+        for name in [DENSE, OPTIMIZER, STATE, ENCODER, "tables/tables.json", "tables/factors-0.arrow"] {
+            assert!(is_file_of_step(name), "{name}");
+        }
+        for name in ["../x", "tables/../x", "tables/", "/etc/passwd", "a/b", "..", "tables/tables/x", ".hidden", "a\\b"]
+        {
+            assert!(!is_file_of_step(name), "{name}");
+        }
+    }
 }

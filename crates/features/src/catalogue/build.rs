@@ -1,7 +1,8 @@
 //! One pass over all sides makes the catalogue.
 
-use burnrec_data::Side;
+use arrow::array::RecordBatch;
 use burnrec_data::split::Dataset;
+use burnrec_data::{Side, Source, positions};
 use hashbrown::HashMap;
 
 use super::{Catalogue, Seen};
@@ -9,7 +10,7 @@ use crate::batch::{Batch, Keys};
 use crate::column::Reader;
 use crate::encoder::{Encoder, Purpose};
 use crate::error::FeatureError;
-use crate::schema::CategoricalSource;
+use crate::schema::{CategoricalSource, Items, Schema};
 
 /// Rows of users that are kept before the outdated ones go.
 const USERS_KEPT: usize = 1 << 16;
@@ -24,6 +25,8 @@ struct Builder {
     users: Batch,
     user_ids: Vec<String>,
     user_places: HashMap<String, u32>,
+    /// What each item's own inputs were on its first row, one hash an input.
+    described: Vec<Vec<u64>>,
     /// Where in `users` each user's latest training row stands, and its time.
     latest: Vec<Option<(u32, f64)>>,
     seen: [Vec<Vec<Seen>>; 3],
@@ -50,6 +53,7 @@ impl Catalogue {
                 Some(time) => burnrec_data::split::time_values(&rows, time, source)?,
                 None => vec![0.0; encoded.rows],
             };
+            builder.check_described(schema, items, &rows, source, &encoded, &ids)?;
             builder.add(items.id, side, encoded, &ids, &users, &times);
         }
         if items.time.is_some() {
@@ -61,6 +65,49 @@ impl Catalogue {
 }
 
 impl Builder {
+    /// Refuses inputs of the item that vary by row: rows that are drawn get an item's first ones, rows of the data would
+    /// keep their own, and a model could tell the label from which it was.
+    fn check_described(
+        &mut self,
+        schema: &Schema,
+        items: &Items,
+        batch: &RecordBatch,
+        source: &dyn Source,
+        rows: &Batch,
+        ids: &[String],
+    ) -> Result<(), FeatureError> {
+        let (Keys::One(keys), width) = (&rows.keys[items.id], schema.numeric.len()) else { return Ok(()) };
+        let mut fresh: HashMap<u64, Vec<u64>> = HashMap::new();
+        for row in (0..rows.rows).filter(|row| keys[*row] != 0) {
+            let of_field = |place: &usize| rows.keys[*place].hash_of_row(row);
+            let of_number = |n: &usize| u64::from(rows.numeric[row * width + n].to_bits());
+            let facts: Vec<u64> =
+                items.fields.iter().map(of_field).chain(items.numeric.iter().map(of_number)).collect();
+            let known = self.places.get(&keys[row]).map(|item| &self.described[*item as usize]);
+            let known = known.or_else(|| fresh.get(&keys[row]));
+            let Some(known) = known else {
+                fresh.insert(keys[row], facts.clone());
+                self.described.push(facts);
+                continue;
+            };
+            let Some(at) = known.iter().zip(&facts).position(|(a, b)| a != b) else { continue };
+            let input = match at.checked_sub(items.fields.len()) {
+                None => &schema.categorical[items.fields[at]].name,
+                Some(number) => &schema.numeric[items.numeric[number]].field,
+            };
+            return Err(FeatureError::Value {
+                location: source.locate(positions(batch)[row]).to_string(),
+                column: input.clone(),
+                feature: "features.items.fields".into(),
+                problem: format!(
+                    "differs from what an earlier row has for item `{}`; a field of features.items.fields is the same wherever the item stands: mend the rows, or take `{input}` off that list",
+                    ids[row]
+                ),
+            });
+        }
+        Ok(())
+    }
+
     fn add(&mut self, id: usize, side: Side, rows: Batch, ids: &[String], users: &[String], times: &[f64]) {
         let Keys::One(keys) = &rows.keys[id] else { return };
         let mut fresh = Vec::new();
