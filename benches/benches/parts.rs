@@ -3,36 +3,47 @@
 
 use std::sync::Arc;
 
-use burnrec_benches::{BATCH, batch, schema, tables};
+use burnrec_benches::{BATCH, batch, experiment, tables};
 use burnrec_data::split::Dataset;
 use burnrec_data::synthetic::{SyntheticConfig, generate};
 use burnrec_data::{Side, TextConfig};
-use burnrec_embedding::{LookupGradient, SparseOptimizer, SparseRule};
-use burnrec_features::{Encoder, FeaturesConfig, LoaderConfig, Schema, load};
+use burnrec_embedding::{Gathered, Gradients, LookupGradient, SpaceBatch, SparseOptimizer, SparseRule, Update};
+use burnrec_features::{Encoder, FeaturesConfig, LoaderConfig, Schema, TargetConfig, load};
 use burnrec_models::registered;
+use burnrec_train::Checked;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
+fn update<'a>(spaces: &'a [SpaceBatch], gathered: &'a Gathered, gradients: Gradients) -> Update<'a> {
+    Update { step: 1, rows: BATCH, spaces, gathered, uploaded: None, gradients, scale: None, rate: 1.0 }
+}
+
 fn tables_and_sort(c: &mut Criterion) {
-    let schema = schema();
-    let one = batch(&schema);
-    let model = registered().into_iter().find(|m| m.name == "mlp").unwrap().default;
-    let slots = model.slots(&schema);
+    // The first model of one lookup of vectors of all fields.
+    let of_vectors = |checked: &Checked| matches!(checked.slots().0.as_slice(), [only] if only.dim == 16);
+    let checked = registered().iter().map(|model| experiment(&model.default)).find(of_vectors).unwrap();
+    let (schema, slots) = (checked.schema(), checked.slots());
+    let one = batch(schema);
     let mut group = c.benchmark_group("host tables, 26 x 16");
     group.throughput(Throughput::Elements(BATCH as u64)).sample_size(20);
-    let first = tables(&schema, &slots, &SparseOptimizer::default());
+    let first = tables(schema, slots, &SparseOptimizer::default());
     let indexer = first.indexer();
     group.bench_function("key to row and sort", |b| b.iter(|| indexer.prepare(&one)));
     let prepared = indexer.prepare(&one);
-    group.bench_function("pack for a device", |b| b.iter(|| indexer.pack(&one, &prepared)));
+    group.bench_function("pack for a device", |b| b.iter(|| indexer.pack(&one, &prepared, &[])));
     group.bench_function("gather", |b| b.iter(|| first.gather(BATCH, &prepared)));
     drop(first);
     for rule in SparseRule::ALL {
-        let mut tables = tables(&schema, &slots, &SparseOptimizer::new(rule, 1e-3));
+        let mut tables = tables(schema, slots, &SparseOptimizer::new(rule, 1e-3));
         let gathered = tables.gather(BATCH, &prepared);
         let leaf = gathered.leaves[0].iter().map(|w| w * 0.1).collect();
-        let gradients = [LookupGradient { leaf, sequences: Vec::new() }];
+        let host = vec![LookupGradient { leaf, sequences: Vec::new() }];
+        let gradients = Gradients { host, device: vec![None] };
         group.bench_function(format!("apply {rule:?}"), |b| {
-            b.iter(|| tables.apply(BATCH, &prepared, &gathered, &gradients, 1.0));
+            b.iter_batched(
+                || gradients.clone(),
+                |gradients| tables.apply(update(&prepared, &gathered, gradients)),
+                BatchSize::LargeInput,
+            );
         });
     }
     group.finish();
@@ -48,9 +59,8 @@ fn encoder_and_loader(c: &mut Criterion) {
         .map(|f| (format!("C{f}"), serde_json::json!("categorical")))
         .chain((1..=13).map(|n| (format!("I{n}"), serde_json::json!({"kind": "numeric", "transform": "log1p"}))))
         .collect();
-    let config: FeaturesConfig =
-        serde_json::from_value(serde_json::json!({"label": {"column": "label"}, "fields": fields})).unwrap();
-    let schema = Schema::new(&config).unwrap();
+    let config: FeaturesConfig = serde_json::from_value(serde_json::json!({ "fields": fields })).unwrap();
+    let schema = Schema::new(&config, &[TargetConfig::of("label")]).unwrap();
     let columns = schema.columns(true);
     let (encoder, _, _) = Encoder::fit(schema, &dataset, &columns).unwrap();
     let encoder = Arc::new(encoder);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use burnrec_backend::{DeviceName, Opened, open};
 use burnrec_data::Zipf;
-use burnrec_embedding::{Placement, Slots, SparseOptimizer, Tables};
-use burnrec_features::{Batch, CategoricalSource, Drawn, FeaturesConfig, Keys, Schema, Sharing};
-use burnrec_models::{Initial, InputShapes, ModelConfig};
-use burnrec_train::{Learner, LossKind, TrainConfig, table_device};
+use burnrec_embedding::{Slots, SparseOptimizer, Tables};
+use burnrec_features::{Batch, CategoricalSource, Drawn, Fitted, Keys, Schema, Sharing, TargetFit, Targets};
+use burnrec_models::{Fields, Heads, ModelConfig};
+use burnrec_train::{Checked, Experiment, Stepper, Weights};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -19,62 +19,59 @@ pub const ROWS: u64 = 1_000_000;
 const FIELDS: usize = 26;
 const NUMBERS: usize = 13;
 
+/// An experiment of a model over these fields and what else they need.
+fn checked(model: &ModelConfig, features: serde_json::Value) -> Checked {
+    let mut tasks = serde_json::json!({"label": {"label": "label"}});
+    if model.reads().heads == Heads::Chain {
+        tasks["after"] = serde_json::json!({"label": "after", "parent": "label"});
+    }
+    let model = serde_json::to_value(model).unwrap();
+    let text = serde_json::json!({"data": {"source": "bench"}, "features": features, "tasks": tasks, "model": model});
+    serde_json::from_value::<Experiment>(text).unwrap().check().unwrap()
+}
+
 /// 26 categorical fields by the modulo policy, of falling size, and 13 numbers.
-pub fn schema() -> Schema {
+fn log_fields() -> serde_json::Value {
     let size = |field: usize| ((ROWS as f64 * 0.3 * 0.7f64.powi(field as i32)) as u64).max(4);
     let category = |f: usize| {
         (format!("c{f:02}"), serde_json::json!({"kind": "categorical", "index": "modulo", "buckets": size(f)}))
     };
     let number = |n: usize| (format!("n{n:02}"), serde_json::json!("numeric"));
     let fields: serde_json::Map<_, _> = (0..FIELDS).map(category).chain((0..NUMBERS).map(number)).collect();
-    let config: FeaturesConfig =
-        serde_json::from_value(serde_json::json!({"label": {"column": "label"}, "fields": fields})).unwrap();
-    Schema::new(&config).unwrap()
+    serde_json::json!({ "fields": fields })
 }
 
 /// Items that a batch shares, and those beside a pair.
 const SHARED: usize = 1000;
 const BESIDE: usize = 5;
 
-/// The fields that a model reads: those of [`schema`], with a history of 1 to 50 of its first field for models of
-/// sequences; users and items alone for NeuralCF; items and what is drawn for models of vectors; 100 leaves for trees.
-pub fn schema_of(model: &ModelConfig) -> Schema {
+/// An experiment over the fields that a model reads: those of a log; with a history of 1 to 50 items for models of
+/// sequences; users and items alone; items and what is drawn for models of vectors; 100 leaves for trees.
+pub fn experiment(model: &ModelConfig) -> Checked {
     let ids = |table: &str| serde_json::json!({"index": "modulo", "buckets": ROWS, "table": table});
-    let history = || {
-        let mut history = ids("item");
-        history["kind"] = "sequence".into();
-        history
+    let reads = model.reads();
+    let mut config = match reads.fields {
+        Fields::UserAndItem => serde_json::json!({"fields": {"item_id": ids("item_id"), "user_id": ids("user_id")}}),
+        Fields::Item | Fields::Described => serde_json::json!({"fields": {"item": ids("item")}}),
+        Fields::All if reads.trees => serde_json::json!({"fields": {"n": "numeric"}, "trees": {"trees": 100}}),
+        Fields::All if !reads.reads_sequences() => log_fields(),
+        Fields::All => {
+            let mut history = ids("item");
+            history["kind"] = "sequence".into();
+            serde_json::json!({"fields": {"item": ids("item"), "user": ids("user"), "history": history}})
+        }
     };
-    let mut config = serde_json::json!({"label": {"column": "label"}});
-    match model.name() {
-        _ if model.check(&schema()).is_ok() => return schema(),
-        "neumf" => config["fields"] = serde_json::json!({"item_id": ids("item_id"), "user_id": ids("user_id")}),
-        "gbdt_lr" => {
-            config["fields"] = serde_json::json!({"n": "numeric"});
-            config["trees"] = serde_json::json!({"trees": 100});
-        }
-        "din" | "dien" => {
-            config["fields"] = serde_json::json!({"item": ids("item"), "user": ids("user"), "history": history()});
-        }
-        _ => {
-            let pairs = model.reads_pairs();
-            config["items"] = serde_json::json!({"id": "item", "user": "user"});
-            config["fields"] = match pairs {
-                true => serde_json::json!({"item": ids("item")}),
-                false => serde_json::json!({"item": ids("item"), "user": ids("user"), "history": history()}),
-            };
-            config["negatives"] = match pairs {
-                true => serde_json::json!({"per_positive": BESIDE}),
-                false => serde_json::json!({"shared": SHARED}),
-            };
-            if pairs {
-                config["pairs"] = serde_json::json!({});
-            }
-        }
+    if reads.retrieves() {
+        config["items"] = serde_json::json!({"id": "item", "user": "user"});
+        config["negatives"] = match reads.pairs() {
+            true => serde_json::json!({"per_positive": BESIDE}),
+            false => serde_json::json!({"shared": SHARED}),
+        };
     }
-    let schema = Schema::new(&serde_json::from_value::<FeaturesConfig>(config).unwrap()).unwrap();
-    model.check(&schema).unwrap();
-    schema
+    if reads.pairs() {
+        config["pairs"] = serde_json::json!({});
+    }
+    checked(model, config)
 }
 
 /// Where the ids of each row of a field start.
@@ -112,7 +109,7 @@ pub fn batch(schema: &Schema) -> Batch {
         rows: BATCH,
         keys,
         numeric: (0..BATCH * schema.numeric.len()).map(|_| rng.random::<f32>()).collect(),
-        label: (0..BATCH).map(|_| f32::from(u8::from(rng.random::<f64>() < 0.25))).collect(),
+        targets: targets(schema.targets.len(), &mut rng),
         drawn,
         ..Batch::default()
     }
@@ -123,20 +120,23 @@ pub fn tables(schema: &Schema, slots: &Slots, optimizer: &SparseOptimizer) -> Ta
     Tables::new(Arc::new(schema.clone()), slots, &[], optimizer, 1, None).unwrap()
 }
 
-/// A model in training.
-pub fn learner(model: &ModelConfig, schema: &Schema, opened: &Opened, placement: Placement) -> Learner {
-    let slots = Arc::new(model.slots(schema));
-    let shapes = InputShapes::new(&slots, schema, -1.1);
-    let config = TrainConfig::default();
-    let module = model.init(&shapes, &mut Initial::new(1), &opened.device.clone().inner().autodiff());
-    let place = table_device(opened, placement);
-    let tables = Tables::new(Arc::new(schema.clone()), &slots, &[], &config.sparse, 1, place.as_ref()).unwrap();
-    let loss = match (model.retrieves(), model.reads_pairs()) {
-        (_, true) => LossKind::NegativeSampling,
-        (true, _) => LossKind::SampledSoftmax,
-        _ => LossKind::Bce,
+fn targets(tasks: usize, rng: &mut ChaCha8Rng) -> Targets {
+    let values = (0..BATCH * tasks).map(|_| f32::from(u8::from(rng.random::<f64>() < 0.25))).collect();
+    Targets { tasks, values, known: None, weights: None }
+}
+
+/// A model in training, its tables in host memory.
+pub fn stepper(checked: &Checked, opened: &Opened) -> Stepper {
+    let fitted = Fitted {
+        rows: 0,
+        keys: String::new(),
+        targets: vec![TargetFit { known: 1, mean: 0.25, shares: Vec::new() }; checked.tasks().len()],
+        catalogue: None,
+        trees: None,
+        numeric: Vec::new(),
+        bounds: Vec::new(),
     };
-    Learner::new(module, tables, slots, &opened.device, &config, loss, 1)
+    Stepper::new(Weights::first(checked, &fitted, &[], opened).unwrap(), checked)
 }
 
 /// The CPU.

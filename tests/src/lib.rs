@@ -1,10 +1,14 @@
 //! What the tests of the whole share: running the binary as a user would, and small files to run it on.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "test support: a failure is a failed test")]
 
+pub mod small;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use burnrec_models::{Fields, Heads, Learns, Reads, registered};
+use burnrec_record::{SUMMARY, Summary};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -78,43 +82,53 @@ pub fn click_log(rows: usize, seed: u64) -> String {
     text
 }
 
-/// An experiment over [`click_log`]'s columns.
+/// The tasks of a model over a column of 0 and 1: one, or a chain of two where the model has heads for no less.
+pub fn tasks(reads: &Reads, column: &str) -> String {
+    let first = format!("[tasks.label]\nlabel = \"{column}\"\n");
+    match reads.heads {
+        Heads::Chain => format!("{first}\n[tasks.after]\nlabel = \"{column}\"\nparent = \"label\"\n"),
+        Heads::One | Heads::Any => first,
+    }
+}
+
+/// What a model of this name reads.
+pub fn reads(model: &str) -> Reads {
+    let known = registered().into_iter().find(|info| info.name == model);
+    known.unwrap_or_else(|| panic!("no model {model}")).reads
+}
+
+/// An experiment over [`click_log`]'s columns: of what the model reads, all that there is.
 pub fn experiment(source: &str, model: &str, train: &str) -> String {
-    let (history, field) = match ["din", "dien", "youtube_dnn"].contains(&model) {
+    let reads = reads(model);
+    let (history, past) = match reads.reads_sequences() {
         true => (
-            r#"history = { user = "user", time = "time", columns = { past = "item" }, max_length = 8 }
-"#,
-            r#"past = { kind = "sequence", table = "item", max_length = 8 }
-"#,
+            "history = { user = \"user\", time = \"time\", columns = { past = \"item\" }, max_length = 8 }\n",
+            "past = { kind = \"sequence\", table = \"item\", max_length = 8 }\n",
         ),
         false => ("", ""),
     };
-    let other = match model {
-        "neumf" => "user = \"user\"\nitem = \"item\"\n",
+    let own = match reads.fields {
+        Fields::UserAndItem => "user = \"user\"\nitem = \"item\"\n",
         _ => "",
     };
-    let user = if ["item2vec", "eges"].contains(&model) { "" } else { "user = \"categorical\"\n" };
-    let tags = r#"tags = { kind = "multi", separator = "|" }
-"#;
-    let price = "price = \"numeric\"\n";
-    let cross = r#"user_x_item = { kind = "cross", of = ["user", "item"] }
-"#;
-    // Each model reads what it can.
-    let more = match model {
-        "neumf" | "item2vec" => String::new(),
-        "eges" => tags.to_string(),
-        "mlp" | "dcn_v2" | "din" | "dien" | "deep_crossing" | "youtube_dnn" | "gbdt_lr" => format!("{tags}{price}"),
-        _ => format!("{tags}{price}{cross}"),
+    let user = if reads.pairs() { "" } else { "user = \"categorical\"\n" };
+    let tags = "tags = { kind = \"multi\", separator = \"|\" }\n";
+    let cross = "user_x_item = { kind = \"cross\", of = [\"user\", \"item\"] }\n";
+    let more = match reads.fields {
+        Fields::UserAndItem | Fields::Item => String::new(),
+        Fields::Described => tags.to_string(),
+        Fields::All => format!("{tags}price = \"numeric\"\n{}", if reads.crosses { cross } else { "" }),
     };
-    let items = |fields: &str| format!("\n[features.items]\nid = \"item\"\nuser = \"user\"\n{fields}time = \"time\"\n");
+    let described = if reads.fields == Fields::Described { "fields = [\"tags\"]\n" } else { "" };
+    let items = format!("\n[features.items]\nid = \"item\"\nuser = \"user\"\n{described}time = \"time\"\n");
     let pairs = "\n[features.pairs]\nwindow = 3\n\n[features.negatives]\nper_positive = 3\nsampler = \"popularity\"\n";
-    let items = match model {
-        "youtube_dnn" => items("") + "\n[features.negatives]\nshared = 20\nsampler = \"log_uniform\"\n",
-        "item2vec" => items("") + pairs,
-        "eges" => items("fields = [\"tags\"]\n") + pairs,
-        "gbdt_lr" => "\n[features.trees]\ntrees = 10\n".to_string(),
-        _ => String::new(),
+    let drawn = match reads.learns {
+        Learns::Items => items + "\n[features.negatives]\nshared = 20\nsampler = \"log_uniform\"\n",
+        Learns::Pairs => items + pairs,
+        Learns::Rows if reads.trees => "\n[features.trees]\ntrees = 10\n".to_string(),
+        Learns::Rows => String::new(),
     };
+    let tasks = tasks(&reads, "clicked");
     format!(
         r#"[data]
 source = "{source}"
@@ -124,14 +138,14 @@ split = {{ kind = "random", valid = 0.1, test = 0.1 }}
 device = "flex"
 
 [features]
-label = {{ column = "clicked" }}
 group = "user"
 
 [features.fields]
 {user}item = "categorical"
-{more}{field}{items}
+{more}{past}{drawn}
+{tasks}
 [model.{model}]
-{other}
+{own}
 [train]
 {train}
 "#
@@ -144,6 +158,12 @@ pub fn job(rows: usize, model: &str, train: &str) -> tempfile::TempDir {
     std::fs::write(folder.path().join("log.csv"), click_log(rows, 7)).unwrap();
     std::fs::write(folder.path().join("job.toml"), experiment("log.csv", model, train)).unwrap();
     folder
+}
+
+/// The outcome of a run.
+pub fn summary(run: &Path) -> Summary {
+    let text = std::fs::read_to_string(run.join(SUMMARY)).expect("a run has a summary");
+    serde_json::from_str(&text).expect("a summary is read by the type that wrote it")
 }
 
 /// The bytes of every file of a run's latest checkpoint that holds weights or optimiser state of tables,

@@ -3,16 +3,7 @@
 use burn::tensor::Device;
 
 use crate::error::BackendError;
-use crate::kind::{DeviceFacts, DeviceName};
-
-/// A device that answers, with what is known of it.
-#[derive(Clone, Debug)]
-pub struct Opened {
-    /// The device, without autodiff.
-    pub device: Device,
-    /// What is known of it.
-    pub facts: DeviceFacts,
-}
+use crate::kind::{DeviceFacts, DeviceName, Opened};
 
 /// Opens a device.
 ///

@@ -1,5 +1,6 @@
 //! Names and facts of devices.
 
+use burn::tensor::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -78,4 +79,13 @@ pub struct DeviceFacts {
     pub max_buffer_bytes: Option<u64>,
     /// Why this device stands in for the one asked for.
     pub fallback: Option<String>,
+}
+
+/// A device that answers, with what is known of it.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The device, without autodiff.
+    pub device: Device,
+    /// What is known of it.
+    pub facts: DeviceFacts,
 }

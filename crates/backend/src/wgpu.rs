@@ -5,9 +5,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use burn::tensor::wgpu::{WgpuBackend, WgpuInitError};
 use burn::tensor::{Device, DeviceKind};
 
-use crate::device::Opened;
 use crate::error::BackendError;
-use crate::kind::{DeviceFacts, DeviceName};
+use crate::kind::{DeviceFacts, DeviceName, Opened};
 
 /// Adapters that were opened, or what refused them.
 type Known = Vec<((DeviceName, DeviceKind), Result<Opened, String>)>;

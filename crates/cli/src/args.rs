@@ -273,16 +273,16 @@ pub struct GenerateArgs {
 /// `burnrec bench`
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// deepfm, wide_deep, deep_crossing, xdeepfm, dcn_v2, din, dien, mlp, fm, lr, or all.
-    #[arg(long, default_value = "deepfm", value_parser = ["deepfm", "wide_deep", "deep_crossing", "xdeepfm", "dcn_v2", "din", "dien", "mlp", "fm", "lr", "all"])]
-    pub workload: String,
+    /// A model to train on generated batches, or `all`; the first one when absent. An unknown name lists them.
+    #[arg(long)]
+    pub workload: Option<String>,
     /// Rows of the table, several with commas: 1e5,1e6.
     #[arg(long, default_value = "1e6", value_delimiter = ',', value_parser = table_rows)]
     pub rows: Vec<u64>,
-    /// Behaviours of the longest history of din and dien; lengths are 1 to this.
+    /// Behaviours of the longest history, where rows have one; lengths are 1 to this.
     #[arg(long, default_value_t = 50, value_parser = at_least_one)]
     pub history: usize,
-    /// Rows of a batch; 4096 when absent, 1024 for din and dien.
+    /// Rows of a batch; when absent 4096, with histories 1024.
     #[arg(long, value_parser = at_least_one)]
     pub batch: Option<usize>,
     /// Steps to time, after 5 that warm up.

@@ -1,36 +1,12 @@
 //! The experiment file: read, overridden, checked; every error with its line and column.
 
-use std::fmt;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use burnrec_train::Experiment;
 use toml_edit::{DocumentMut, Item, Table, Value};
 
+use crate::config_error::ConfigError;
 use crate::error::CliError;
-
-/// An experiment file that cannot be used.
-#[derive(Debug)]
-pub struct ConfigError {
-    path: PathBuf,
-    /// Line, column (from 1), the line's text and the width of what is wrong in it.
-    place: Option<(usize, usize, String, usize)>,
-    message: String,
-}
-
-impl std::error::Error for ConfigError {}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((line, column, text, width)) = &self.place else {
-            return write!(f, "{}: {}", self.path.display(), self.message);
-        };
-        let margin = " ".repeat(line.to_string().len());
-        writeln!(f, "{}:{line}:{column}: {}", self.path.display(), self.message)?;
-        writeln!(f, "{margin} |\n{line} | {text}")?;
-        write!(f, "{margin} | {}{}", " ".repeat(column - 1), "^".repeat(*width))
-    }
-}
 
 /// What the parser says, in words of the experiment file.
 fn said(message: &str) -> &str {
@@ -40,20 +16,18 @@ fn said(message: &str) -> &str {
     }
 }
 
-/// An experiment as its file and the command line say it.
+/// An experiment file with the command line's overrides: what errors about its settings point into.
 pub struct ConfigFile {
     path: PathBuf,
     text: String,
-    /// The experiment.
-    pub experiment: Experiment,
 }
 
 /// Reads a file and applies `KEY=VALUE` overrides.
 ///
 /// # Errors
 /// Unreadable files, TOML errors, unknown keys, wrong types; overrides that make any of these.
-pub fn load(path: &Path, overrides: &[String]) -> Result<ConfigFile, CliError> {
-    let plain = |message: String| ConfigError { path: path.to_path_buf(), place: None, message };
+pub fn load(path: &Path, overrides: &[String]) -> Result<(ConfigFile, Experiment), CliError> {
+    let plain = |message: String| ConfigError::plain(path, message);
     if path.is_dir() {
         return Err(plain("is a folder, but an experiment file (.toml) is needed".into()).into());
     }
@@ -65,10 +39,10 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<ConfigFile, CliError> {
     }
     if overrides.is_empty() {
         let experiment = parse(path, &text)?;
-        return Ok(ConfigFile { path: path.to_path_buf(), text, experiment });
+        return Ok((ConfigFile { path: path.to_path_buf(), text }, experiment));
     }
     let mut document: DocumentMut =
-        text.parse().map_err(|e: toml_edit::TomlError| at(path, &text, e.span(), e.message().trim()))?;
+        text.parse().map_err(|e: toml_edit::TomlError| ConfigError::at(path, &text, e.span(), e.message().trim()))?;
     for given in overrides {
         set(&mut document, given)?;
     }
@@ -80,24 +54,11 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<ConfigFile, CliError> {
             CliError::from,
         )
     })?;
-    Ok(ConfigFile { path: path.to_path_buf(), text: changed, experiment })
+    Ok((ConfigFile { path: path.to_path_buf(), text: changed }, experiment))
 }
 
 fn parse(path: &Path, text: &str) -> Result<Experiment, ConfigError> {
-    toml::from_str(text).map_err(|e| at(path, text, e.span(), said(e.message())))
-}
-
-fn at(path: &Path, text: &str, span: Option<Range<usize>>, message: &str) -> ConfigError {
-    let place = span.map(|span| {
-        let start = span.start.min(text.len());
-        let first = text[..start].rfind('\n').map_or(0, |i| i + 1);
-        let line = text[first..].lines().next().unwrap_or("").to_string();
-        let column = text[first..start].chars().count() + 1;
-        let end = span.end.min(first + line.len()).max(start);
-        let width = text[start..end].chars().count().max(1);
-        (text[..start].matches('\n').count() + 1, column, line, width)
-    });
-    ConfigError { path: path.to_path_buf(), place, message: message.to_string() }
+    toml::from_str(text).map_err(|e| ConfigError::at(path, text, e.span(), said(e.message())))
 }
 
 /// Applies one override to the document.
@@ -137,6 +98,6 @@ impl ConfigFile {
                 None => break,
             }
         }
-        at(&self.path, &self.text, span, &error.to_string()).into()
+        ConfigError::at(&self.path, &self.text, span, &error.to_string()).into()
     }
 }

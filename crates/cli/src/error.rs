@@ -5,7 +5,7 @@ use burnrec_data::DataError;
 use burnrec_features::FeatureError;
 use burnrec_train::TrainError;
 
-use crate::config_file::ConfigError;
+use crate::config_error::ConfigError;
 
 /// An error that ends the program.
 #[derive(Debug, thiserror::Error)]
@@ -101,11 +101,11 @@ impl CliError {
             Self::Train(TrainError::Model(ModelError::Sequence { field, .. } | ModelError::Ignored { field, .. })) => {
                 Some(format!("features.fields.{field}"))
             }
-            Self::Train(TrainError::Model(ModelError::Task { .. })) => Some("features.label.numeric".into()),
+            Self::Train(TrainError::Model(ModelError::Task { task, .. })) => Some(format!("tasks.{task}")),
             // What a model lacks is missing everywhere: the model's own line is what asks for it.
-            Self::Train(TrainError::Model(ModelError::Field { model, .. } | ModelError::Trees { model })) => {
-                Some(format!("model.{model}"))
-            }
+            Self::Train(TrainError::Model(
+                ModelError::Field { model, .. } | ModelError::Trees { model } | ModelError::Heads { model, .. },
+            )) => Some(format!("model.{model}")),
             _ => None,
         }
     }

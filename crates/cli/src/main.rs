@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod config_error;
 mod config_file;
 mod error;
 mod out;

@@ -3,8 +3,8 @@
 use std::io::IsTerminal;
 use std::time::Instant;
 
-use burnrec_train::metrics::Metrics;
-use burnrec_train::{Event, Observer};
+use burnrec_record::TaskMetrics;
+use burnrec_train::{Notice, Observer};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Seconds between lines where there is no terminal.
@@ -93,35 +93,39 @@ impl Progress {
 }
 
 /// `auc 0.7801  logloss 0.5671`
-pub fn in_a_line(metrics: &Metrics) -> String {
-    let show = |(name, value): &(String, Result<f64, String>)| match value {
+pub fn in_a_line(metrics: &TaskMetrics) -> String {
+    let show = |(name, value): (String, &Result<f64, String>)| match value {
         Ok(value) => format!("{name} {value:.4}"),
         Err(reason) => format!("{name} undefined ({reason})"),
     };
-    metrics.0.iter().map(show).collect::<Vec<_>>().join("  ")
+    metrics.flat().map(show).collect::<Vec<_>>().join("  ")
 }
 
 impl Observer for Progress {
-    fn event(&mut self, event: &Event<'_>) {
-        match event {
-            Event::Phase(name) => self.line(name),
-            Event::Epoch { epoch, epochs, steps, done } => {
+    fn notice(&mut self, notice: &Notice<'_>) {
+        match notice {
+            Notice::Stage(name) => self.line(name),
+            Notice::Epoch { epoch, epochs, steps, done } => {
                 self.epoch = (*epoch, *epochs);
                 self.start_epoch(*steps, *done);
             }
-            Event::Step { loss, rows, .. } => self.step(*rows, *loss),
-            Event::Metrics { epoch, split, metrics, best } => {
+            Notice::Step { loss, rows, .. } => self.step(*rows, *loss),
+            Notice::Metrics { epoch, split, metrics, best } => {
                 let mark = if *best && *split == "valid" { "  (best)" } else { "" };
                 self.line(&format!("epoch {epoch}  {split}  {}{mark}", in_a_line(metrics)));
-                self.metrics = metrics.get("auc").map_or_else(String::new, |auc| format!(", {split} auc {auc:.4}"));
+                let aucs = metrics.flat().filter(|(name, _)| name == "auc" || name.ends_with(".auc"));
+                let show = |(name, value): (String, &Result<f64, String>)| {
+                    value.as_ref().map_or_else(|_| String::new(), |auc| format!(", {split} {name} {auc:.4}"))
+                };
+                self.metrics = aucs.map(show).collect();
                 if *split == "test"
                     && let Some(bar) = &self.bar
                 {
                     bar.finish_and_clear();
                 }
             }
-            Event::Checkpoint { step } => tracing::debug!("checkpoint at step {step}"),
-            Event::Note(text) => self.line(text),
+            Notice::Checkpoint { step } => tracing::debug!("checkpoint at step {step}"),
+            Notice::Note(text) => self.line(text),
         }
     }
 }

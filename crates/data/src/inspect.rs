@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{FormatKind, TextConfig};
 use crate::error::DataError;
-use crate::source::open_path;
+use crate::formats::open_path;
 
 /// Distinct values are counted up to here.
 const DISTINCT_LIMIT: usize = 1_000_000;

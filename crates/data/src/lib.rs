@@ -4,38 +4,32 @@
 //! file and on which line (or row) a record stood; it survives joins, sorts and filters, so that an
 //! error found later can still name the place. Nothing here knows about tensors or models.
 
-pub mod catalog;
-mod catalog_movielens;
 mod config;
 mod error;
-mod fetch;
-mod history;
+mod formats;
 pub mod inspect;
-mod join;
-mod sort;
+mod public;
+mod rows;
 mod source;
 pub mod split;
 pub mod synthetic;
-mod text;
-
-mod format_csv;
-mod format_jsonl;
-mod format_libsvm;
-mod format_parquet;
-mod zipf;
+mod time;
 
 pub use config::{DataConfig, FormatKind, HistoryConfig, JoinConfig, OnlyConfig, Side, SplitConfig, TextConfig};
 pub use error::DataError;
-pub use fetch::Announce;
-pub use source::{CHUNK_ROWS, Column, Location, POSITION, RowStream, Source, Typed, open, open_path, positions};
-pub use zipf::Zipf;
+pub use formats::open_path;
+pub use public::{Announce, Manifest, Origin, SideFile, fetch, find, list, resolve};
+pub use rows::open;
+pub use source::{CHUNK_ROWS, Column, Location, POSITION, RowStream, Source, Typed, positions};
+pub use synthetic::zipf::Zipf;
+pub use time::time_values;
 
 /// A text file's content, decompressed by its extension.
 ///
 /// # Errors
 /// A file that is not there.
 pub fn open_text(path: &std::path::Path) -> Result<Box<dyn std::io::Read + Send>, DataError> {
-    text::open(path)
+    formats::open_text(path)
 }
 
 /// Permissions of files that others may read, as `create` would give them.

@@ -50,11 +50,27 @@ pub enum FeatureError {
         /// `train`, `valid` or `test`.
         side: &'static str,
     },
-    /// All training labels are the same.
+    /// No training row has a label of a task.
     #[error(
-        "label `{column}`: all {rows} training rows are {class}; a ranker needs both classes: check features.label (threshold, positive) and the split"
+        "tasks.{task}: none of {rows} training rows has a label in column `{column}`{space}; nothing can be learned of it"
+    )]
+    NoLabels {
+        /// The task.
+        task: String,
+        /// The label column.
+        column: String,
+        /// Training rows.
+        rows: u64,
+        /// ` where …`, for tasks of some rows.
+        space: String,
+    },
+    /// All training labels of a task are the same.
+    #[error(
+        "label `{column}`: all {rows} training rows are {class}; a ranker needs both classes: check tasks.{task}.label (threshold, positive) and the split"
     )]
     OneClass {
+        /// The task.
+        task: String,
         /// The label column.
         column: String,
         /// Training rows.
@@ -65,4 +81,9 @@ pub enum FeatureError {
     /// A thread of the loader died.
     #[error("the loader stopped unexpectedly; this is a fault of burnrec, please report it with the config")]
     LoaderDied,
+}
+
+/// A setting that cannot work.
+pub(crate) fn bad(key: impl Into<String>, problem: impl Into<String>) -> FeatureError {
+    FeatureError::Setting { key: key.into(), problem: problem.into() }
 }

@@ -5,41 +5,28 @@
 //! missing. What row a key has is the business of the embedding tables.
 
 mod batch;
-mod catalogue;
-mod column;
+mod columns;
 mod config;
-mod config_items;
 mod encoder;
-mod encoder_fit;
 mod error;
-mod fit;
-mod keys;
-mod label;
+mod items;
 mod loader;
-mod negatives;
-mod pairs;
-mod sampler;
 mod schema;
-mod schema_check;
-mod schema_fields;
-mod schema_items;
-mod segments;
-mod shuffle;
-mod strangers;
+mod sequences;
 mod stream;
 mod trees;
 
-pub use batch::{Batch, Drawn, Keys, NO_ITEM, NO_NEGATIVE, NO_USER, Sharing};
-pub use catalogue::{Catalogue, Past, Seen};
+pub use batch::{Batch, Drawn, Keys, NO_ITEM, NO_NEGATIVE, NO_USER, Sharing, Targets};
+pub use columns::{Fitted, NumericFit, Purpose, TargetFit, Vocabulary, ids};
 pub use config::{
-    FeaturesConfig, FieldConfig, FieldKind, IdKind, IndexPolicy, LabelConfig, LabelValue, Pooling, Transform,
+    FeaturesConfig, FieldConfig, FieldKind, IdKind, IndexPolicy, ItemsConfig, LabelConfig, LabelValue, NegativesConfig,
+    PairsConfig, Pooling, SamplerKind, TargetConfig, Transform, TreesConfig,
 };
-pub use config_items::{ItemsConfig, NegativesConfig, PairsConfig, SamplerKind};
-pub use encoder::{Encoder, Purpose, SideRows, ids};
+pub use encoder::{Encoder, SideRows};
 pub use error::FeatureError;
-pub use fit::{Fitted, NumericFit, Vocabulary};
+pub use items::{Catalogue, Past, Seen};
 pub use loader::{Draws, Loader, LoaderConfig, load, load_pairs};
-pub use schema::{Categorical, CategoricalSource, Items, Label, Numeric, Schema, Sequence};
-pub use segments::{Pairs, Segments};
+pub use schema::{Categorical, CategoricalSource, Items, Numeric, Schema, Sequence, Target};
+pub use sequences::{Following, Segments};
 pub use stream::{Stream, stream_seed};
-pub use trees::{Trees, TreesConfig};
+pub use trees::Trees;

@@ -16,7 +16,7 @@ pub enum ModelError {
     },
     /// A sequence where one vector a field is needed.
     #[error(
-        "features.fields.{field}: is a sequence, and model.{model} needs one value of each field; make it of kind \"multi\", which pools its ids, remove it, or use model.din"
+        "features.fields.{field}: is a sequence, and model.{model} needs one value of each field; make it of kind \"multi\", which pools its ids, remove it, or take another model"
     )]
     Sequence {
         /// The model.
@@ -26,11 +26,23 @@ pub enum ModelError {
     },
     /// A number as the label of a model of probabilities.
     #[error(
-        "features.label.numeric: model.{model} predicts the probability of a label 0 or 1; give threshold or positive instead, or take another model"
+        "tasks.{task}.label: model.{model} predicts the probability of a label 0 or 1, and this one is {what}; give threshold or positive instead, or take another model"
     )]
     Task {
         /// The model.
         model: &'static str,
+        /// The task.
+        task: String,
+        /// What its label is.
+        what: &'static str,
+    },
+    /// Tasks that the model has no heads for.
+    #[error("tasks: model.{model} {problem}")]
+    Heads {
+        /// The model.
+        model: &'static str,
+        /// Why, and what to do.
+        problem: String,
     },
     /// Trees that a model needs.
     #[error(

@@ -71,11 +71,12 @@ impl Initial {
         Linear { weight, bias: Some(self.zeros([outputs], device)) }
     }
 
-    /// `y = xW + b` before a logit: Glorot & Bengio 2010, W ~ U(±√(6/(in+out))), b = `bias`.
-    pub fn linear_logit(&mut self, inputs: usize, outputs: usize, bias: f32, device: &Device) -> Linear {
+    /// `y = xW + b` before heads: Glorot & Bengio 2010, W ~ U(±√(6/(in+out))), an output for each of `biases`.
+    pub fn linear_logit(&mut self, inputs: usize, biases: &[f32], device: &Device) -> Linear {
+        let outputs = biases.len();
         let limit = (6.0 / (inputs + outputs).max(1) as f32).sqrt();
         let values = (0..inputs * outputs).map(|_| self.rng.random_range(-limit..=limit)).collect();
         let weight = self.param(values, [inputs, outputs], device);
-        Linear { weight, bias: Some(self.param(vec![bias; outputs], [outputs], device)) }
+        Linear { weight, bias: Some(self.param(biases.to_vec(), [outputs], device)) }
     }
 }

@@ -153,3 +153,8 @@ impl TrainError {
         }
     }
 }
+
+/// A setting that cannot work.
+pub(crate) fn bad(key: impl Into<String>, problem: impl Into<String>) -> TrainError {
+    TrainError::Setting { key: key.into(), problem: problem.into() }
+}

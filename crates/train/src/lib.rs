@@ -1,47 +1,35 @@
-//! Training: objectives, the step, epochs, metrics, early stopping, checkpoints, the run folder.
+//! Training: experiments and their tasks, objectives, the step, phases, metrics, checkpoints, the run folder.
 
-mod catalogue;
-mod checkpoint;
-mod config;
-mod epochs;
+mod checked;
 mod error;
-mod evaluate;
 mod experiment;
 mod feed;
-mod files;
-mod folder;
-mod fused_adam;
-mod learner;
 mod measure;
-mod measured;
 pub mod metrics;
+mod monitor;
 mod objective;
-mod observer;
-mod optimizer;
-mod place;
-mod predict;
-mod pretrained;
-mod rate;
 mod retrieve;
-mod saved;
-mod start;
-mod steps;
-mod summary;
-mod trainer;
+mod run;
+mod session;
+mod step;
+mod stop;
+mod task;
+mod weights;
 
-pub use config::{DenseOptimizer, DenseRule, LossKind, TrainConfig};
+pub use checked::Checked;
 pub use error::TrainError;
-pub use evaluate::{Scored, evaluate};
-pub use experiment::{BackendConfig, Experiment, RunConfig};
-pub use folder::{EVENTS, RunFolder, SUMMARY};
-pub use learner::{Learner, Prepared, prepare};
-pub use measure::measure;
-pub use measured::{Measured, Protocol};
-pub use observer::{Event, Observer, Stop};
-pub use place::{check_placement, table_device};
-pub use predict::score;
-pub use rate::RateSchedule;
+pub use experiment::{
+    BackendConfig, DenseOptimizer, DenseRule, Experiment, LossKind, RateSchedule, RunConfig, TaskConfig, TasksConfig,
+    TrainConfig,
+};
+pub use feed::{Prepared, prepare};
+pub use measure::{Column, Measurement, Values, measure, predict};
+pub use monitor::Monitor;
+pub use objective::{Compares, HostTarget, Labels, Link, Objective, Takes};
 pub use retrieve::{Retriever, TopK, values};
-pub use saved::SavedModel;
-pub use summary::Summary;
-pub use trainer::{Job, train};
+pub use run::{RunFolder, SavedModel};
+pub use session::{Ending, Job, Notice, Observer, Phase, Session, StartFrom, train};
+pub use step::{Dense, Fixed, Mixer, Pass, Stepper, Trainable, Walked};
+pub use stop::Stop;
+pub use task::Task;
+pub use weights::{Frozen, Weights, check_placement, table_device};

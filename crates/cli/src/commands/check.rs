@@ -1,23 +1,22 @@
 //! `burnrec check`
 
 use burnrec_backend::DeviceName;
-use burnrec_data::{SplitConfig, catalog, split::Dataset};
+use burnrec_data::{SplitConfig, split::Dataset};
 use burnrec_features::{CategoricalSource, Schema};
-
-use burnrec_train::{Measured, check_placement};
+use burnrec_train::{Checked, Task, check_placement};
 
 use super::train::checked;
 use crate::args::CheckArgs;
+use crate::config_file::ConfigFile;
 use crate::error::CliError;
 use crate::out;
 
 /// Explains experiment files. Data that is there is opened and its columns are compared; nothing is fetched.
 pub fn run(args: &CheckArgs) -> Result<(), CliError> {
     for config in &args.configs {
-        let file = checked(config, &args.overrides)?;
-        let e = &file.experiment;
-        super::train::check_pretrained(e).map_err(|error| file.locate(error))?;
-        let schema = Schema::new(&e.features)?;
+        let (file, checked) = checked(config, &args.overrides)?;
+        let e = checked.experiment();
+        super::train::check_starts(&checked).map_err(|error| file.locate(error))?;
         // `auto` becomes whatever answers when it runs; a device that is named can be asked now.
         if e.backend.device == DeviceName::Flex || e.backend.device == DeviceName::Ndarray {
             let opened = burnrec_backend::open(e.backend.device)?;
@@ -31,43 +30,64 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
             e.backend.device.name(),
             format!("{:?}", e.backend.placement).to_lowercase()
         ))?;
-        out::line(&format!("  data    {}", data(args, &file)?))?;
+        out::line(&format!("  data    {}", data(args, &file, &checked)?))?;
         out::line(&format!("  split   {}", serde_json::to_string(&e.data.split).unwrap_or_default()))?;
-        out::line(&format!(
-            "  label   {} ({})",
-            schema.label.column,
-            if schema.label.is_binary() { "0 or 1" } else { "a number" }
-        ))?;
-        let fields: Vec<String> = (0..schema.categorical.len()).map(|place| field(&schema, place)).collect();
-        let numeric: Vec<&str> = schema.numeric.iter().map(|n| n.name.as_str()).collect();
-        out::line(&format!("  ids     {}", fields.join(", ")))?;
-        out::line(&format!("  numbers {}", if numeric.is_empty() { "none".into() } else { numeric.join(", ") }))?;
-        let measured = Measured::new(e, &schema);
-        for lookup in e.model.slots(&schema).0 {
-            let optimizer = lookup.optimizer.as_ref().unwrap_or(&e.train.sparse);
-            out::line(&format!(
-                "  lookup  {}: {} fields{} x {}, {:?}",
-                lookup.name,
-                lookup.features.len(),
-                match lookup.sequences.len() {
-                    0 => String::new(),
-                    n => format!(" and {n} sequences"),
-                },
-                lookup.dim,
-                optimizer.kind
-            ))?;
+        for task in checked.tasks().iter() {
+            out::line(&format!("  task    {}", of_task(task, &checked)))?;
         }
+        explain_inputs(&checked)?;
         out::line(&format!(
             "  train   {} epochs at most, batch {}, {:?} at {}, best by {}",
             e.train.epochs,
             e.train.batch_size,
             e.train.optimizer.kind,
             e.train.learning_rate,
-            e.train.monitor_name(&measured)?.name(),
+            checked.monitor().name(),
         ))?;
-        out::line(&format!("  loss    {}{}", measured.loss.name(), draws(&schema)))?;
     }
     Ok(())
+}
+
+/// Fields and lookups.
+fn explain_inputs(checked: &Checked) -> Result<(), CliError> {
+    let (schema, e) = (checked.schema(), checked.experiment());
+    let fields: Vec<String> = (0..schema.categorical.len()).map(|place| field(schema, place)).collect();
+    let numeric: Vec<&str> = schema.numeric.iter().map(|n| n.name.as_str()).collect();
+    out::line(&format!("  ids     {}", fields.join(", ")))?;
+    out::line(&format!("  numbers {}", if numeric.is_empty() { "none".into() } else { numeric.join(", ") }))?;
+    for lookup in &checked.slots().0 {
+        let optimizer = lookup.optimizer.as_ref().unwrap_or(&e.train.sparse);
+        let sequences = match lookup.sequences.len() {
+            0 => String::new(),
+            n => format!(" and {n} sequences"),
+        };
+        let fields = lookup.features.len();
+        let line = format!("{}: {fields} fields{sequences} x {}, {:?}", lookup.name, lookup.dim, optimizer.kind);
+        out::line(&format!("  lookup  {line}"))?;
+    }
+    Ok(())
+}
+
+/// `click: clicks (0 or 1), bce; of rows where view == 1; auc, logloss`
+fn of_task(task: &Task, checked: &Checked) -> String {
+    let target = &checked.schema().targets[task.target];
+    let kind = match target.classes() {
+        Some(classes) => format!("one of {}", classes.join(", ")),
+        None if target.is_binary() => "0 or 1".to_string(),
+        None => "a number".to_string(),
+    };
+    let config = &checked.experiment().tasks.0[task.target].1;
+    let space = config.space.as_ref().map_or_else(String::new, |rows| format!("; of rows where {rows}"));
+    let parent = config.parent.as_ref().map_or_else(String::new, |parent| format!("; follows {parent}"));
+    let metrics: Vec<String> = task.metrics.iter().map(|m| m.name()).collect();
+    format!(
+        "{}: {} ({kind}), {}{}{space}{parent}; {}",
+        task.name,
+        target.column,
+        task.loss.name(),
+        draws(checked.schema()),
+        metrics.join(", ")
+    )
 }
 
 /// What is drawn, and for what.
@@ -105,20 +125,20 @@ fn field(schema: &Schema, place: usize) -> String {
     format!("{}{kind}", field.name)
 }
 
-fn data(args: &CheckArgs, file: &crate::config_file::ConfigFile) -> Result<String, CliError> {
-    let (config, root) = (&file.experiment.data, &args.overrides.data_dir);
+fn data(args: &CheckArgs, file: &ConfigFile, checked: &Checked) -> Result<String, CliError> {
+    let (config, root) = (&checked.experiment().data, &args.overrides.data_dir);
     let located = |e: CliError| file.locate(e);
     if config.source == "synthetic" {
         let synthetic = config.synthetic.clone().unwrap_or_default();
         let path = root.join("synthetic").join(synthetic.file_name());
         return Ok(format!("{} generated rows, kept at {}", synthetic.rows, path.display()));
     }
-    if let Some(manifest) = catalog::find(root, &config.source)?
+    if let Some(manifest) = burnrec_data::find(root, &config.source)?
         && !manifest.is_present(root)
     {
         return Ok(format!("{}: not here yet; train fetches it", manifest.title));
     }
-    let (path, resolved) = catalog::resolve(root, config, &|_| {}).map_err(|e| located(e.into()))?;
+    let (path, resolved) = burnrec_data::resolve(root, config, &|_| {}).map_err(|e| located(e.into()))?;
     let source = burnrec_data::open(&path, &resolved).map_err(|e| located(e.into()))?;
     for column in resolved.split.columns() {
         source.column(column).map_err(|e| located(e.into()))?;
@@ -129,7 +149,7 @@ fn data(args: &CheckArgs, file: &crate::config_file::ConfigFile) -> Result<Strin
         }
     }
     let dataset = Dataset::whole(source);
-    let schema = Schema::new(&file.experiment.features)?;
+    let schema = checked.schema();
     schema.check_columns(&**dataset.source(burnrec_data::Side::Train), true).map_err(|e| located(e.into()))?;
     Ok(path.display().to_string())
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burnrec_data::synthetic::{SyntheticConfig, generate as write_log};
-use burnrec_data::{TextConfig, catalog, inspect as look};
+use burnrec_data::{Manifest, TextConfig, inspect as look};
 
 use crate::args::{DataListArgs, FetchArgs, GenerateArgs, InspectArgs};
 use crate::error::CliError;
@@ -11,21 +11,21 @@ use crate::out;
 
 /// `burnrec data list`
 pub fn list(args: &DataListArgs) -> Result<(), CliError> {
-    let known = catalog::list(&args.data_dir)?;
+    let known = burnrec_data::list(&args.data_dir)?;
     if args.json {
-        let line = |m: &catalog::Manifest| serde_json::json!({"name": m.name, "title": m.title, "licence": m.licence, "present": m.is_present(&args.data_dir)});
+        let line = |m: &Manifest| serde_json::json!({"name": m.name, "title": m.title, "licence": m.licence, "present": m.is_present(&args.data_dir)});
         return out::json(&known.iter().map(line).collect::<Vec<_>>());
     }
-    let here = |m: &catalog::Manifest| if m.is_present(&args.data_dir) { "here" } else { "not fetched" };
+    let here = |m: &Manifest| if m.is_present(&args.data_dir) { "here" } else { "not fetched" };
     out::table(&known.iter().map(|m| vec![m.name.clone(), here(m).to_string(), m.title.clone()]).collect::<Vec<_>>())
 }
 
 /// `burnrec data fetch`
 pub fn fetch(args: &FetchArgs) -> Result<(), CliError> {
-    let manifest = catalog::find(&args.data_dir, &args.name)?;
+    let manifest = burnrec_data::find(&args.data_dir, &args.name)?;
     let manifest = manifest
         .ok_or_else(|| CliError::Usage(format!("no data set `{}`; `burnrec data list` names them", args.name)))?;
-    let folder = catalog::fetch(&args.data_dir, &manifest, &|line| tracing::info!("{line}"))?;
+    let folder = burnrec_data::fetch(&args.data_dir, &manifest, &|line| tracing::info!("{line}"))?;
     out::line(&folder.display().to_string())
 }
 

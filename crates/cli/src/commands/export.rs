@@ -7,10 +7,11 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field};
 use arrow::ipc::writer::FileWriter;
+use burnrec_models::{Reads, named};
 use burnrec_train::{Retriever, SavedModel};
 
-use super::evaluate::{open, own_data, plain};
 use super::recommend::{SIDES, without_items};
+use super::saved::{open, own_data, plain};
 use crate::args::ExportArgs;
 use crate::error::CliError;
 use crate::setup;
@@ -44,13 +45,13 @@ pub fn run(args: &ExportArgs) -> Result<(), CliError> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     setup::probe_folder(folder, "--embeddings")?;
     setup::tidy_on_signals(folder, "export");
-    let mut saved = open(&args.run, &args.place)?;
+    let saved = open(&args.run, &args.place)?;
     if saved.encoder.catalogue().is_none() {
         return Err(without_items(&args.run));
     }
     let vectors = match &args.items {
-        Some(items) => of_file(&mut saved, items, &args.place.data_dir)?,
-        None => of_run(&mut saved, args.of == "users")?,
+        Some(items) => of_file(&saved, items, &args.place.data_dir)?,
+        None => of_run(&saved, args.of == "users")?,
     };
     let failed = |reason: String| CliError::Output { path: path.display().to_string(), reason, option: "--embeddings" };
     let builder = tempfile::Builder::new()
@@ -73,39 +74,43 @@ pub fn run(args: &ExportArgs) -> Result<(), CliError> {
 }
 
 fn no_vectors(saved: &SavedModel) -> CliError {
-    let model = saved.experiment.model.name();
+    let model = saved.checked.experiment().model.name();
+    let others = named(Reads::retrieves);
     CliError::Usage(format!(
-        "model.{model} scores pairs of a user and an item and has no vectors that stand for them; youtube_dnn, item2vec and eges have"
+        "model.{model} scores pairs of a user and an item and has no vectors that stand for them; {others} have"
     ))
 }
 
-fn of_run(saved: &mut SavedModel, users: bool) -> Result<Vectors, CliError> {
-    let none = no_vectors(saved);
-    let encoder = saved.encoder.clone();
-    let mut retriever = Retriever::of(saved)?;
-    let Some(items) = retriever.item_vectors()? else { return Err(none) };
-    let Some(catalogue) = encoder.catalogue() else { return Err(none) };
+fn retriever(saved: &SavedModel) -> Result<Retriever<'_>, CliError> {
+    Retriever::new(&saved.weights, &saved.checked, &saved.encoder)?.ok_or_else(|| no_vectors(saved))
+}
+
+fn of_run(saved: &SavedModel, users: bool) -> Result<Vectors, CliError> {
+    let none = || no_vectors(saved);
+    let retriever = retriever(saved)?;
+    let items = retriever.item_vectors().ok_or_else(none)?;
+    let catalogue = saved.encoder.catalogue().ok_or_else(none)?;
     if !users {
         return Ok(Vectors { ids: catalogue.ids.clone(), values: burnrec_train::values(items) });
     }
     let all: Vec<u32> = (0..catalogue.user_ids.len() as u32).collect();
-    let values = burnrec_train::values(retriever.ranking_users(&all, SIDES, items)?);
+    let values = burnrec_train::values(retriever.ranking_users(&all, SIDES, items));
     Ok(Vectors { ids: catalogue.user_ids.clone(), values })
 }
 
 /// Vectors of the items of a file, by what describes them there.
-fn of_file(saved: &mut SavedModel, path: &Path, data_dir: &Path) -> Result<Vectors, CliError> {
-    let none = no_vectors(saved);
-    let encoder = saved.encoder.clone();
+fn of_file(saved: &SavedModel, path: &Path, data_dir: &Path) -> Result<Vectors, CliError> {
+    let none = || no_vectors(saved);
+    let encoder = &saved.encoder;
     let schema = encoder.schema();
-    let own = own_data(&saved.experiment, data_dir)?;
+    let own = own_data(saved.checked.experiment(), data_dir)?;
     let source = burnrec_data::open(path, &plain(path, &own))?;
-    let Some(column) = schema.item_column() else { return Err(none) };
+    let column = schema.item_column().ok_or_else(none)?;
     let columns = schema.item_columns();
     for name in &columns {
         source.column(name)?;
     }
-    let mut retriever = Retriever::of(saved)?;
+    let retriever = retriever(saved)?;
     let mut out = Vectors { ids: Vec::new(), values: Vec::new() };
     let mut new = 0;
     for rows in source.stream(&columns)? {
@@ -115,10 +120,7 @@ fn of_file(saved: &mut SavedModel, path: &Path, data_dir: &Path) -> Result<Vecto
         let known =
             |item: &&u32| encoder.catalogue().is_some_and(|c| c.rows.get(**item as usize).is_some_and(|n| *n > 0));
         new += encoded.rows - encoded.item.iter().filter(known).count();
-        match retriever.vectors_of(encoded)? {
-            Some(vectors) => out.values.extend(burnrec_train::values(vectors)),
-            None => return Err(none),
-        }
+        out.values.extend(burnrec_train::values(retriever.vectors_of(encoded).ok_or_else(none)?));
     }
     let described = schema.items.as_ref().is_some_and(|i| i.fields.len() > 1);
     if new > 0 {

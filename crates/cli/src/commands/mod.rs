@@ -1,10 +1,6 @@
 //! One file a command.
 
 pub mod bench;
-mod bench_ceiling;
-mod bench_disk;
-mod bench_measure;
-mod bench_workload;
 pub mod check;
 pub mod data;
 pub mod devices;
@@ -13,6 +9,8 @@ pub mod export;
 pub mod models;
 mod output;
 pub mod predict;
+mod predictions;
 pub mod recommend;
+mod saved;
 pub mod schema;
 pub mod train;

@@ -12,9 +12,15 @@ pub fn run(args: &JsonArgs) -> Result<(), CliError> {
     if args.json {
         return out::json(&models);
     }
-    let tasks = |m: &burnrec_models::ModelInfo| {
-        m.tasks.iter().map(|t| format!("{t:?}").to_lowercase()).collect::<Vec<_>>().join(", ")
+    let named = |text: &dyn std::fmt::Debug| format!("{text:?}").to_lowercase();
+    let kinds =
+        |m: &burnrec_models::ModelInfo| m.reads.kinds.iter().map(|kind| named(kind)).collect::<Vec<_>>().join(", ");
+    let heads = |m: &burnrec_models::ModelInfo| match m.reads.heads {
+        burnrec_models::Heads::One => "one task",
+        burnrec_models::Heads::Any => "any tasks",
+        burnrec_models::Heads::Chain => "a chain of tasks",
     };
-    let rows: Vec<_> = models.iter().map(|m| vec![m.name.to_string(), tasks(m), m.paper.to_string()]).collect();
-    out::table(&rows)
+    let row =
+        |m: &burnrec_models::ModelInfo| vec![m.name.to_string(), heads(m).to_string(), kinds(m), m.paper.to_string()];
+    out::table(&models.iter().map(row).collect::<Vec<_>>())
 }

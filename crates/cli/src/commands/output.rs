@@ -1,13 +1,12 @@
-//! Rows with a prediction each, as CSV, TSV, JSON lines or Parquet.
+//! Rows, as CSV, TSV, JSON lines or Parquet.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Float32Array, ListArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, ListArray, RecordBatch, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::DataType;
 use burnrec_data::FormatKind;
 use parquet::arrow::ArrowWriter;
 use serde_json::{Map, Value};
@@ -15,9 +14,6 @@ use tempfile::NamedTempFile;
 
 use crate::error::CliError;
 use crate::setup;
-
-/// The column that is added.
-const PREDICTION: &str = "prediction";
 
 /// The format that an output path's extension names.
 pub fn kind(path: &Path) -> Result<FormatKind, CliError> {
@@ -46,8 +42,6 @@ pub struct Writer {
     format: Format,
     /// Whether tabs divide cells, so that none may stand in one.
     tabs: bool,
-    /// The column that is added.
-    added: &'static str,
 }
 
 impl Writer {
@@ -86,45 +80,33 @@ impl Writer {
             _ => Format::Jsonl(file),
         };
         let tabs = kind == FormatKind::Tsv;
-        Ok(Self { path: path.to_path_buf(), temporary, format, tabs, added: PREDICTION })
-    }
-
-    /// The same, whose added column is called so.
-    pub fn adding(self, added: &'static str) -> Self {
-        Self { added, ..self }
+        Ok(Self { path: path.to_path_buf(), temporary, format, tabs })
     }
 
     fn failed(&self, reason: impl ToString) -> CliError {
         CliError::Output { path: self.path.display().to_string(), reason: reason.to_string(), option: "--output" }
     }
 
-    /// Adds rows; the last column of the batch, their place, is left out.
-    pub fn write(&mut self, batch: &RecordBatch, scores: &[f32]) -> Result<(), CliError> {
-        let columns = batch.num_columns() - 1;
-        let schema = batch.schema();
-        let names: Vec<&str> =
-            schema.fields()[..columns].iter().map(|f| f.name().as_str()).chain([self.added]).collect();
+    /// Adds rows.
+    pub fn write(&mut self, rows: &RecordBatch) -> Result<(), CliError> {
+        let schema = rows.schema();
+        let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
         if let Some(twice) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
             return Err(CliError::Usage(format!(
                 "column `{}` would stand twice in the output; choose columns with --columns",
                 names[twice]
             )));
         }
-        let mut fields: Vec<Field> = (0..columns).map(|c| batch.schema().field(c).clone()).collect();
-        fields.push(Field::new(self.added, DataType::Float32, false));
-        let mut arrays: Vec<ArrayRef> = (0..columns).map(|c| batch.column(c).clone()).collect();
-        arrays.push(Arc::new(Float32Array::from(scores.to_vec())));
-        let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(|e| self.failed(e))?;
         let written = match std::mem::replace(&mut self.format, Format::Done) {
             Format::Delimited(mut writer, started) => {
-                delimited(&mut writer, &rows, !started, self.tabs).map(|()| Format::Delimited(writer, true))
+                delimited(&mut writer, rows, !started, self.tabs).map(|()| Format::Delimited(writer, true))
             }
-            Format::Jsonl(mut writer) => json_lines(&mut writer, &rows).map(|()| Format::Jsonl(writer)),
+            Format::Jsonl(mut writer) => json_lines(&mut writer, rows).map(|()| Format::Jsonl(writer)),
             Format::Parquet(file) => ArrowWriter::try_new(file, rows.schema(), None)
-                .and_then(|mut writer| writer.write(&rows).map(|()| Format::ParquetOpen(Box::new(writer))))
+                .and_then(|mut writer| writer.write(rows).map(|()| Format::ParquetOpen(Box::new(writer))))
                 .map_err(|e| e.to_string()),
             Format::ParquetOpen(mut writer) => {
-                writer.write(&rows).map(|()| Format::ParquetOpen(writer)).map_err(|e| e.to_string())
+                writer.write(rows).map(|()| Format::ParquetOpen(writer)).map_err(|e| e.to_string())
             }
             Format::Done => Ok(Format::Done),
         };
@@ -154,53 +136,6 @@ impl Writer {
             }),
         }
     }
-}
-
-/// Copies the objects of a JSON-lines file with their scores, keys and types as they are.
-pub fn add_to_json_lines(
-    input: &Path,
-    keep: Option<&[String]>,
-    scores: &[f32],
-    folder: &Path,
-    output: &Path,
-) -> Result<(), CliError> {
-    let failed = |reason: String| CliError::Output { path: output.display().to_string(), reason, option: "--output" };
-    let twice = || {
-        CliError::Usage(format!("key `{PREDICTION}` would stand twice in the output; choose columns with --columns"))
-    };
-    if keep.is_some_and(|keep| keep.iter().any(|k| k == PREDICTION)) {
-        return Err(twice());
-    }
-    let builder = || {
-        tempfile::Builder::new()
-            .prefix(&setup::temporary("predict"))
-            .permissions(burnrec_data::readable())
-            .tempfile_in(folder)
-    };
-    let temporary = builder().map_err(|e| failed(e.to_string()))?;
-    let mut writer = BufWriter::new(temporary.as_file().try_clone().map_err(|e| failed(e.to_string()))?);
-    let reader = std::io::BufReader::new(burnrec_data::open_text(input)?);
-    let mut scores = scores.iter();
-    for line in std::io::BufRead::lines(reader) {
-        let line = line.map_err(|e| failed(e.to_string()))?;
-        let line = line.trim_start_matches('\u{feff}');
-        if line.trim().is_empty() {
-            continue;
-        }
-        let mut object: Map<String, Value> = serde_json::from_str(line).map_err(|e| failed(e.to_string()))?;
-        if let Some(keep) = keep {
-            object.retain(|key, _| keep.contains(key));
-        } else if object.contains_key(PREDICTION) {
-            return Err(twice());
-        }
-        let score = scores.next().ok_or_else(|| failed("the input changed while it was scored".into()))?;
-        // The shortest digits that give the same 32-bit number, as the other formats have them.
-        let score = serde_json::from_str(&score.to_string()).unwrap_or(Value::Null);
-        object.insert(PREDICTION.to_string(), score);
-        writeln!(writer, "{}", Value::Object(object)).map_err(|e| failed(e.to_string()))?;
-    }
-    writer.flush().and_then(|()| temporary.as_file().sync_all()).map_err(|e| failed(e.to_string()))?;
-    temporary.persist(output).map(drop).map_err(|e| failed(e.error.to_string()))
 }
 
 /// A column as text; lists are joined by a space.

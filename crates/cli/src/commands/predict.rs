@@ -1,13 +1,12 @@
 //! `burnrec predict`
 
-use burnrec_data::{FormatKind, Side};
-use burnrec_train::score;
-
-use super::evaluate::{open, other_rows};
 use super::output::Writer;
+use super::predictions::{add_to_json_lines, beside};
+use super::saved::{open, other_rows};
 use crate::args::PredictArgs;
 use crate::error::CliError;
 use crate::setup;
+use burnrec_data::{FormatKind, Side};
 
 /// Scores rows and writes them beside their columns; the output is whole or not there.
 pub fn run(args: &PredictArgs) -> Result<(), CliError> {
@@ -31,8 +30,8 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
     }
     setup::probe_folder(folder, "--output")?;
     setup::tidy_on_signals(folder, "predict");
-    let mut saved = open(&args.run, &args.place)?;
-    let (dataset, own) = other_rows(&args.input, &saved.experiment, &args.place.data_dir)?;
+    let saved = open(&args.run, &args.place)?;
+    let (dataset, own) = other_rows(&args.input, saved.checked.experiment(), &args.place.data_dir)?;
     let source = dataset.source(Side::Train).clone();
     let encoder = saved.encoder.clone();
     let mut columns = encoder.schema().columns(false);
@@ -45,17 +44,18 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
     for column in &keep {
         source.column(column)?;
     }
-    let scores = score(&mut saved, source.stream(&columns)?, &source)?;
+    let predictions =
+        burnrec_train::predict(&saved.weights, &saved.checked, &encoder, source.stream(&columns)?, &source)?;
     let lines = |path: &std::path::Path| FormatKind::of_path(path) == Some(FormatKind::Jsonl);
     if lines(&args.input) && lines(&args.output) {
         // Objects pass through as they stand: numbers stay numbers.
-        return super::output::add_to_json_lines(&args.input, args.columns.as_deref(), &scores, folder, &args.output);
+        return add_to_json_lines(&args.input, args.columns.as_deref(), &predictions, folder, &args.output);
     }
     let mut writer = Writer::new(kind, folder, &args.output)?;
     let mut at = 0;
     for batch in source.stream(&keep)? {
         let batch = batch?;
-        writer.write(&batch, &scores[at..at + batch.num_rows()])?;
+        writer.write(&beside(&batch, &predictions, at)?)?;
         at += batch.num_rows();
     }
     writer.finish()?;

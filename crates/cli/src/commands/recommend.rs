@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
+use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray, UInt32Array};
 use burnrec_features::Catalogue;
 use burnrec_train::{Retriever, TopK, TrainError};
 
-use super::evaluate::{open, own_data, plain};
 use super::output::Writer;
+use super::saved::{open, own_data, plain};
 use crate::args::RecommendArgs;
 use crate::error::CliError;
 use crate::{out, setup};
@@ -21,12 +21,12 @@ pub const SIDES: usize = 3;
 /// Recommends.
 pub fn run(args: &RecommendArgs) -> Result<(), CliError> {
     let writer = args.output.as_deref().map(writer).transpose()?;
-    let mut saved = open(&args.run, &args.place)?;
-    let encoder = saved.encoder.clone();
+    let saved = open(&args.run, &args.place)?;
+    let encoder = &saved.encoder;
     let (Some(items), Some(catalogue)) = (&encoder.schema().items, encoder.catalogue()) else {
         return Err(without_items(&args.run));
     };
-    let own = own_data(&saved.experiment, &args.place.data_dir)?;
+    let own = own_data(saved.checked.experiment(), &args.place.data_dir)?;
     let source = burnrec_data::open(&args.users, &plain(&args.users, &own))?;
     let mut users: Vec<u32> = Vec::new();
     let mut unknown: Vec<String> = Vec::new();
@@ -55,9 +55,9 @@ pub fn run(args: &RecommendArgs) -> Result<(), CliError> {
     }
     tell_unknown(args, &unknown)?;
     let mut sink = Sink { writer, user: &items.user, catalogue };
-    let mut retriever = Retriever::of(&mut saved)?;
+    let retriever = Retriever::new(&saved.weights, &saved.checked, encoder)?.ok_or_else(|| without_items(&args.run))?;
     for some in users.chunks(USERS) {
-        let found = retriever.top(some, args.k, SIDES, args.exclude_seen)?;
+        let found = retriever.top(some, args.k, SIDES, args.exclude_seen);
         sink.take(some, &found)?;
     }
     sink.writer.map_or(Ok(()), Writer::finish)
@@ -91,7 +91,7 @@ fn writer(path: &Path) -> Result<Writer, CliError> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     setup::probe_folder(folder, "--output")?;
     setup::tidy_on_signals(folder, "predict");
-    Ok(Writer::new(kind, folder, path)?.adding("score"))
+    Writer::new(kind, folder, path)
 }
 
 /// Where rows go: a file, or standard output as tab-separated lines.
@@ -119,9 +119,9 @@ impl Sink<'_> {
             (self.user, Arc::new(StringArray::from_iter_values(rows.iter().map(|r| user(&r.0))))),
             ("rank", Arc::new(UInt32Array::from_iter_values(rows.iter().map(|r| r.1 as u32)))),
             ("item", Arc::new(StringArray::from_iter_values(rows.iter().map(|r| item(&r.2.0))))),
-            ("place", Arc::new(UInt32Array::from_iter_values(rows.iter().map(|_| 0)))),
+            ("score", Arc::new(Float32Array::from_iter_values(rows.iter().map(|r| r.2.1)))),
         ];
         let batch = RecordBatch::try_from_iter(columns).map_err(|e| CliError::Usage(e.to_string()))?;
-        writer.write(&batch, &rows.iter().map(|r| r.2.1).collect::<Vec<f32>>())
+        writer.write(&batch)
     }
 }

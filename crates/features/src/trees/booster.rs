@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use forust_ml::GradientBooster;
 use forust_ml::gradientbooster::GrowPolicy;
 
+use super::forest::Forest;
 use super::inputs::Matrix;
-use super::{Forest, TreesConfig};
+use crate::config::TreesConfig;
 
 /// A grown forest.
 pub(crate) struct Booster(GradientBooster);

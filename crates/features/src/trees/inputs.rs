@@ -7,7 +7,7 @@ use burnrec_data::Source;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::{Batch, Keys};
-use crate::column::Reader;
+use crate::columns::Reader;
 use crate::config::Transform;
 use crate::error::FeatureError;
 use crate::schema::{Numeric, Schema};

@@ -5,103 +5,28 @@
 //! from rows of another part while they are grown.
 
 mod booster;
+mod forest;
 mod inputs;
 
 use burnrec_data::split::Dataset;
 use burnrec_data::{Side, positions};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
 
 use crate::batch::Keys;
-use crate::encoder::{Encoder, Purpose};
-use crate::error::FeatureError;
-use crate::schema::bad;
+use crate::columns::{Columns, Purpose};
+use crate::config::TreesConfig;
+use crate::error::{FeatureError, bad};
 use booster::Booster;
+use forest::Forest;
 use inputs::{Inputs, Matrix};
 
 /// Seed of the rows that trees are grown on.
 const ROWS: u64 = 0x7472_6565;
 
-/// `[features.trees]`: trees over all fields, whose leaves are ids of an input of their own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct TreesConfig {
-    /// How many trees.
-    pub trees: usize,
-    /// Leaves of a tree, at most.
-    pub leaves: usize,
-    /// Splits on the way to a leaf, at most.
-    pub depth: usize,
-    /// Shrinkage of each tree.
-    pub learning_rate: f32,
-    /// Least sum of second derivatives in a leaf.
-    pub min_leaf_weight: f32,
-    /// L2 strength on the leaves' values.
-    pub l2: f32,
-    /// Share of the training rows that trees are grown on; the model learns from the others.
-    pub share: f64,
-    /// Rows that trees are grown on, at most (a few more by chance): they are held in memory. A larger share is cut to this.
-    pub rows: usize,
-}
-
-impl Default for TreesConfig {
-    fn default() -> Self {
-        Self {
-            trees: 100,
-            leaves: 12,
-            depth: 6,
-            learning_rate: 0.1,
-            min_leaf_weight: 1.0,
-            l2: 1.0,
-            share: 0.5,
-            rows: 1_000_000,
-        }
-    }
-}
-
-impl TreesConfig {
-    /// Refuses settings that cannot work.
-    pub(crate) fn check(&self) -> Result<(), FeatureError> {
-        let bad = |key: &str, problem: &str| Err(bad(format!("features.trees.{key}"), problem));
-        match self {
-            _ if !(1..=10_000).contains(&self.trees) => bad("trees", "must lie in 1..=10000"),
-            _ if !(2..=65_536).contains(&self.leaves) => bad("leaves", "must lie in 2..=65536"),
-            _ if !(1..=64).contains(&self.depth) => bad("depth", "must lie in 1..=64"),
-            _ if !(self.learning_rate > 0.0 && self.learning_rate <= 1.0) => {
-                bad("learning_rate", "must be above 0 and at most 1")
-            }
-            _ if !(self.min_leaf_weight >= 0.0 && self.min_leaf_weight.is_finite()) => {
-                bad("min_leaf_weight", "must be at least 0")
-            }
-            _ if !(self.l2 >= 0.0 && self.l2.is_finite()) => bad("l2", "must be at least 0"),
-            _ if !(self.share > 0.0 && self.share < 1.0) => {
-                bad("share", "must lie between 0 and 1: on the same rows the leaves would tell the labels")
-            }
-            _ if self.rows < 100 => bad("rows", "must be at least 100"),
-            _ => Ok(()),
-        }
-    }
-}
-
 /// Whether trees are grown on the row at a place, of this share of all, and not the model.
 fn takes(share: f64, place: u64) -> bool {
     (xxh3_64_with_seed(&place.to_le_bytes(), ROWS) >> 11) as f64 / (1u64 << 53) as f64 <= share
-}
-
-/// What grows trees and finds leaves: the part that a library does.
-pub(crate) trait Forest: Sized {
-    /// Trees for labels 0 and 1.
-    fn grow(config: &TreesConfig, rows: &Matrix, labels: &[f32], weights: &[f32]) -> Result<Self, String>;
-
-    /// The leaf of each row in each tree, tree after tree, numbered within its tree.
-    fn leaves(&self, rows: &Matrix) -> Vec<u32>;
-
-    /// As text.
-    fn save(&self) -> Result<String, String>;
-
-    /// From that text.
-    fn load(text: &str) -> Result<Self, String>;
 }
 
 /// Grown trees with what their inputs are made of.
@@ -130,9 +55,9 @@ impl Trees {
     ///
     /// # Errors
     /// Unreadable rows, too few rows, and what the library refuses.
-    pub(crate) fn fit(encoder: &Encoder, dataset: &Dataset, config: &TreesConfig) -> Result<Self, FeatureError> {
-        let schema = encoder.schema();
-        let share = config.share.min(config.rows as f64 / encoder.fitted().rows.max(1) as f64);
+    pub(crate) fn fit(columns: &Columns, dataset: &Dataset, config: &TreesConfig) -> Result<Self, FeatureError> {
+        let schema = &columns.schema;
+        let share = config.share.min(config.rows as f64 / columns.fitted.rows.max(1) as f64);
         let mut inputs = Inputs::new(schema);
         let mut rows = inputs.empty();
         let (mut labels, mut weights, mut parts) = (Vec::new(), Vec::new(), Vec::new());
@@ -141,13 +66,15 @@ impl Trees {
             let batch = batch?;
             let taken = |(_, place): &(u32, &u64)| takes(share, **place);
             let places = positions(&batch);
-            let own: Vec<u32> = (0..).zip(places.iter()).filter(taken).map(|(row, _)| row).collect();
+            let mut own: Vec<u32> = (0..).zip(places.iter()).filter(taken).map(|(row, _)| row).collect();
             if own.is_empty() {
                 continue;
             }
-            let all = encoder.encode_columns(&batch, source, Purpose::Train)?;
-            labels.extend(own.iter().map(|r| all.label[*r as usize]));
-            let weight = |r: &u32| all.weight.get(*r as usize).copied().unwrap_or(1.0);
+            let all = columns.encode(&batch, source, Purpose::Train)?;
+            own.retain(|r| all.targets.is_known(*r as usize, 0));
+            labels.extend(own.iter().map(|r| all.targets.value(*r as usize, 0)));
+            let weight =
+                |r: &u32| all.weight.get(*r as usize).copied().unwrap_or(1.0) * all.targets.weight(*r as usize, 0);
             weights.extend(own.iter().map(weight));
             parts.extend(own.iter().map(|r| xxh3_64_with_seed(&places[*r as usize].to_le_bytes(), ROWS + 1) & 1));
             inputs.add(&mut rows, &batch, source, schema, &all, &own)?;

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::blocks::{ActivationKind, AnyActivation, layer};
+use crate::contract::matrix_weights;
 use crate::initial::Initial;
 
 /// What makes weights of scores.
@@ -55,7 +56,7 @@ impl AttentionUnit {
         let keys = Linear { weight: initial.normal(deviation, [2 * width, first], device), bias: None };
         let inner = hidden.windows(2).map(|w| initial.linear_relu(w[0], w[1], device)).collect();
         let activations = hidden.iter().map(|h| activation.init(*h, initial, device)).collect();
-        let score = initial.linear_logit(hidden.last().copied().unwrap_or(1), 1, 0.0, device);
+        let score = initial.linear_logit(hidden.last().copied().unwrap_or(1), &[0.0], device);
         Self { query, keys, inner, activations, score }
     }
 
@@ -79,6 +80,12 @@ impl AttentionUnit {
             };
         }
         layer(&self.score, hidden, None, Activation::Identity)
+    }
+
+    /// Multiply-adds of a row with so many positions.
+    pub fn products(&self, positions: f64) -> f64 {
+        let once = matrix_weights(&self.query);
+        (matrix_weights(self) - once) * positions + once
     }
 
     /// The behaviours of each row, weighed for its candidate.

@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor, activation::relu};
 use burnrec_backend::{Activation, outer_dense};
 
 use crate::blocks::layer;
+use crate::contract::matrix_weights;
 use crate::initial::Initial;
 
 /// `X^k_h = Σ_ij W^{k,h}_ij (X^{k-1}_i ⊙ X^0_j)`, every layer's maps summed over the vectors' width and weighed into one
@@ -42,10 +43,16 @@ impl Cin {
             weights.push(initial.normal(deviation, [before * fields, count], device));
             let halved = split && number + 1 < maps.len();
             let out = if halved { count - count / 2 } else { count };
-            scores.push(initial.linear_logit(out, 1, 0.0, device));
+            scores.push(initial.linear_logit(out, &[0.0], device));
             before = if halved { count / 2 } else { count };
         }
         Self { weights, scores, split, rectify }
+    }
+
+    /// Multiply-adds of a row whose vectors have this width.
+    pub fn products(&self, dim: usize) -> f64 {
+        let layers: f64 = self.weights.iter().map(matrix_weights).sum();
+        layers * dim as f64 + matrix_weights(&self.scores)
     }
 
     /// The maps that each layer gives out, number by number.

@@ -20,7 +20,7 @@ impl LinearTerms {
     pub fn new(shapes: &InputShapes, initial: &mut Initial, device: &Device) -> Self {
         Self {
             numeric: (shapes.numeric > 0).then(|| initial.zeros([shapes.numeric, 1], device)),
-            bias: initial.param(vec![shapes.output_bias], [1], device),
+            bias: initial.param(vec![shapes.bias()], [1], device),
         }
     }
 

@@ -4,25 +4,31 @@ mod activation;
 mod attention;
 mod cin;
 mod cross;
+mod experts;
 mod gru;
 mod linear_terms;
 mod mlp;
 mod pooling;
 mod positions;
 mod residual;
+mod score;
 mod tower;
+mod towers;
 
 pub use activation::{ActivationKind, AnyActivation, Dice, Prelu};
 pub use attention::{AttentionUnit, Normalise};
 pub use cin::Cin;
 pub use cross::{Cross, CrossShape, Gate, Inner};
+pub use experts::{ExpertGate, Experts};
 pub use gru::GruUnit;
 pub use linear_terms::LinearTerms;
 pub use mlp::{Layers, LayersConfig, layer};
 pub use pooling::mean_pool;
 pub use positions::position_encoding;
 pub use residual::Residual;
+pub use score::Score;
 pub use tower::Tower;
+pub use towers::{Towers, check_widths};
 
 /// The pair term of a factorisation machine (Rendle, ICDM 2010).
 pub use burnrec_backend::pair_term;

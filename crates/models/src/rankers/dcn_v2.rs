@@ -8,17 +8,15 @@
 //! A cross layer is full, of low rank (`rank`), or a mixture of low-rank experts (`rank` and `experts`: DCN-Mix).
 
 use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
-use burnrec_backend::Activation;
 use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{check_vectors, vector_lookup};
-use crate::blocks::{Cross, CrossShape, Gate, Inner, Layers, LayersConfig, layer};
-use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker};
+use crate::blocks::{Cross, CrossShape, Gate, Inner, Layers, LayersConfig, Score};
+use crate::contract::{Architecture, InputShapes, Inputs, Model, Outputs, Reads, Trunk};
 use crate::error::ModelError;
 use crate::initial::Initial;
 
@@ -104,12 +102,14 @@ impl DcnV2Config {
 pub struct DcnV2 {
     cross: Vec<Cross>,
     layers: Layers,
-    score: Linear,
+    score: Score,
     parallel: bool,
 }
 
 impl Architecture for DcnV2Config {
     type Model = DcnV2;
+
+    const READS: Reads = Reads::TOWER;
 
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
         check_vectors("dcn_v2", schema, self.embedding_dim, self.embedding_std)?;
@@ -143,7 +143,7 @@ impl Architecture for DcnV2Config {
         DcnV2 {
             cross: (0..self.cross_layers).map(|_| Cross::new(width, self.shape(), initial, device)).collect(),
             layers: layers.init(width, initial, device),
-            score: initial.linear_logit(out, 1, shapes.output_bias, device),
+            score: Score::new(out, shapes, initial, device),
             parallel,
         }
     }
@@ -153,20 +153,20 @@ impl Architecture for DcnV2Config {
     }
 }
 
-impl Ranker for DcnV2 {
+impl Model for DcnV2 {
     /// # Shapes
     /// - lookup 0: vectors `[B, F, k]`; numeric `[B, N]`
-    /// - output: logits `[B, 1]`
-    fn forward(&self, inputs: &Inputs) -> Output {
+    /// - trunk: what the heads read, `[B, h]`, or the cross network `[B, d]` and the MLP `[B, h]` side by side
+    fn trunk(&self, inputs: &Inputs) -> Trunk {
         let first: Tensor<2> = inputs.stacked(0); // [B, d]
         let crossed = self.cross.iter().fold(first.clone(), |x, cross| cross.forward(first.clone(), x)); // [B, d]
-        let logits = match self.parallel {
-            true => {
-                let hidden = self.layers.forward(first, None); // [B, h]
-                layer(&self.score, crossed, Some(hidden), Activation::Identity)
-            }
-            false => layer(&self.score, self.layers.forward(crossed, None), None, Activation::Identity),
-        }; // [B, 1]
-        Output::logits(logits)
+        Trunk(match self.parallel {
+            true => vec![crossed, self.layers.forward(first, None)],
+            false => vec![self.layers.forward(crossed, None)],
+        })
+    }
+
+    fn heads(&self, trunk: Trunk, _inputs: &Inputs) -> Outputs {
+        self.score.forward(trunk)
     }
 }

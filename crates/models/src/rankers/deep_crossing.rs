@@ -9,17 +9,15 @@
 //! get no gradient ever again.
 
 use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, activation::relu};
-use burnrec_backend::Activation;
 use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{check_vectors, vector_lookup};
-use crate::blocks::{LayersConfig, Residual, layer};
-use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker};
+use crate::blocks::{LayersConfig, Residual, Score};
+use crate::contract::{Architecture, InputShapes, Inputs, Model, Outputs, Reads, Trunk};
 use crate::error::ModelError;
 use crate::initial::Initial;
 
@@ -56,12 +54,14 @@ impl Default for DeepCrossingConfig {
 #[derive(Module, Debug)]
 pub struct DeepCrossing {
     residual: Vec<Residual>,
-    score: Linear,
+    score: Score,
     embedding_relu: bool,
 }
 
 impl Architecture for DeepCrossingConfig {
     type Model = DeepCrossing;
+
+    const READS: Reads = Reads::TOWER;
 
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
         check_vectors("deep_crossing", schema, self.embedding_dim, self.embedding_std)?;
@@ -76,7 +76,7 @@ impl Architecture for DeepCrossingConfig {
         let width = shapes.stacked(0);
         DeepCrossing {
             residual: self.hidden.iter().map(|h| Residual::new(width, *h, initial, device)).collect(),
-            score: initial.linear_logit(width, 1, shapes.output_bias, device),
+            score: Score::new(width, shapes, initial, device),
             embedding_relu: self.embedding_relu,
         }
     }
@@ -86,11 +86,11 @@ impl Architecture for DeepCrossingConfig {
     }
 }
 
-impl Ranker for DeepCrossing {
+impl Model for DeepCrossing {
     /// # Shapes
     /// - lookup 0: vectors `[B, F, k]`, numeric `[B, N]`
-    /// - output: logits `[B, 1]`
-    fn forward(&self, inputs: &Inputs) -> Output {
+    /// - trunk: the last unit `[B, F·k + N]`
+    fn trunk(&self, inputs: &Inputs) -> Trunk {
         let embedded = inputs.flat(0); // [B, F·k]
         let embedded = if self.embedding_relu { relu(embedded) } else { embedded };
         let stacked = match &inputs.numeric {
@@ -98,6 +98,10 @@ impl Ranker for DeepCrossing {
             None => embedded,
         };
         let crossed = self.residual.iter().fold(stacked, |s, unit| unit.forward(s)); // [B, F·k + N]
-        Output::logits(layer(&self.score, crossed, None, Activation::Identity)) // [B, 1]
+        Trunk(vec![crossed])
+    }
+
+    fn heads(&self, trunk: Trunk, _inputs: &Inputs) -> Outputs {
+        self.score.forward(trunk)
     }
 }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{check_vectors, linear_lookup, vector_lookup};
 use crate::blocks::{Layers, LayersConfig, LinearTerms, layer};
-use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker};
+use crate::contract::{Architecture, InputShapes, Inputs, Model, Outputs, Reads, Trunk};
 use crate::error::ModelError;
 use crate::initial::Initial;
 
@@ -82,6 +82,8 @@ pub struct DeepFm {
 impl Architecture for DeepFmConfig {
     type Model = DeepFm;
 
+    const READS: Reads = Reads::LINEAR;
+
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
         check_vectors("deepfm", schema, self.embedding_dim, self.embedding_std)?;
         self.layers().check("deepfm")
@@ -100,7 +102,7 @@ impl Architecture for DeepFmConfig {
             numeric: (self.numeric_pairs && shapes.numeric > 0)
                 .then(|| initial.normal(self.embedding_std, own, device)),
             layers: layers.init(width, initial, device),
-            score: initial.linear_logit(layers.output(width), 1, 0.0, device),
+            score: initial.linear_logit(layers.output(width), &[0.0], device),
         }
     }
 
@@ -110,11 +112,11 @@ impl Architecture for DeepFmConfig {
     }
 }
 
-impl Ranker for DeepFm {
+impl Model for DeepFm {
     /// # Shapes
     /// - lookup 0: weights `[B, F + crosses, 1]`; lookup 1: vectors `[B, F, k]`; numeric `[B, N]`
     /// - output: logits `[B, 1]`
-    fn forward(&self, inputs: &Inputs) -> Output {
+    fn heads(&self, _trunk: Trunk, inputs: &Inputs) -> Outputs {
         let mut vectors = inputs.lookups[1].clone(); // [B, F, k]
         if let (Some(own), Some(numbers)) = (&self.numeric, &inputs.numeric) {
             let scaled = numbers.clone().unsqueeze_dim::<3>(2) * own.val().unsqueeze::<3>(); // [B, N, k]
@@ -122,7 +124,7 @@ impl Ranker for DeepFm {
         }
         let machine = self.terms.forward(inputs, 0) + pair_term(vectors); // [B, 1]
         let hidden = self.layers.forward(inputs.flat(1), inputs.numeric.clone()); // [B, h]
-        Output::logits(machine + layer(&self.score, hidden, None, Activation::Identity)) // [B, 1]
+        Outputs::one(machine + layer(&self.score, hidden, None, Activation::Identity)) // [B, 1]
     }
 }
 
@@ -135,8 +137,12 @@ mod tests {
     #[test]
     fn with_a_silent_mlp_it_is_the_factorization_machine() {
         let device = Device::flex();
-        let shapes =
-            InputShapes { lookups: vec![(3, 1), (3, 4)], numeric: 2, output_bias: 0.3, ..InputShapes::default() };
+        let shapes = InputShapes {
+            lookups: vec![(3, 1), (3, 4)],
+            numeric: 2,
+            outputs: vec![vec![0.3]],
+            ..InputShapes::default()
+        };
         let config = DeepFmConfig { embedding_dim: 4, numeric_pairs: true, ..DeepFmConfig::default() };
         let mut deepfm = config.init(&shapes, &mut Initial::new(1), &device);
         deepfm.score =
@@ -146,7 +152,7 @@ mod tests {
         let numbers = Tensor::random([5, 2], Distribution::Default, &device);
         let inputs = Inputs::slots(vec![random([5, 3, 1]), random([5, 3, 4])], Some(numbers));
         fm = fm.with_numbers(deepfm.numeric.clone());
-        let of = |output: Output| output.logits.into_data().try_to_vec::<f32>().unwrap();
+        let of = |output: Outputs| output.scores().into_data().try_to_vec::<f32>().unwrap();
         assert_eq!(of(deepfm.forward(&inputs)), of(fm.forward(&inputs)));
     }
 }

@@ -12,19 +12,20 @@
 //! that there are, whatever the rows weigh.
 
 use burn::module::{Module, Param};
-use burn::nn::Linear;
 use burn::tensor::activation::softplus;
 use burn::tensor::{Device, Tensor};
-use burnrec_backend::{Activation, Segments, Update, segment_softmax, segment_sum, spread_mul, weighted_sum};
+use burnrec_backend::{Segments, Update, segment_softmax, segment_sum, spread_mul, weighted_sum};
 use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::din::History;
-use super::{check_histories, check_vectors, history_lookup};
-use crate::blocks::{ActivationKind, GruUnit, LayersConfig, Tower, layer};
-use crate::contract::{Architecture, Following, InputShapes, Inputs, Output, Ranker};
+use super::{check_vectors, history_lookup};
+use crate::blocks::{ActivationKind, GruUnit, LayersConfig, Score, Tower};
+use crate::contract::{
+    Architecture, Following, InputShapes, Inputs, Model, Outputs, Reads, Sequences, Trunk, matrix_weights,
+};
 use crate::error::ModelError;
 use crate::initial::Initial;
 
@@ -95,7 +96,7 @@ struct Interest {
 pub struct Dien {
     interests: Vec<Interest>,
     tower: Tower,
-    score: Linear,
+    score: Score,
     #[module(skip)]
     histories: Vec<History>,
     #[module(skip)]
@@ -106,9 +107,10 @@ pub struct Dien {
 impl Architecture for DienConfig {
     type Model = Dien;
 
+    const READS: Reads = Reads { sequences: Sequences::Asked, ..Reads::TOWER };
+
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
         check_vectors("dien", schema, self.embedding_dim, self.embedding_std)?;
-        check_histories("dien", schema)?;
         if !(self.auxiliary >= 0.0 && self.auxiliary.is_finite()) {
             let problem = "must be a number of at least 0".into();
             return Err(ModelError::Setting { model: "dien", key: "auxiliary".into(), problem });
@@ -135,15 +137,11 @@ impl Architecture for DienConfig {
         Dien {
             interests,
             tower: Tower::new(width, &self.hidden, self.activation, self.dropout, initial, device),
-            score: initial.linear_logit(last, 1, shapes.output_bias, device),
+            score: Score::new(last, shapes, initial, device),
             histories,
             how: self.evolve,
             auxiliary: self.auxiliary,
         }
-    }
-
-    fn reads_sequences(&self) -> bool {
-        true
     }
 
     fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
@@ -178,11 +176,11 @@ fn auxiliary(states: &Tensor<2>, keys: &Tensor<2>, following: &Following) -> Ten
     (softplus(-score(&following.to), 1.0) + softplus(score(&following.other), 1.0)).mean()
 }
 
-impl Ranker for Dien {
+impl Model for Dien {
     /// # Shapes
     /// - lookup 0: vectors `[B, F, k]`, sequences `[positions, k]`; numeric `[B, N]`
-    /// - output: logits `[B, 1]`, and the auxiliary loss in training
-    fn forward(&self, inputs: &Inputs) -> Output {
+    /// - heads, and the auxiliary loss in training
+    fn heads(&self, _trunk: Trunk, inputs: &Inputs) -> Outputs {
         let mut parts = vec![inputs.flat(0)]; // [B, F·k]
         let mut losses = Vec::new();
         for (interest, history) in self.interests.iter().zip(&self.histories) {
@@ -197,8 +195,15 @@ impl Ranker for Dien {
         }
         parts.extend(inputs.numeric.clone()); // [B, N]
         let hidden = self.tower.forward(Tensor::cat(parts, 1)); // [B, h]
-        let logits = layer(&self.score, hidden, None, Activation::Identity); // [B, 1]
-        Output { auxiliary: losses, ..Output::logits(logits) }
+        Outputs { auxiliary: losses, ..self.score.forward(Trunk(vec![hidden])) }
+    }
+
+    /// Both units work once a position; the map of the candidate, the MLP and the heads once a row.
+    fn products(&self, positions: f64) -> f64 {
+        let of = |i: &Interest| {
+            (matrix_weights(&i.extract) + matrix_weights(&i.evolve)) * positions + matrix_weights(&i.attention)
+        };
+        self.interests.iter().map(of).sum::<f64>() + matrix_weights(&self.tower) + matrix_weights(&self.score)
     }
 
     fn wants_following(&self) -> bool {
@@ -209,7 +214,9 @@ impl Ranker for Dien {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blocks::layer;
     use burn::tensor::{Int, Tolerance};
+    use burnrec_backend::Activation;
 
     fn ints(values: &[i32], device: &Device) -> Tensor<1, Int> {
         Tensor::from_ints(values, device)

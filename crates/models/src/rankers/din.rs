@@ -11,17 +11,15 @@
 //! paper's mini-batch-aware L2 is `mba_l2` of the sparse optimiser.
 
 use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
-use burnrec_backend::Activation;
 use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{check_histories, check_vectors, history_lookup};
-use crate::blocks::{ActivationKind, AttentionUnit, LayersConfig, Normalise, Tower, layer, position_encoding};
-use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker};
+use super::{check_vectors, history_lookup};
+use crate::blocks::{ActivationKind, AttentionUnit, LayersConfig, Normalise, Score, Tower, position_encoding};
+use crate::contract::{Architecture, InputShapes, Inputs, Model, Outputs, Reads, Sequences, Trunk, matrix_weights};
 use crate::error::ModelError;
 use crate::initial::Initial;
 
@@ -113,7 +111,7 @@ fn side_by_side(mut parts: Vec<Tensor<2>>) -> Tensor<2> {
 pub struct Din {
     units: Vec<AttentionUnit>,
     tower: Tower,
-    score: Linear,
+    score: Score,
     #[module(skip)]
     histories: Vec<History>,
     #[module(skip)]
@@ -124,9 +122,10 @@ pub struct Din {
 impl Architecture for DinConfig {
     type Model = Din;
 
+    const READS: Reads = Reads { sequences: Sequences::Asked, ..Reads::TOWER };
+
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
         check_vectors("din", schema, self.embedding_dim, self.embedding_std)?;
-        check_histories("din", schema)?;
         let widths = |hidden: &[usize]| LayersConfig { hidden: hidden.to_vec(), ..LayersConfig::default() };
         if self.attention.is_empty() || widths(&self.attention).check("din").is_err() {
             let problem = "must name at least one width in 1..=65536".into();
@@ -152,15 +151,11 @@ impl Architecture for DinConfig {
         Din {
             units,
             tower: Tower::new(width, &self.hidden, self.activation, self.dropout, initial, device),
-            score: initial.linear_logit(last, 1, shapes.output_bias, device),
+            score: Score::new(last, shapes, initial, device),
             histories,
             normalise: self.normalise,
             positions: self.positions,
         }
-    }
-
-    fn reads_sequences(&self) -> bool {
-        true
     }
 
     fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
@@ -168,11 +163,11 @@ impl Architecture for DinConfig {
     }
 }
 
-impl Ranker for Din {
+impl Model for Din {
     /// # Shapes
     /// - lookup 0: vectors `[B, F, k]`, sequences `[positions, k]`; numeric `[B, N]`
-    /// - output: logits `[B, 1]`
-    fn forward(&self, inputs: &Inputs) -> Output {
+    /// - trunk: the last hidden layer `[B, h]`
+    fn trunk(&self, inputs: &Inputs) -> Trunk {
         let mut parts = vec![inputs.flat(0)]; // [B, F·k]
         for (unit, history) in self.units.iter().zip(&self.histories) {
             let (mut keys, query) = (history.keys(inputs, 0), history.query(inputs, 0));
@@ -184,7 +179,16 @@ impl Ranker for Din {
             parts.push(unit.pool(keys, query, segments, self.normalise)); // [B, d]
         }
         parts.extend(inputs.numeric.clone()); // [B, N]
-        let hidden = self.tower.forward(Tensor::cat(parts, 1)); // [B, h]
-        Output::logits(layer(&self.score, hidden, None, Activation::Identity)) // [B, 1]
+        Trunk(vec![self.tower.forward(Tensor::cat(parts, 1))])
+    }
+
+    fn heads(&self, trunk: Trunk, _inputs: &Inputs) -> Outputs {
+        self.score.forward(trunk)
+    }
+
+    /// The units work once a position, but for their part of the candidate.
+    fn products(&self, positions: f64) -> f64 {
+        let units: f64 = self.units.iter().map(|unit| unit.products(positions)).sum();
+        units + matrix_weights(&self.tower) + matrix_weights(&self.score)
     }
 }

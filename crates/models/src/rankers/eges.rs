@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::item2vec::{check_pairs, contexts, first_vectors};
-use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker, TaskKind};
+use crate::contract::{Architecture, Fields, InputShapes, Inputs, Model, Outputs, Reads, Trunk};
 use crate::error::ModelError;
 use crate::initial::Initial;
 
@@ -50,7 +50,7 @@ pub struct Eges {
 impl Architecture for EgesConfig {
     type Model = Eges;
 
-    const TASKS: &'static [TaskKind] = &[TaskKind::Binary];
+    const READS: Reads = Reads { fields: Fields::Described, ..Reads::PAIRS };
 
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
         check_pairs("eges", schema, true, self.embedding_dim)
@@ -80,14 +80,6 @@ impl Architecture for EgesConfig {
         Eges { own: shapes.item.first().copied().flatten().unwrap_or(0), weighed: self.weighed }
     }
 
-    fn retrieves(&self) -> bool {
-        true
-    }
-
-    fn reads_pairs(&self) -> bool {
-        true
-    }
-
     fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
         self.optimizer.iter().map(|o| ("optimizer", o)).collect()
     }
@@ -113,16 +105,16 @@ fn weigh(vectors: Tensor<3>, weights: Tensor<2>) -> Tensor<2> {
     (vectors * weights.unsqueeze_dim::<3>(2)).sum_dim(1).reshape([rows, dim])
 }
 
-impl Ranker for Eges {
+impl Model for Eges {
     /// # Shapes
     /// - lookup 0: the item and what describes it `[B, n+1, d]`; lookup 1: the items beside them `[B, 1, d]`, drawn
     ///   `[B·k, d]`; lookup 2: weights `[B, 1, n+1]`
     /// - output: logits `[B, 1]`, those of what was drawn `[B, k]`
-    fn forward(&self, inputs: &Inputs) -> Output {
+    fn heads(&self, _trunk: Trunk, inputs: &Inputs) -> Outputs {
         let item = weigh(inputs.lookups[0].clone(), self.weights(inputs)); // [B, d]
         let context = inputs.flat(1); // [B, d]
         let sampled = inputs.sampled(&item, &context, inputs.sequences[1].first());
-        Output { sampled, ..Output::logits((item * context).sum_dim(1)) }
+        Outputs { sampled, ..Outputs::one((item * context).sum_dim(1)) }
     }
 
     fn item_vectors(&self, inputs: &Inputs, cold: Tensor<2>) -> Option<Tensor<2>> {
@@ -160,7 +152,7 @@ mod tests {
         let device = Device::flex();
         let vectors = Tensor::<3>::from_floats([[[3.0, 1.0]]], &device);
         let logit: f32 =
-            model(1).forward(&inputs(vectors, Tensor::from_floats([[[7.0]]], &device))).logits.into_scalar();
+            model(1).forward(&inputs(vectors, Tensor::from_floats([[[7.0]]], &device))).scores().into_scalar();
         assert_eq!(logit, 2.0);
     }
 

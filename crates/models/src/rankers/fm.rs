@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{check_vectors, linear_lookup, vector_lookup};
 use crate::blocks::LinearTerms;
-use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker};
+use crate::contract::{Architecture, InputShapes, Inputs, Model, Outputs, Reads, Trunk};
 use crate::error::ModelError;
 use crate::initial::Initial;
 
@@ -54,6 +54,8 @@ pub struct Fm {
 impl Architecture for FmConfig {
     type Model = Fm;
 
+    const READS: Reads = Reads::LINEAR;
+
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
         check_vectors("fm", schema, self.embedding_dim, self.embedding_std)
     }
@@ -85,16 +87,16 @@ impl Fm {
     }
 }
 
-impl Ranker for Fm {
+impl Model for Fm {
     /// # Shapes
     /// - lookup 0: weights `[B, F + crosses, 1]`; lookup 1: vectors `[B, F, k]`; numeric `[B, N]`
     /// - output: logits `[B, 1]`
-    fn forward(&self, inputs: &Inputs) -> Output {
+    fn heads(&self, _trunk: Trunk, inputs: &Inputs) -> Outputs {
         let mut vectors = inputs.lookups[1].clone(); // [B, F, k]
         if let (Some(own), Some(numbers)) = (&self.numeric, &inputs.numeric) {
             let scaled = numbers.clone().unsqueeze_dim::<3>(2) * own.val().unsqueeze::<3>(); // [B, N, k]
             vectors = Tensor::cat(vec![vectors, scaled], 1); // [B, F + N, k]
         }
-        Output::logits(self.terms.forward(inputs, 0) + pair_term(vectors))
+        Outputs::one(self.terms.forward(inputs, 0) + pair_term(vectors))
     }
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::linear_lookup;
 use crate::blocks::LinearTerms;
-use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker, TaskKind};
+use crate::contract::{Architecture, Heads, InputShapes, Inputs, Model, Outputs, Reads, TaskKind, Trunk};
 use crate::error::ModelError;
 use crate::initial::Initial;
 
@@ -46,13 +46,12 @@ pub struct GbdtLr {
 impl Architecture for GbdtLrConfig {
     type Model = GbdtLr;
 
-    const TASKS: &'static [TaskKind] = &[TaskKind::Binary];
+    const READS: Reads = Reads { trees: true, heads: Heads::One, kinds: &[TaskKind::Binary], ..Reads::TOWER };
 
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
-        match schema.trees {
-            Some(_) => Ok(()),
-            None => Err(ModelError::Trees { model: "gbdt_lr" }),
-        }
+        // What it needs is said by [`Reads`].
+        let _ = schema;
+        Ok(())
     }
 
     fn slots(&self, schema: &Schema) -> Slots {
@@ -74,11 +73,11 @@ impl Architecture for GbdtLrConfig {
     }
 }
 
-impl Ranker for GbdtLr {
+impl Model for GbdtLr {
     /// # Shapes
     /// - lookup 0: weights, those of the leaves summed `[B, F, 1]`
     /// - output: logits `[B, 1]`
-    fn forward(&self, inputs: &Inputs) -> Output {
-        Output::logits(self.terms.forward(inputs, 0))
+    fn heads(&self, _trunk: Trunk, inputs: &Inputs) -> Outputs {
+        Outputs::one(self.terms.forward(inputs, 0))
     }
 }

@@ -14,7 +14,7 @@ use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker, TaskKind};
+use crate::contract::{Architecture, InputShapes, Inputs, Model, Outputs, Reads, Trunk};
 use crate::error::ModelError;
 use crate::initial::Initial;
 
@@ -87,7 +87,7 @@ pub(super) fn first_vectors(dim: usize) -> Init {
 impl Architecture for Item2VecConfig {
     type Model = Item2Vec;
 
-    const TASKS: &'static [TaskKind] = &[TaskKind::Binary];
+    const READS: Reads = Reads::PAIRS;
 
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
         check_pairs("item2vec", schema, false, self.embedding_dim)
@@ -111,27 +111,19 @@ impl Architecture for Item2VecConfig {
         Item2Vec { dim: self.embedding_dim }
     }
 
-    fn retrieves(&self) -> bool {
-        true
-    }
-
-    fn reads_pairs(&self) -> bool {
-        true
-    }
-
     fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
         self.optimizer.iter().map(|o| ("optimizer", o)).collect()
     }
 }
 
-impl Ranker for Item2Vec {
+impl Model for Item2Vec {
     /// # Shapes
     /// - lookup 0: items `[B, 1, d]`; lookup 1: the items beside them `[B, 1, d]`, drawn `[B·n, d]`
     /// - output: logits `[B, 1]`, those of what was drawn `[B, n]`
-    fn forward(&self, inputs: &Inputs) -> Output {
+    fn heads(&self, _trunk: Trunk, inputs: &Inputs) -> Outputs {
         let (item, context) = (inputs.flat(0), inputs.flat(1)); // [B, d]
         let sampled = inputs.sampled(&item, &context, inputs.sequences[1].first());
-        Output { sampled, ..Output::logits((item * context).sum_dim(1)) }
+        Outputs { sampled, ..Outputs::one((item * context).sum_dim(1)) }
     }
 
     fn item_vectors(&self, inputs: &Inputs, _cold: Tensor<2>) -> Option<Tensor<2>> {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::linear_lookup;
 use crate::blocks::LinearTerms;
-use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker};
+use crate::contract::{Architecture, InputShapes, Inputs, Model, Outputs, Reads, Trunk};
 use crate::error::ModelError;
 use crate::initial::Initial;
 
@@ -37,6 +37,8 @@ pub struct Lr {
 impl Architecture for LrConfig {
     type Model = Lr;
 
+    const READS: Reads = Reads::LINEAR;
+
     fn check(&self, _schema: &Schema) -> Result<(), ModelError> {
         Ok(())
     }
@@ -54,11 +56,11 @@ impl Architecture for LrConfig {
     }
 }
 
-impl Ranker for Lr {
+impl Model for Lr {
     /// # Shapes
     /// - lookup 0: weights `[B, F, 1]`, numeric `[B, N]`
     /// - output: logits `[B, 1]`
-    fn forward(&self, inputs: &Inputs) -> Output {
-        Output::logits(self.terms.forward(inputs, 0))
+    fn heads(&self, _trunk: Trunk, inputs: &Inputs) -> Outputs {
+        Outputs::one(self.terms.forward(inputs, 0))
     }
 }

@@ -2,21 +2,19 @@
 //!
 //! ```text
 //! embedded [B, F·k] ┐
-//! numeric  [B, N]   ┴─ concat ─ (linear, norm, ReLU, dropout) × depth ─ linear ─▶ logit [B, 1]
+//! numeric  [B, N]   ┴─ concat ─ (linear, norm, ReLU, dropout) × depth ─ linear ─▶ a head a task
 //! ```
 
 use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::Device;
-use burnrec_backend::Activation;
 use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{check_vectors, vector_lookup};
-use crate::blocks::{Layers, LayersConfig, layer};
-use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker};
+use crate::blocks::{Layers, LayersConfig, Score};
+use crate::contract::{Architecture, InputShapes, Inputs, Model, Outputs, Reads, Trunk};
 use crate::error::ModelError;
 use crate::initial::Initial;
 
@@ -56,11 +54,13 @@ impl MlpConfig {
 #[derive(Module, Debug)]
 pub struct Mlp {
     layers: Layers,
-    score: Linear,
+    score: Score,
 }
 
 impl Architecture for MlpConfig {
     type Model = Mlp;
+
+    const READS: Reads = Reads::TOWER;
 
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
         check_vectors("mlp", schema, self.embedding_dim, self.embedding_std)?;
@@ -75,7 +75,7 @@ impl Architecture for MlpConfig {
         let (layers, width) = (self.layers(), shapes.stacked(0));
         Mlp {
             layers: layers.init(width, initial, device),
-            score: initial.linear_logit(layers.output(width), 1, shapes.output_bias, device),
+            score: Score::new(layers.output(width), shapes, initial, device),
         }
     }
 
@@ -84,12 +84,15 @@ impl Architecture for MlpConfig {
     }
 }
 
-impl Ranker for Mlp {
+impl Model for Mlp {
     /// # Shapes
     /// - lookup 0: vectors `[B, F, k]`, numeric `[B, N]`
-    /// - output: logits `[B, 1]`
-    fn forward(&self, inputs: &Inputs) -> Output {
-        let hidden = self.layers.forward(inputs.flat(0), inputs.numeric.clone()); // [B, h]
-        Output::logits(layer(&self.score, hidden, None, Activation::Identity)) // [B, 1]
+    /// - trunk: the last hidden layer `[B, h]`
+    fn trunk(&self, inputs: &Inputs) -> Trunk {
+        Trunk(vec![self.layers.forward(inputs.flat(0), inputs.numeric.clone())])
+    }
+
+    fn heads(&self, trunk: Trunk, _inputs: &Inputs) -> Outputs {
+        self.score.forward(trunk)
     }
 }

@@ -15,7 +15,7 @@ use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker, TaskKind};
+use crate::contract::{Architecture, InputShapes, Inputs, Model, Outputs, Reads, TaskKind, Trunk};
 use crate::error::ModelError;
 use crate::initial::Initial;
 
@@ -51,7 +51,7 @@ impl Architecture for MlrConfig {
     type Model = Mlr;
 
     /// The logit is of a mixture of probabilities.
-    const TASKS: &'static [TaskKind] = &[TaskKind::Binary];
+    const READS: Reads = Reads { kinds: &[TaskKind::Binary], ..Reads::LINEAR };
 
     fn check(&self, _schema: &Schema) -> Result<(), ModelError> {
         let bad = |key: &str, problem: &str| {
@@ -77,7 +77,7 @@ impl Architecture for MlrConfig {
 
     fn init(&self, shapes: &InputShapes, initial: &mut Initial, device: &Device) -> Mlr {
         let m = self.regions;
-        let bias = [vec![0.0; m], vec![shapes.output_bias; m]].concat();
+        let bias = [vec![0.0; m], vec![shapes.bias(); m]].concat();
         Mlr {
             numeric: (shapes.numeric > 0).then(|| initial.normal(self.std, [shapes.numeric, 2 * m], device)),
             bias: initial.param(bias, [2 * m], device),
@@ -89,11 +89,11 @@ impl Architecture for MlrConfig {
     }
 }
 
-impl Ranker for Mlr {
+impl Model for Mlr {
     /// # Shapes
     /// - lookup 0: weights `[B, F + crosses, 2m]`, numeric `[B, N]`
     /// - output: logits `[B, 1]`
-    fn forward(&self, inputs: &Inputs) -> Output {
+    fn heads(&self, _trunk: Trunk, inputs: &Inputs) -> Outputs {
         let ids: Tensor<2> = inputs.lookups[0].clone().sum_dim(1).flatten(1, 2); // [B, 2m]
         let mut scores = ids + self.bias.val().unsqueeze::<2>();
         if let (Some(weights), Some(numbers)) = (&self.numeric, &inputs.numeric) {
@@ -104,7 +104,7 @@ impl Ranker for Mlr {
         let linear = scores.slice([0..rows, both / 2..both]); // [B, m]
         let one = log_sum_exp(regions.clone() + log_sigmoid(linear.clone())); // [B, 1]
         let zero = log_sum_exp(regions + log_sigmoid(-linear)); // [B, 1]
-        Output::logits(one - zero)
+        Outputs::one(one - zero)
     }
 }
 
@@ -122,8 +122,12 @@ mod tests {
     use burn::tensor::{Distribution, Tolerance};
 
     fn model(regions: usize, device: &Device) -> Mlr {
-        let shapes =
-            InputShapes { lookups: vec![(3, 2 * regions)], numeric: 0, output_bias: -0.4, ..InputShapes::default() };
+        let shapes = InputShapes {
+            lookups: vec![(3, 2 * regions)],
+            numeric: 0,
+            outputs: vec![vec![-0.4]],
+            ..InputShapes::default()
+        };
         MlrConfig { regions, ..MlrConfig::default() }.init(&shapes, &mut Initial::new(1), device)
     }
 
@@ -133,10 +137,11 @@ mod tests {
         let weights = Tensor::<3>::random([5, 3, 1], Distribution::Normal(0.0, 3.0), &device);
         let unused = Tensor::<3>::random([5, 3, 1], Distribution::Normal(0.0, 3.0), &device);
         let both = Tensor::cat(vec![unused, weights.clone()], 2);
-        let shapes = InputShapes { lookups: vec![(3, 1)], numeric: 0, output_bias: -0.4, ..InputShapes::default() };
+        let shapes =
+            InputShapes { lookups: vec![(3, 1)], numeric: 0, outputs: vec![vec![-0.4]], ..InputShapes::default() };
         let lr = LrConfig::default().init(&shapes, &mut Initial::new(1), &device);
-        let found = model(1, &device).forward(&Inputs::slots(vec![both], None)).logits;
-        let expected = lr.forward(&Inputs::slots(vec![weights], None)).logits;
+        let found = model(1, &device).forward(&Inputs::slots(vec![both], None)).scores();
+        let expected = lr.forward(&Inputs::slots(vec![weights], None)).scores();
         found.into_data().assert_approx_eq::<f32>(&expected.into_data(), Tolerance::rel_abs(1e-5, 1e-5));
     }
 
@@ -151,7 +156,7 @@ mod tests {
             }
             let w = Tensor::<3>::random([6, 1, 4], Distribution::Normal(0.0, 2.0), &device);
             let inputs = Inputs::slots(vec![Tensor::cat(vec![u.clone(), w.clone()], 2)], None);
-            let found = sigmoid(model.forward(&inputs).logits);
+            let found = sigmoid(model.forward(&inputs).scores());
             let each: Tensor<2> = sigmoid(w - 0.4).flatten(1, 2);
             let expected = match flat {
                 true => each.mean_dim(1),
@@ -166,7 +171,7 @@ mod tests {
         let device = Device::flex();
         let scores = Tensor::<3>::from_floats([[[300.0, -300.0, 200.0, -200.0]]], &device);
         let inputs = Inputs::slots(vec![scores], None);
-        let logit: f32 = model(2, &device).forward(&inputs).logits.into_scalar();
+        let logit: f32 = model(2, &device).forward(&inputs).scores().into_scalar();
         assert!((logit - 199.6).abs() < 0.01, "{logit}");
     }
 }

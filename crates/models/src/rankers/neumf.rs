@@ -17,9 +17,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::blocks::{Layers, LayersConfig, layer};
-use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker};
+use crate::contract::{Architecture, Fields, Heads, InputShapes, Inputs, Model, Outputs, Reads, StartRule, Trunk};
 use crate::error::ModelError;
 use crate::initial::Initial;
+
+/// The lookup of the product's vectors.
+const GMF: &str = "gmf";
+/// The lookup of the tower's vectors.
+const MLP: &str = "mlp";
 
 /// Which halves there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -124,12 +129,13 @@ pub struct NeuMf {
     /// None for the plain product.
     score: Option<Linear>,
     product: bool,
+    /// α of pre-training.
+    alpha: f64,
 }
 
 impl NeuMf {
     /// Takes over the weights of a GMF and of an MLP: `h = [α·h_GMF; (1-α)·h_MLP]`. False where they are of other widths.
-    #[must_use]
-    pub fn start_from(&mut self, gmf: &Self, mlp: &Self, alpha: f64) -> bool {
+    fn mix(&mut self, gmf: &Self, mlp: &Self, alpha: f64) -> bool {
         let tower_of_both = match (&self.tower, &mlp.tower) {
             (Some(own), Some(other)) => own.with_weights_of(other),
             _ => None,
@@ -151,6 +157,9 @@ impl NeuMf {
 
 impl Architecture for NeuMfConfig {
     type Model = NeuMf;
+
+    const READS: Reads =
+        Reads { fields: Fields::UserAndItem, heads: Heads::One, kinds: Reads::LINEAR.kinds, ..Reads::TOWER };
 
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
         let model = "neumf";
@@ -200,8 +209,8 @@ impl Architecture for NeuMfConfig {
             optimizer: self.optimizer.clone(),
             init: Init::Normal(self.embedding_std),
         };
-        let product = self.has_product().then(|| lookup("gmf", self.factors));
-        let tower = self.has_tower().then(|| lookup("mlp", self.embedding_dim));
+        let product = self.has_product().then(|| lookup(GMF, self.factors));
+        let tower = self.has_tower().then(|| lookup(MLP, self.embedding_dim));
         Slots(product.into_iter().chain(tower).collect())
     }
 
@@ -210,8 +219,20 @@ impl Architecture for NeuMfConfig {
         let tower = self.has_tower().then(|| self.layers().init(width, initial, device));
         let product = if self.has_product() { self.factors } else { 0 };
         let inputs = product + tower.as_ref().map_or(0, |_| self.layers().output(width));
-        let score = (self.part != Part::Mf).then(|| initial.linear_logit(inputs, 1, shapes.output_bias, device));
-        NeuMf { tower, score, product: self.has_product() }
+        let score = (self.part != Part::Mf).then(|| initial.linear_logit(inputs, &[shapes.bias()], device));
+        NeuMf { tower, score, product: self.has_product(), alpha: self.pretrained.as_ref().map_or(0.5, |p| p.alpha) }
+    }
+
+    fn starts(&self) -> Vec<StartRule> {
+        let Some(Pretrained { gmf, mlp, .. }) = &self.pretrained else { return Vec::new() };
+        let of = |key, run: &String, lookup, from, trained_with| StartRule {
+            key,
+            run: run.clone(),
+            lookup,
+            from,
+            trained_with,
+        };
+        vec![of("pretrained.gmf", gmf, 0, GMF, "part = \"gmf\""), of("pretrained.mlp", mlp, 1, MLP, "part = \"mlp\"")]
     }
 
     fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
@@ -219,11 +240,11 @@ impl Architecture for NeuMfConfig {
     }
 }
 
-impl Ranker for NeuMf {
+impl Model for NeuMf {
     /// # Shapes
     /// - lookup of GMF: vectors `[B, 2, f]`; lookup of the tower behind it: `[B, 2, k]`
     /// - output: logits `[B, 1]`
-    fn forward(&self, inputs: &Inputs) -> Output {
+    fn heads(&self, _trunk: Trunk, inputs: &Inputs) -> Outputs {
         let product = self.product.then(|| inputs.slot(0, 0) * inputs.slot(0, 1)); // [B, f]
         let tower = self.tower.as_ref().map(|t| t.forward(inputs.flat(usize::from(self.product)), None)); // [B, h]
         let logits = match (product, tower, &self.score) {
@@ -232,7 +253,14 @@ impl Ranker for NeuMf {
             (Some(product), ..) => product.sum_dim(1),
             (None, ..) => unreachable!("a part has a product or a tower"),
         }; // [B, 1]
-        Output::logits(logits)
+        Outputs::one(logits)
+    }
+
+    fn start_from(&mut self, others: &[&Self]) -> bool {
+        match others {
+            [gmf, mlp] => self.mix(gmf, mlp, self.alpha),
+            _ => false,
+        }
     }
 }
 
@@ -245,38 +273,38 @@ mod tests {
         let device = Device::flex();
         let mut initial = Initial::new(1);
         let config = NeuMfConfig { part: Part::Gmf, factors: 2, ..NeuMfConfig::default() };
-        let shapes = InputShapes { lookups: vec![(2, 2)], output_bias: 0.5, ..InputShapes::default() };
+        let shapes = InputShapes { lookups: vec![(2, 2)], outputs: vec![vec![0.5]], ..InputShapes::default() };
         let mut model = config.init(&shapes, &mut initial, &device);
         model.score.as_mut().unwrap().weight = initial.param(vec![1.0, 1.0], [2, 1], &device);
         let vectors = Tensor::<3>::from_floats([[[1.0, 2.0], [3.0, -4.0]]], &device);
         let inputs = Inputs::slots(vec![vectors], None);
-        let logit: f32 = model.forward(&inputs).logits.into_scalar();
+        let logit: f32 = model.forward(&inputs).scores().into_scalar();
         assert_eq!(logit, -4.5);
         // The same without the bias, and nothing to learn but vectors.
         let plain = NeuMfConfig { part: Part::Mf, ..config }.init(&shapes, &mut initial, &device);
-        assert_eq!((plain.forward(&inputs).logits.into_scalar::<f32>(), plain.num_params()), (-5.0, 0));
+        assert_eq!((plain.forward(&inputs).scores().into_scalar::<f32>(), plain.num_params()), (-5.0, 0));
     }
 
     #[test]
     fn pretraining_mixes_the_scores_of_both_parts() {
         let device = Device::flex().autodiff();
-        let shapes = |lookups| InputShapes { lookups, output_bias: 0.5, ..InputShapes::default() };
+        let shapes = |lookups| InputShapes { lookups, outputs: vec![vec![0.5]], ..InputShapes::default() };
         let config =
             |part| NeuMfConfig { part, factors: 2, embedding_dim: 2, hidden: vec![3], ..NeuMfConfig::default() };
         let make = |part, lookups, seed| config(part).init(&shapes(lookups), &mut Initial::new(seed), &device);
         let gmf = make(Part::Gmf, vec![(2, 2)], 1);
         let mlp = make(Part::Mlp, vec![(2, 2)], 2);
         let mut both = make(Part::Neumf, vec![(2, 2), (2, 2)], 3);
-        assert!(both.start_from(&gmf, &mlp, 0.25));
+        assert!(both.mix(&gmf, &mlp, 0.25));
         let vectors = Tensor::<3>::from_floats([[[1.0, 2.0], [3.0, -4.0]]], &device);
         let score = |model: &NeuMf, times| -> f32 {
-            model.forward(&Inputs::slots(vec![vectors.clone(); times], None)).logits.into_scalar()
+            model.forward(&Inputs::slots(vec![vectors.clone(); times], None)).scores().into_scalar()
         };
         let expected = 0.25 * score(&gmf, 1) + 0.75 * score(&mlp, 1);
         assert!((score(&both, 2) - expected).abs() < 1e-5);
         let wide =
             NeuMfConfig { factors: 5, ..config(Part::Gmf) }.init(&shapes(vec![(2, 5)]), &mut Initial::new(1), &device);
-        assert!(!both.start_from(&wide, &mlp, 0.5));
+        assert!(!both.mix(&wide, &mlp, 0.5));
     }
 
     #[test]
@@ -287,7 +315,7 @@ mod tests {
         let model = config.init(&shapes, &mut Initial::new(1), &device);
         let score = |user: [f32; 2], item: [f32; 2]| -> f32 {
             let vectors = Tensor::<3>::from_floats([[user, item]], &device);
-            model.forward(&Inputs::slots(vec![vectors], None)).logits.into_scalar()
+            model.forward(&Inputs::slots(vec![vectors], None)).scores().into_scalar()
         };
         let (a, b) = ([1.0, -2.0], [0.3, 5.0]);
         let gap = |user: [f32; 2]| score(user, a) - score(user, b);

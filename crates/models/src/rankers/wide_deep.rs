@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{check_vectors, linear_lookup, vector_lookup};
 use crate::blocks::{Layers, LayersConfig, layer};
-use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker};
+use crate::contract::{Architecture, InputShapes, Inputs, Model, Outputs, Reads, Trunk};
 use crate::error::ModelError;
 use crate::initial::Initial;
 
@@ -75,6 +75,8 @@ pub struct WideDeep {
 impl Architecture for WideDeepConfig {
     type Model = WideDeep;
 
+    const READS: Reads = Reads::LINEAR;
+
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
         check_vectors("wide_deep", schema, self.embedding_dim, self.embedding_std)?;
         self.layers().check("wide_deep")
@@ -89,7 +91,7 @@ impl Architecture for WideDeepConfig {
         let (layers, width) = (self.layers(), shapes.stacked(1));
         WideDeep {
             layers: layers.init(width, initial, device),
-            score: initial.linear_logit(layers.output(width), 1, shapes.output_bias, device),
+            score: initial.linear_logit(layers.output(width), &[shapes.bias()], device),
         }
     }
 
@@ -99,13 +101,13 @@ impl Architecture for WideDeepConfig {
     }
 }
 
-impl Ranker for WideDeep {
+impl Model for WideDeep {
     /// # Shapes
     /// - lookup 0: weights `[B, F + crosses, 1]`; lookup 1: vectors `[B, F, k]`; numeric `[B, N]`
     /// - output: logits `[B, 1]`
-    fn forward(&self, inputs: &Inputs) -> Output {
+    fn heads(&self, _trunk: Trunk, inputs: &Inputs) -> Outputs {
         let wide: Tensor<2> = inputs.lookups[0].clone().sum_dim(1).flatten(1, 2); // [B, 1]
         let hidden = self.layers.forward(inputs.flat(1), inputs.numeric.clone()); // [B, h]
-        Output::logits(wide + layer(&self.score, hidden, None, Activation::Identity)) // [B, 1]
+        Outputs::one(wide + layer(&self.score, hidden, None, Activation::Identity)) // [B, 1]
     }
 }

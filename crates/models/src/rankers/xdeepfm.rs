@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{check_vectors, linear_lookup, vector_lookup};
 use crate::blocks::{Cin, Layers, LayersConfig, LinearTerms, layer};
-use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker};
+use crate::contract::{Architecture, InputShapes, Inputs, Model, Outputs, Reads, Trunk, matrix_weights};
 use crate::error::ModelError;
 use crate::initial::Initial;
 
@@ -82,10 +82,14 @@ pub struct XDeepFm {
     cin: Cin,
     layers: Layers,
     score: Linear,
+    /// D.
+    dim: usize,
 }
 
 impl Architecture for XDeepFmConfig {
     type Model = XDeepFm;
+
+    const READS: Reads = Reads::LINEAR;
 
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
         check_vectors("xdeepfm", schema, self.embedding_dim, self.embedding_std)?;
@@ -112,7 +116,8 @@ impl Architecture for XDeepFmConfig {
             terms: LinearTerms::new(shapes, initial, device),
             cin: Cin::new(shapes.lookups[1].0, &self.cin, self.split_half, self.cin_relu, initial, device),
             layers: layers.init(width, initial, device),
-            score: initial.linear_logit(layers.output(width), 1, 0.0, device),
+            score: initial.linear_logit(layers.output(width), &[0.0], device),
+            dim: self.embedding_dim,
         }
     }
 
@@ -122,13 +127,18 @@ impl Architecture for XDeepFmConfig {
     }
 }
 
-impl Ranker for XDeepFm {
+impl Model for XDeepFm {
+    /// The interaction network works once a coordinate of the vectors.
+    fn products(&self, _positions: f64) -> f64 {
+        matrix_weights(self) - matrix_weights(&self.cin) + self.cin.products(self.dim)
+    }
+
     /// # Shapes
     /// - lookup 0: weights `[B, F + crosses, 1]`; lookup 1: vectors `[B, m, D]`; numeric `[B, N]`
     /// - output: logits `[B, 1]`
-    fn forward(&self, inputs: &Inputs) -> Output {
+    fn heads(&self, _trunk: Trunk, inputs: &Inputs) -> Outputs {
         let explicit = self.terms.forward(inputs, 0) + self.cin.forward(inputs.lookups[1].clone()); // [B, 1]
         let hidden = self.layers.forward(inputs.flat(1), inputs.numeric.clone()); // [B, h]
-        Output::logits(explicit + layer(&self.score, hidden, None, Activation::Identity)) // [B, 1]
+        Outputs::one(explicit + layer(&self.score, hidden, None, Activation::Identity)) // [B, 1]
     }
 }

@@ -18,7 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::blocks::{Layers, LayersConfig, mean_pool};
-use crate::contract::{Architecture, InputShapes, Inputs, Output, Ranker, TaskKind};
+use crate::contract::{Architecture, InputShapes, Inputs, Model, Outputs, Reads, Trunk};
 use crate::error::ModelError;
 use crate::initial::Initial;
 
@@ -64,7 +64,7 @@ impl YoutubeDnnConfig {
 impl Architecture for YoutubeDnnConfig {
     type Model = YoutubeDnn;
 
-    const TASKS: &'static [TaskKind] = &[TaskKind::Binary];
+    const READS: Reads = Reads::ITEMS;
 
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
         let model = "youtube_dnn";
@@ -121,14 +121,6 @@ impl Architecture for YoutubeDnnConfig {
         YoutubeDnn { tower: self.layers().init(width, initial, device), fields: shapes.lookups[0].0 > 0, groups }
     }
 
-    fn reads_sequences(&self) -> bool {
-        true
-    }
-
-    fn retrieves(&self) -> bool {
-        true
-    }
-
     fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
         self.optimizer.iter().map(|o| ("optimizer", o)).collect()
     }
@@ -146,14 +138,14 @@ impl YoutubeDnn {
     }
 }
 
-impl Ranker for YoutubeDnn {
+impl Model for YoutubeDnn {
     /// # Shapes
     /// - lookup 0: the user's vectors `[B, F, k]`, histories `[positions, k]`; lookup 1: items `[B, 1, d]`, drawn `[S, d]`
     /// - output: logits `[B, 1]`, those of what was drawn `[B, S]`
-    fn forward(&self, inputs: &Inputs) -> Output {
+    fn heads(&self, _trunk: Trunk, inputs: &Inputs) -> Outputs {
         let (user, item) = (self.user(inputs), inputs.flat(1)); // [B, d]
         let sampled = inputs.sampled(&user, &item, inputs.sequences[1].first());
-        Output { sampled, ..Output::logits((user * item).sum_dim(1)) }
+        Outputs { sampled, ..Outputs::one((user * item).sum_dim(1)) }
     }
 
     fn user_vectors(&self, inputs: &Inputs) -> Option<Tensor<2>> {

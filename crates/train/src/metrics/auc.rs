@@ -1,6 +1,6 @@
 //! AUC, exact, with ties averaged; and AUC within groups.
 
-use super::Predictions;
+use crate::metrics::predictions::Predictions;
 
 /// Area under the ROC curve: the chance that a positive scores above a negative, ties counting half.
 /// Rows weigh by their sample weight.

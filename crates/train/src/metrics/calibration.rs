@@ -1,6 +1,6 @@
 //! Log-loss and whether probabilities mean what they say.
 
-use super::{Predictions, mean};
+use crate::metrics::predictions::{Predictions, mean};
 
 /// Mean cross-entropy from log-odds, in its stable form.
 ///

@@ -1,6 +1,9 @@
 //! Metrics of looking for items: where what a user liked stands among all items.
 
-use super::{MetricName, Metrics, NOT_FINITE};
+use burnrec_record::Metrics;
+
+use crate::metrics::name::MetricName;
+use crate::metrics::predictions::NOT_FINITE;
 
 /// The ranks of liked items among all that were not seen, rising; among equal scores liked items come last.
 pub(crate) fn ranks(scores: &[f32], liked: &[u32], seen: &[u32]) -> Vec<usize> {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Predictions;
+use crate::metrics::predictions::Predictions;
 
 /// A metric of a ranked list. A row of a label above 0 is relevant; NDCG counts labels as grades.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

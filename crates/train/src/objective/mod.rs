@@ -1,67 +1,72 @@
-//! Objectives: what a batch's logits should have been.
+//! Objectives: what a batch's scores should have been, one file a loss, one list of them.
 
+mod bce;
+mod blended;
+mod bpr;
+mod column;
+mod contract;
+mod cross_entropy;
+mod drawn;
+mod lambdarank;
+mod listnet;
 mod lists;
-mod pointwise;
-mod sampled;
+mod mse;
+mod negative_sampling;
+mod pairs;
+mod ranknet;
+mod sampled_softmax;
+mod softmax;
+mod span;
+mod target;
+#[cfg(test)]
+mod tests;
+mod weighted_logistic;
 
-use burn::tensor::Tensor;
-use burnrec_features::Batch;
-use burnrec_models::Output;
+use std::sync::Arc;
 
-use crate::config::LossKind;
-pub(crate) use lists::Lists;
-use pointwise::loss;
-pub(crate) use sampled::Beside;
+pub(crate) use column::column;
+pub use contract::{Compares, Labels, Link, Objective, Takes};
+pub use target::{HostTarget, Target};
 
-/// What an objective needs besides logits and labels, of one batch.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Aim {
-    /// The lists that the rows form.
-    pub(crate) lists: Option<Lists>,
-    /// What was drawn for the batch.
-    pub(crate) beside: Option<Beside>,
-}
+use crate::experiment::LossKind;
 
-impl Aim {
-    /// Whether there is anything to learn: not where no list of the batch has a better and a worse row.
-    pub(crate) fn teaches(&self) -> bool {
-        self.lists.as_ref().is_none_or(Lists::teaches)
+/// Every loss: its name, and what it is.
+const ALL: [(LossKind, &str, fn() -> Arc<dyn Objective>); 11] = [
+    (LossKind::Bce, "bce", || Arc::new(bce::Bce)),
+    (LossKind::CrossEntropy, "cross_entropy", || Arc::new(cross_entropy::CrossEntropy)),
+    (LossKind::Mse, "mse", || Arc::new(mse::Mse)),
+    (LossKind::WeightedLogistic, "weighted_logistic", || Arc::new(weighted_logistic::WeightedLogistic)),
+    (LossKind::Bpr, "bpr", || Arc::new(bpr::Bpr)),
+    (LossKind::Ranknet, "ranknet", || Arc::new(ranknet::Ranknet)),
+    (LossKind::Lambdarank, "lambdarank", || Arc::new(lambdarank::Lambdarank)),
+    (LossKind::Listnet, "listnet", || Arc::new(listnet::Listnet)),
+    (LossKind::Softmax, "softmax", || Arc::new(softmax::Softmax)),
+    (LossKind::SampledSoftmax, "sampled_softmax", || Arc::new(sampled_softmax::SampledSoftmax)),
+    (LossKind::NegativeSampling, "negative_sampling", || Arc::new(negative_sampling::NegativeSampling)),
+];
+
+impl LossKind {
+    fn entry(self) -> &'static (LossKind, &'static str, fn() -> Arc<dyn Objective>) {
+        ALL.iter().find(|(kind, ..)| *kind == self).unwrap_or(&ALL[0])
     }
 
-    /// What a loss needs of a batch, on a device.
-    pub(crate) fn new(kind: LossKind, batch: &Batch, device: &burn::tensor::Device) -> Self {
-        Self {
-            lists: kind.is_of_lists().then(|| Lists::new(kind, batch, device)),
-            beside: batch.drawn.as_ref().map(|drawn| Beside::new(drawn, batch.rows, device)),
+    /// The name in configs.
+    pub fn name(self) -> &'static str {
+        self.entry().1
+    }
+
+    /// The objective, with this times the cross-entropy added.
+    pub fn objective(self, pointwise: f64) -> Arc<dyn Objective> {
+        let objective = (self.entry().2)();
+        match pointwise > 0.0 {
+            true => Arc::new(blended::Blended { main: objective, pointwise }),
+            false => objective,
         }
     }
 }
 
-/// The objective of a batch, `[1]`.
-///
-/// # Shapes
-/// - logits, labels, weights: `[B, 1]`
-pub(crate) fn objective(
-    kind: LossKind,
-    output: &Output,
-    labels: Tensor<2>,
-    weights: Option<Tensor<2>>,
-    aim: &Aim,
-    share: f64,
-) -> Tensor<1> {
-    let logits = output.logits.clone();
-    let main = match (kind, &aim.lists, &aim.beside, &output.sampled) {
-        (LossKind::SampledSoftmax, _, Some(beside), Some(sampled)) => {
-            beside.softmax(logits.clone(), sampled.clone(), labels.clone(), weights.clone())
-        }
-        (LossKind::NegativeSampling, _, _, Some(sampled)) => {
-            sampled::negative_sampling(logits.clone(), sampled.clone())
-        }
-        (_, Some(lists), ..) => lists.loss(kind, logits.clone()),
-        _ => loss(kind, logits.clone(), labels.clone(), weights.clone()),
-    };
-    match share > 0.0 {
-        true => main + loss(LossKind::Bce, logits, labels, weights) * share,
-        false => main,
-    }
+/// The names of the losses that compare so.
+pub(crate) fn names(compares: Compares) -> String {
+    let own = ALL.iter().filter(|(.., make)| make().takes().compares == compares).map(|(_, name, _)| *name);
+    own.collect::<Vec<_>>().join(", ")
 }

@@ -1,0 +1,138 @@
+//! Side tables: every row looks up one row of a small table by key, as a left outer join.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
+use arrow::compute::{cast, concat_batches, take};
+use arrow::datatypes::DataType;
+
+use crate::config::JoinConfig;
+use crate::error::DataError;
+use crate::formats::open_path;
+use crate::source::{Column, Location, RowStream, Source, with_columns};
+
+/// A source with the columns of a side table beside its own. Keys without a match give nulls.
+pub(crate) struct Joined {
+    inner: Arc<dyn Source>,
+    side: Arc<SideTable>,
+    columns: Vec<Column>,
+}
+
+struct SideTable {
+    on: String,
+    columns: Vec<Column>,
+    rows: RecordBatch,
+    row_of: HashMap<String, u32>,
+}
+
+impl Joined {
+    /// Reads the side table whole.
+    pub(crate) fn new(inner: Arc<dyn Source>, config: &JoinConfig) -> Result<Self, DataError> {
+        inner.column(&config.on)?;
+        let side = Arc::new(SideTable::read(config)?);
+        if let Some(clash) = side.columns.iter().find(|c| inner.columns().iter().any(|i| i.name == c.name)) {
+            return Err(DataError::Setting {
+                key: "join".into(),
+                problem: format!(
+                    "{}: column `{}` exists on both sides; name the columns to bring in with `columns = […]`",
+                    config.source, clash.name
+                ),
+            });
+        }
+        let columns = inner.columns().iter().chain(&side.columns).cloned().collect();
+        Ok(Self { inner, side, columns })
+    }
+}
+
+impl SideTable {
+    fn read(config: &JoinConfig) -> Result<Self, DataError> {
+        let path = Path::new(&config.source);
+        let source = open_path(path, config.format, &config.text)?;
+        source.column(&config.on)?;
+        let names = match &config.columns {
+            Some(names) => names.clone(),
+            None => source.columns().iter().map(|c| c.name.clone()).filter(|n| *n != config.on).collect(),
+        };
+        let columns = names.iter().map(|n| source.column(n).cloned()).collect::<Result<Vec<_>, _>>()?;
+        let asked: Vec<String> = std::iter::once(config.on.clone()).chain(names).collect();
+        let batches = source.stream(&asked)?.collect::<Result<Vec<_>, _>>()?;
+        let first = batches.first().ok_or_else(|| DataError::HeaderOnly { path: path.to_path_buf() })?;
+        let rows = concat_batches(&first.schema(), &batches)?;
+        let keys = text(rows.column(0))?;
+        let mut row_of = HashMap::with_capacity(rows.num_rows());
+        for row in (0..rows.num_rows()).filter(|&r| keys.is_valid(r)) {
+            if row_of.insert(keys.value(row).to_string(), row as u32).is_some() {
+                return Err(DataError::Value {
+                    location: source.locate(crate::source::positions(&rows)[row]).to_string(),
+                    column: config.on.clone(),
+                    problem: format!("key `{}` stands twice in this side table; keys must be unique", keys.value(row)),
+                });
+            }
+        }
+        Ok(Self { on: config.on.clone(), columns, rows, row_of })
+    }
+
+    /// Adds the side columns, and to the counts the rows and those that found theirs.
+    fn attach(
+        &self,
+        batch: &RecordBatch,
+        wanted: &[String],
+        counts: &(AtomicU64, AtomicU64),
+    ) -> Result<RecordBatch, DataError> {
+        let keys = text(batch.column(batch.schema().index_of(&self.on)?))?;
+        let rows: UInt32Array = keys.iter().map(|k| self.row_of.get(k?).copied()).collect();
+        counts.0.fetch_add(rows.len() as u64, Relaxed);
+        counts.1.fetch_add((rows.len() - rows.null_count()) as u64, Relaxed);
+        with_columns(batch, wanted, |name| Ok(take(self.rows.column(self.rows.schema().index_of(name)?), &rows, None)?))
+    }
+}
+
+fn text(array: &ArrayRef) -> Result<StringArray, DataError> {
+    let array = cast(array, &DataType::Utf8)?;
+    Ok(StringArray::from(array.to_data()))
+}
+
+impl Source for Joined {
+    fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    fn stream(&self, columns: &[String]) -> Result<RowStream, DataError> {
+        for name in columns {
+            self.column(name)?;
+        }
+        let mut inner: Vec<String> =
+            columns.iter().filter(|n| self.side.columns.iter().all(|c| c.name != **n)).cloned().collect();
+        if !inner.contains(&self.side.on) {
+            inner.push(self.side.on.clone());
+        }
+        let (side, wanted) = (self.side.clone(), columns.to_vec());
+        let counts = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
+        let seen = counts.clone();
+        let path = self.inner.path().to_path_buf();
+        let on = side.on.clone();
+        let rows = self.inner.stream(&inner)?.map(move |batch| side.attach(&batch?, &wanted, &seen));
+        let check = std::iter::once_with(move || match (counts.0.load(Relaxed), counts.1.load(Relaxed)) {
+            (1.., 0) => Some(Err(DataError::Setting {
+                key: "join".into(),
+                problem: format!(
+                    "no row of {} finds its `{on}` in the side table, so that all its columns would be missing; compare the two columns",
+                    path.display()
+                ),
+            })),
+            _ => None,
+        });
+        Ok(Box::new(rows.chain(check.flatten())))
+    }
+
+    fn locate(&self, position: u64) -> Location {
+        self.inner.locate(position)
+    }
+
+    fn path(&self) -> &Path {
+        self.inner.path()
+    }
+}

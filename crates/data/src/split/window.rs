@@ -1,0 +1,35 @@
+//! Windows: the rows that a phase of training learns from, or is judged by.
+
+use crate::config::Side;
+
+/// Some of the rows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Window {
+    /// A side of the split.
+    Side(Side),
+    /// The rows of a stretch of event time, `from` included and `to` not.
+    Span {
+        /// Column of the time.
+        column: String,
+        /// The first moment.
+        from: f64,
+        /// The first moment behind.
+        to: f64,
+    },
+}
+
+impl Window {
+    pub(super) fn column(&self) -> Option<&String> {
+        match self {
+            Self::Side(_) => None,
+            Self::Span { column, .. } => Some(column),
+        }
+    }
+
+    pub(super) fn holds(&self, time: f64) -> bool {
+        match self {
+            Self::Side(_) => false,
+            Self::Span { from, to, .. } => (*from..*to).contains(&time),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What a model asks of the tables: which fields, how wide, under which optimiser.
+
+mod init;
+
+use crate::optimizer::SparseOptimizer;
+pub use init::Init;
+
+/// One lookup: the vectors of some fields, gathered into one leaf `[B, slots, dim]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lookup {
+    /// Its name inside the model: `deep`, `wide`.
+    pub name: &'static str,
+    /// Categorical inputs, by their place in the schema. The slots come out in the tables' order,
+    /// see [`crate::Tables::slot_order`].
+    pub features: Vec<usize>,
+    /// Sequences, by their place in the schema: their vectors come out position by position, `[positions, dim]` each.
+    pub sequences: Vec<usize>,
+    /// Width of the vectors.
+    pub dim: usize,
+    /// The optimiser; the run's own (`train.sparse`) when absent.
+    pub optimizer: Option<SparseOptimizer>,
+    /// How new rows start.
+    pub init: Init,
+}
+
+impl Lookup {
+    /// Whether a field is looked up.
+    pub(crate) fn uses(&self, place: usize) -> bool {
+        self.features.contains(&place) || self.sequences.contains(&place)
+    }
+}
+
+/// All lookups of a model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Slots(pub Vec<Lookup>);

@@ -1,0 +1,187 @@
+//! Columns to inputs: a pure function of a record batch, once what depends on the training rows was fitted.
+
+mod fitted;
+mod keys;
+mod label;
+mod reader;
+
+use arrow::array::RecordBatch;
+use burnrec_data::Source;
+use rayon::prelude::*;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::batch::{Batch, Keys, Targets};
+use crate::config::{IdKind, Transform};
+use crate::error::FeatureError;
+use crate::schema::{Categorical, CategoricalSource, Schema};
+
+pub use fitted::{Fitted, NumericFit, TargetFit, Vocabulary};
+pub(crate) use fitted::{KeyCounts, KeyHasher, NumberFacts, squeeze};
+pub(crate) use keys::cross;
+pub(crate) use reader::Reader;
+
+/// What rows are encoded for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To learn from: with labels and weights.
+    Train,
+    /// To measure a model: with labels and weights, and as old as rows that are asked about now.
+    Measure,
+    /// To predict: inputs alone.
+    Predict,
+}
+
+/// The ids of a column as text, as the catalogue has them.
+///
+/// # Errors
+/// A row without one.
+pub fn ids(batch: &RecordBatch, source: &dyn Source, column: &str) -> Result<Vec<String>, FeatureError> {
+    Reader { batch, source, feature: "id", column }.texts()
+}
+
+/// The columns of a schema with what was fitted for them.
+#[derive(Clone, Debug)]
+pub(crate) struct Columns {
+    pub(crate) schema: Schema,
+    pub(crate) fitted: Fitted,
+}
+
+impl Columns {
+    /// Encodes all rows; what no column holds is missing.
+    ///
+    /// # Errors
+    /// The first value that cannot be read, with file, line or row, column and feature.
+    pub(crate) fn encode(
+        &self,
+        batch: &RecordBatch,
+        source: &dyn Source,
+        purpose: Purpose,
+    ) -> Result<Batch, FeatureError> {
+        let rows = batch.num_rows();
+        let (targets, weight) = match purpose {
+            Purpose::Predict => (Targets::default(), Vec::new()),
+            _ => self.targets(batch, source)?,
+        };
+        let group = match &self.schema.group {
+            Some(column) => {
+                let reader = Reader { batch, source, feature: "group", column };
+                match keys::one(&reader, IdKind::Text, xxh3_64(b"group"))? {
+                    Keys::One(keys) => keys,
+                    Keys::Many { .. } => Vec::new(),
+                }
+            }
+            None => Vec::new(),
+        };
+        let keys = self.keys(batch, source)?;
+        let numeric = self.numeric(batch, source, purpose)?;
+        Ok(Batch { rows, keys, numeric, targets, weight, group, ..Batch::default() })
+    }
+
+    /// The labels of all tasks, and the sample weights; empty where all are 1.
+    pub(crate) fn targets(
+        &self,
+        batch: &RecordBatch,
+        source: &dyn Source,
+    ) -> Result<(Targets, Vec<f32>), FeatureError> {
+        let targets = label::read(&self.schema.targets, &|feature, column| Reader { batch, source, feature, column })?;
+        let weight = match &self.schema.weight {
+            Some(column) => label::sample_weights(&Reader { batch, source, feature: "weight", column })?,
+            None => Vec::new(),
+        };
+        Ok((targets, weight))
+    }
+
+    /// The keys of every categorical input.
+    pub(crate) fn keys(&self, batch: &RecordBatch, source: &dyn Source) -> Result<Vec<Keys>, FeatureError> {
+        let fields = &self.schema.categorical;
+        let made = |f: &Categorical| {
+            use CategoricalSource::{Cross, Drawn, Leaves};
+            matches!(f.source, Cross { .. } | Drawn | Leaves)
+        };
+        let columns = fields.iter().position(made).unwrap_or(fields.len());
+        let mut encoded: Vec<Keys> =
+            (0..columns).into_par_iter().map(|place| self.keys_of(place, batch, source)).collect::<Result<_, _>>()?;
+        let crosses: Vec<Keys> = fields[columns..]
+            .par_iter()
+            .map(|field| match &field.source {
+                CategoricalSource::Cross { of } => {
+                    let members: Vec<&Keys> = of.iter().map(|&m| &encoded[m]).collect();
+                    cross(&members, batch.num_rows(), field.key_seed)
+                }
+                _ => Keys::none(field.sequence.is_some() || field.pooling.is_some(), batch.num_rows()),
+            })
+            .collect();
+        encoded.extend(crosses);
+        self.check_sequences(&encoded, batch, source)?;
+        Ok(encoded)
+    }
+
+    /// The keys of one input of a column.
+    pub(crate) fn keys_of(&self, place: usize, batch: &RecordBatch, source: &dyn Source) -> Result<Keys, FeatureError> {
+        let field = &self.schema.categorical[place];
+        let reader = |column| Reader { batch, source, feature: &field.name, column };
+        match &field.source {
+            CategoricalSource::One { column, ids } => keys::one(&reader(column), *ids, field.key_seed),
+            CategoricalSource::Many { column, ids, separator, weights } => {
+                let weights = weights.as_deref().map(reader);
+                keys::many(&reader(column), *ids, separator, weights.as_ref(), field.key_seed, field.sequence.is_some())
+            }
+            CategoricalSource::Bucket { column, .. } => {
+                Ok(keys::bucket(&reader(column).numbers()?, &self.fitted.bounds[place], field.key_seed))
+            }
+            CategoricalSource::Cross { .. } | CategoricalSource::Drawn | CategoricalSource::Leaves => {
+                Ok(Keys::none(false, batch.num_rows()))
+            }
+        }
+    }
+
+    /// Refuses sequences that are longer than declared, or not as long as the one they go along with.
+    fn check_sequences(&self, encoded: &[Keys], batch: &RecordBatch, source: &dyn Source) -> Result<(), FeatureError> {
+        let fields = &self.schema.categorical;
+        let sequences = fields.iter().enumerate().filter_map(|(place, f)| Some((place, f, f.sequence?)));
+        for (place, field, sequence) in sequences {
+            let (lengths, leads) = (encoded[place].lengths(), encoded[sequence.leader].lengths());
+            let CategoricalSource::Many { column, .. } = &field.source else { continue };
+            let reader = Reader { batch, source, feature: &field.name, column };
+            for (row, (length, lead)) in lengths.zip(leads).enumerate() {
+                if let Some(most) = sequence.max_length.filter(|most| length > *most) {
+                    let problem = format!(
+                        "{length} ids, where max_length = {most} is declared; raise it, or keep the latest {most} in the data (data.history.max_length, where it is built)"
+                    );
+                    return Err(reader.error(row, problem));
+                }
+                if length != lead {
+                    let leader = &fields[sequence.leader].name;
+                    let problem = format!("{length} values along {lead} ids of `{leader}`; give one for each");
+                    return Err(reader.error(row, problem));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The numeric inputs, `[rows, N]` row by row.
+    fn numeric(&self, batch: &RecordBatch, source: &dyn Source, purpose: Purpose) -> Result<Vec<f32>, FeatureError> {
+        let width = self.schema.numeric.len();
+        let columns: Vec<Vec<f32>> = self
+            .schema
+            .numeric
+            .par_iter()
+            .zip(&self.fitted.numeric)
+            .map(|(numeric, fit)| {
+                if numeric.transform == Transform::Age && purpose != Purpose::Train {
+                    return Ok(vec![0.0; batch.num_rows()]);
+                }
+                let reader = Reader { batch, source, feature: &numeric.name, column: &numeric.column };
+                let scaled =
+                    |x: Option<f64>| numeric.raise(x.map_or(numeric.missing, |x| fit.apply(numeric.transform, x)));
+                Ok(reader.numbers()?.into_iter().map(scaled).collect())
+            })
+            .collect::<Result<_, FeatureError>>()?;
+        let mut rows = vec![0.0; batch.num_rows() * width];
+        for (n, column) in columns.iter().enumerate() {
+            column.iter().enumerate().for_each(|(r, x)| rows[r * width + n] = *x);
+        }
+        Ok(rows)
+    }
+}

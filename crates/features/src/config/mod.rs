@@ -1,0 +1,53 @@
+//! The `[features]` table of an experiment file.
+
+mod field;
+mod items;
+mod label;
+mod trees;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use field::{FieldConfig, FieldKind, IdKind, IndexPolicy, Pooling, Transform};
+pub use items::{ItemsConfig, NegativesConfig, PairsConfig, SamplerKind};
+pub use label::{LabelConfig, LabelValue, TargetConfig};
+pub use trees::TreesConfig;
+
+/// What the columns mean.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FeaturesConfig {
+    /// Column of sample weights, at least 0; all 1 when absent. They weigh the loss and the metrics over all rows; GAUC and
+    /// the ranking metrics (NDCG, HR, MRR, Recall) count every row of a group once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<String>,
+    /// Column that groups rows for GAUC, NDCG, HR, MRR and Recall, usually the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Training rows that a value must appear in to get a row of its own; rarer values share the unseen row.
+    #[serde(default = "one")]
+    pub min_count: u32,
+    /// How keys get rows, unless a field says otherwise.
+    #[serde(default)]
+    pub index: IndexPolicy,
+    /// The input fields by name: `user_id = "categorical"`, or a table with more settings.
+    pub fields: BTreeMap<String, FieldConfig>,
+    /// Which fields are of the item, and who the user is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<ItemsConfig>,
+    /// Negatives of the training rows; needs `[features.items]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub negatives: Option<NegativesConfig>,
+    /// Pairs of items to learn from, instead of rows, for models of pairs; needs `[features.items]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairs: Option<PairsConfig>,
+    /// Trees over the fields, whose leaves are an input of their own; for models with weights of ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trees: Option<TreesConfig>,
+}
+
+fn one() -> u32 {
+    1
+}

@@ -1,0 +1,119 @@
+//! The encoder: fitted once on the training rows, then a pure function of a record batch.
+
+mod fit;
+mod unseen;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use burnrec_data::{Source, positions};
+
+use crate::batch::{Batch, Keys};
+use crate::columns::{Columns, Fitted, Purpose, Reader};
+use crate::error::FeatureError;
+use crate::items::Catalogue;
+use crate::schema::Schema;
+use crate::trees::Trees;
+
+/// Rows of each side, by its name.
+pub type SideRows = BTreeMap<&'static str, u64>;
+
+/// Turns record batches into [`Batch`]es.
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    columns: Columns,
+    catalogue: Option<Arc<Catalogue>>,
+    trees: Option<Arc<Trees>>,
+}
+
+impl Encoder {
+    /// An encoder as it was saved.
+    pub fn restore(schema: Schema, fitted: Fitted, catalogue: Option<Catalogue>, trees: Option<Trees>) -> Self {
+        let columns = Columns { schema, fitted };
+        Self { columns, catalogue: catalogue.map(Arc::new), trees: trees.map(Arc::new) }
+    }
+
+    /// The trees, where the schema asks for some.
+    pub fn trees(&self) -> Option<&Trees> {
+        self.trees.as_deref()
+    }
+
+    /// The items and users, where the schema says what an item is.
+    pub fn catalogue(&self) -> Option<&Arc<Catalogue>> {
+        self.catalogue.as_ref()
+    }
+
+    /// The places of the users of some rows; nothing for those that the catalogue does not know.
+    pub(crate) fn users(&self, batch: &RecordBatch, source: &dyn Source) -> Result<Vec<Option<u32>>, FeatureError> {
+        let (Some(items), Some(catalogue)) = (&self.columns.schema.items, &self.catalogue) else {
+            return Ok(Vec::new());
+        };
+        let reader = Reader { batch, source, feature: "items.user", column: &items.user };
+        Ok(reader.texts()?.iter().map(|id| catalogue.user(id)).collect())
+    }
+
+    /// The schema.
+    pub fn schema(&self) -> &Schema {
+        &self.columns.schema
+    }
+
+    /// What was fitted.
+    pub fn fitted(&self) -> &Fitted {
+        &self.columns.fitted
+    }
+
+    /// Encodes a record batch.
+    ///
+    /// # Errors
+    /// The first value that cannot be read, with file, line or row, column and feature.
+    pub fn encode(&self, batch: &RecordBatch, source: &dyn Source, purpose: Purpose) -> Result<Batch, FeatureError> {
+        let mut all = self.columns.encode(batch, source, purpose)?;
+        all.item = self.items(&all.keys);
+        let (Some(trees), Some((_, place))) = (&self.trees, &self.columns.schema.trees) else { return Ok(all) };
+        let matrix = trees.inputs().matrix(batch, source, &self.columns.schema, &all.keys)?;
+        all.keys[*place] = trees.keys(&matrix, self.columns.schema.categorical[*place].key_seed);
+        Ok(match purpose {
+            Purpose::Train => all.take(&trees.rows_left(positions(batch))),
+            _ => all,
+        })
+    }
+
+    /// Encodes what is of the item, from its columns alone; everything else is missing.
+    ///
+    /// # Errors
+    /// The first value that cannot be read.
+    pub fn encode_items(&self, batch: &RecordBatch, source: &dyn Source) -> Result<Batch, FeatureError> {
+        let rows = batch.num_rows();
+        let Some(items) = &self.columns.schema.items else { return Ok(Batch::default()) };
+        let mut out = Batch { rows, ..Batch::default() };
+        for place in 0..self.columns.schema.categorical.len() {
+            out.keys.push(match items.fields.contains(&place) {
+                true => self.columns.keys_of(place, batch, source)?,
+                false => Keys::none(self.columns.schema.is_list(place), rows),
+            });
+        }
+        let missing = self.columns.schema.missing_numbers();
+        out.numeric = (0..rows).flat_map(|_| missing.iter().copied()).collect();
+        for &n in &items.numeric {
+            let (numeric, fit) = (&self.columns.schema.numeric[n], &self.columns.fitted.numeric[n]);
+            let reader = Reader { batch, source, feature: &numeric.name, column: &numeric.column };
+            for (row, x) in reader.numbers()?.into_iter().enumerate().filter_map(|(r, x)| Some((r, x?))) {
+                out.numeric[row * missing.len() + n] = numeric.raise(fit.apply(numeric.transform, x));
+            }
+        }
+        out.item = self.items(&out.keys);
+        Ok(out)
+    }
+
+    /// The place of each row's item; nothing without a catalogue.
+    fn items(&self, keys: &[Keys]) -> Vec<u32> {
+        match (&self.catalogue, &self.columns.schema.items) {
+            (Some(catalogue), Some(items)) => match &keys[items.id] {
+                Keys::One(keys) => keys.iter().map(|k| catalogue.place(*k)).collect(),
+                Keys::Many { .. } => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
+    }
+}

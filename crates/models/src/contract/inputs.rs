@@ -1,0 +1,84 @@
+//! What a model takes: the tensors of a batch.
+
+use burn::tensor::{Int, Tensor};
+use burnrec_backend::Segments;
+use burnrec_features::Sharing;
+
+/// The inputs of a batch of B rows.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// One leaf a lookup of the model, in the order it declared them: `[B, slots, dim]`.
+    pub lookups: Vec<Tensor<3>>,
+    /// The sequences of each lookup, in the order it declared them: `[positions, dim]` each.
+    pub sequences: Vec<Vec<Tensor<2>>>,
+    /// Which positions belong to which row, one entry a group of [`InputShapes::groups`].
+    pub segments: Vec<Segments>,
+    /// What follows each position, one entry a group, in training and for models that want it; else none.
+    pub following: Vec<Option<Following>>,
+    /// The numeric inputs `[B, N]`; none where N is 0.
+    pub numeric: Option<Tensor<2>>,
+    /// How what was drawn belongs to the rows, in training and where something was.
+    pub sharing: Option<Sharing>,
+}
+
+/// Pairs of positions that follow each other in a row, with a position of the batch that holds another id; each
+/// `[pairs]`.
+#[derive(Clone, Debug)]
+pub struct Following {
+    /// The positions that something follows.
+    pub from: Tensor<1, Int>,
+    /// What follows them.
+    pub to: Tensor<1, Int>,
+    /// Positions whose id is another than that of `to`.
+    pub other: Tensor<1, Int>,
+}
+
+impl Inputs {
+    /// Inputs without sequences.
+    pub fn slots(lookups: Vec<Tensor<3>>, numeric: Option<Tensor<2>>) -> Self {
+        Self {
+            sequences: vec![Vec::new(); lookups.len()],
+            lookups,
+            segments: Vec::new(),
+            following: Vec::new(),
+            numeric,
+            sharing: None,
+        }
+    }
+
+    /// The products of a vector a row with those of what was drawn: `[B, S]`, or `[B, k]` where each row has its own.
+    ///
+    /// # Shapes
+    /// - `query`: `[B, d]`; `own`: the vectors of the rows' own items `[B, d]`
+    /// - `drawn`: vectors of what was drawn, `[S, d]` or `[B·k, d]`; none where the batch's own items are it
+    pub fn sampled(&self, query: &Tensor<2>, own: &Tensor<2>, drawn: Option<&Tensor<2>>) -> Option<Tensor<2>> {
+        let [rows, dim] = query.dims();
+        Some(match (self.sharing?, drawn) {
+            (Sharing::Batch, _) => query.clone().matmul(own.clone().transpose()),
+            (Sharing::All, drawn) => query.clone().matmul(drawn?.clone().transpose()),
+            (Sharing::Own(k), drawn) => {
+                let drawn = drawn?.clone().reshape([rows, k, dim]);
+                (drawn * query.clone().unsqueeze_dim::<3>(1)).sum_dim(2).reshape([rows, k])
+            }
+        })
+    }
+
+    /// One slot of a lookup: `[B, dim]`.
+    pub fn slot(&self, lookup: usize, slot: usize) -> Tensor<2> {
+        let [rows, _, dim] = self.lookups[lookup].dims();
+        self.lookups[lookup].clone().slice([0..rows, slot..slot + 1, 0..dim]).flatten(1, 2)
+    }
+
+    /// A lookup with its slots side by side: `[B, slots · dim]`.
+    pub fn flat(&self, lookup: usize) -> Tensor<2> {
+        self.lookups[lookup].clone().flatten(1, 2)
+    }
+
+    /// A lookup and the numbers side by side: `[B, slots · dim + N]`.
+    pub fn stacked(&self, lookup: usize) -> Tensor<2> {
+        match &self.numeric {
+            Some(numeric) => Tensor::cat(vec![self.flat(lookup), numeric.clone()], 1),
+            None => self.flat(lookup),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! What a run says of itself: events, the summary, metrics by task. The types that write these files read them, so that
+//! reports, ledgers and tests share one understanding of a run folder. Knows nothing of Burn or of training.
+
+mod event;
+mod metrics;
+mod summary;
+
+pub use event::{EVENTS, Event};
+pub use metrics::{Metrics, Reasons, TaskMetrics, Values};
+pub use summary::{Device, Parameters, SUMMARY, Summary, Throughput};

@@ -1,0 +1,165 @@
+//! An experiment, checked once: only this trains, evaluates, predicts, exports.
+
+use std::sync::Arc;
+
+use burnrec_embedding::Slots;
+use burnrec_features::{Past, Schema};
+
+use crate::error::{TrainError, bad};
+use crate::experiment::Experiment;
+use crate::metrics::Protocol;
+use crate::monitor::Monitor;
+use crate::objective::{Compares, names};
+use crate::task::{Setting, Task};
+
+/// An experiment whose settings go together, with what follows from them.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    experiment: Arc<Experiment>,
+    schema: Arc<Schema>,
+    slots: Arc<Slots>,
+    tasks: Arc<[Task]>,
+    monitor: Monitor,
+    protocol: Protocol,
+    past: Past,
+}
+
+impl Experiment {
+    /// Every check that needs no data.
+    ///
+    /// # Errors
+    /// The first setting that cannot work, with its key.
+    pub fn check(self) -> Result<Checked, TrainError> {
+        let targets = self.tasks.0.iter().map(|(name, task)| task.target(name)).collect::<Result<Vec<_>, _>>()?;
+        let schema = Schema::new(&self.features, &targets)?;
+        let reads = self.model.reads();
+        let setting = Setting::new(&schema, reads.retrieves());
+        let task = |(target, (name, config)): (usize, &(String, _))| Task::new(name, config, &schema, target, &setting);
+        self.model.check(&schema)?;
+        let mut tasks = self.tasks.0.iter().enumerate().map(task).collect::<Result<Vec<_>, _>>()?;
+        for (key, optimizer) in self.model.optimizers() {
+            optimizer.check(&format!("model.{}.{key}", self.model.name()))?;
+        }
+        self.train.check()?;
+        self.check_batches(&schema, &tasks)?;
+        let monitor = match &self.train.monitor {
+            Some(text) => Monitor::parse(text, &tasks)?,
+            None => Monitor::usual(&tasks),
+        };
+        for (task, metric) in monitor.metrics() {
+            if !tasks[task].metrics.contains(&metric) {
+                tasks[task].metrics.push(metric);
+            }
+        }
+        let limits = tasks.iter().map(Task::limits).collect();
+        let schema = schema.limited(limits);
+        self.data.check()?;
+        let past = past(&self, &schema, setting.protocol)?;
+        Ok(Checked {
+            slots: Arc::new(self.model.slots(&schema)),
+            experiment: Arc::new(self),
+            schema: Arc::new(schema),
+            tasks: tasks.into(),
+            monitor,
+            protocol: setting.protocol,
+            past,
+        })
+    }
+
+    /// Refuses sizes of batches and lists that do not go with what the tasks compare.
+    fn check_batches(&self, schema: &Schema, tasks: &[Task]) -> Result<(), TrainError> {
+        let train = &self.train;
+        let lists = tasks.iter().any(Task::is_of_lists);
+        let default = crate::experiment::TrainConfig::default();
+        let in_batch = schema.items.as_ref().is_some_and(|i| i.pairs.is_none() && i.takes_the_batch());
+        match () {
+            () if train.list_size != default.list_size && !lists => Err(bad(
+                "train.list_size",
+                format!("goes with a loss over lists ({}); remove it", names(Compares::Lists)),
+            )),
+            () if in_batch && train.batch_size < 2 => {
+                Err(bad("train.batch_size", "must be at least 2 where the batch's other items are the negatives"))
+            }
+            () if lists && train.list_size > train.batch_size => {
+                Err(bad("train.list_size", "must be at most train.batch_size"))
+            }
+            () => Ok(()),
+        }
+    }
+}
+
+/// What histories hold when they are made of what users did: the same as in training. Histories of a rule that is not the
+/// label's are refused where items are looked for: which of a user's items they take is not known then.
+fn past(experiment: &Experiment, schema: &Schema, protocol: Protocol) -> Result<Past, TrainError> {
+    let Some(history) = &experiment.data.history else {
+        return Ok(Past { sides: 1, liked_only: false, most: usize::MAX });
+    };
+    let label = &experiment.tasks.0[schema.liked()].1.label;
+    let remade = protocol == Protocol::Retrieval && schema.remakes_histories();
+    if let Some(only) = history.only.as_ref().filter(|_| remade) {
+        let plain = label.threshold.is_none() && label.positive.is_none() && !label.numeric;
+        let same_rule = label.threshold.is_some_and(|t| t == only.at_least)
+            || (plain && only.at_least > 0.0 && only.at_least <= 1.0);
+        if !(only.column == label.column && same_rule) {
+            return Err(bad(
+                "data.history.only",
+                "is another rule than the label's of what users liked, so that histories cannot be made again for users who are asked about; use the label's column and threshold",
+            ));
+        }
+    }
+    Ok(Past { sides: 1, liked_only: history.only.is_some(), most: history.max_length })
+}
+
+impl Checked {
+    /// The experiment.
+    pub fn experiment(&self) -> &Experiment {
+        &self.experiment
+    }
+
+    /// What the columns mean.
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// Which vectors the model looks up.
+    pub fn slots(&self) -> &Arc<Slots> {
+        &self.slots
+    }
+
+    /// The tasks, in the order of the file.
+    pub fn tasks(&self) -> &Arc<[Task]> {
+        &self.tasks
+    }
+
+    /// What decides which epoch is best.
+    pub fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+
+    /// What a measurement looks at.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// What histories hold that are made of what users did.
+    pub(crate) fn past(&self) -> Past {
+        self.past
+    }
+
+    /// Whether pairs of items are learned, and not rows.
+    pub fn learns_pairs(&self) -> bool {
+        self.schema.items.as_ref().is_some_and(|i| i.pairs.is_some())
+    }
+
+    /// The most rows of a list, where some task compares the rows of lists.
+    pub(crate) fn lists(&self) -> Option<usize> {
+        self.tasks.iter().any(Task::is_of_lists).then_some(self.experiment.train.list_size)
+    }
+
+    /// The same on another device, with other threads: where it computes is no part of what is learned.
+    #[must_use]
+    pub fn on(&self, backend: crate::experiment::BackendConfig) -> Self {
+        let experiment = Arc::new(Experiment { backend, ..(*self.experiment).clone() });
+        Self { experiment, ..self.clone() }
+    }
+}

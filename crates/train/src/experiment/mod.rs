@@ -1,0 +1,71 @@
+//! The experiment file as a whole.
+
+mod loss;
+mod rate;
+mod tasks;
+mod train;
+
+use burnrec_backend::DeviceName;
+use burnrec_data::DataConfig;
+use burnrec_embedding::Placement;
+use burnrec_features::FeaturesConfig;
+use burnrec_models::ModelConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use loss::LossKind;
+pub use rate::RateSchedule;
+pub use tasks::{TaskConfig, TasksConfig};
+pub use train::{DenseOptimizer, DenseRule, TrainConfig};
+
+/// One experiment: what to learn from, what to learn, how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Experiment {
+    /// Name and seed.
+    #[serde(default)]
+    pub run: RunConfig,
+    /// Where it computes.
+    #[serde(default)]
+    pub backend: BackendConfig,
+    /// Where the rows come from.
+    pub data: DataConfig,
+    /// What the columns mean.
+    pub features: FeaturesConfig,
+    /// What is learned: `[tasks.NAME]`, one or more.
+    pub tasks: TasksConfig,
+    /// The model: `[model.NAME]` with its settings.
+    pub model: ModelConfig,
+    /// How it is trained.
+    #[serde(default)]
+    pub train: TrainConfig,
+}
+
+/// Name and seed of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunConfig {
+    /// The run's folder is `runs/NAME/ID`.
+    pub name: String,
+    /// Seed of first weights, shuffling and dropout.
+    pub seed: u64,
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self { name: "run".into(), seed: 1 }
+    }
+}
+
+/// Where a run computes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BackendConfig {
+    /// The device.
+    pub device: DeviceName,
+    /// CPU threads; all cores when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<usize>,
+    /// Where the tables live.
+    pub placement: Placement,
+}

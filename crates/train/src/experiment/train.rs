@@ -1,0 +1,187 @@
+//! The `[train]` table of an experiment file.
+
+use burnrec_embedding::SparseOptimizer;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::TrainError;
+use crate::experiment::rate::RateSchedule;
+
+/// How a model is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Passes over the training rows, at most.
+    pub epochs: usize,
+    /// Rows a step.
+    pub batch_size: usize,
+    /// Learning rate of the dense weights.
+    pub learning_rate: f64,
+    /// Optimiser of the dense weights.
+    pub optimizer: DenseOptimizer,
+    /// Optimiser of the tables, unless the model says otherwise.
+    pub sparse: SparseOptimizer,
+    /// How the learning rates change over steps; FTRL and RDA have schedules of their own and ignore it.
+    pub schedule: RateSchedule,
+    /// Steps over which the rate rises linearly from 0.
+    pub warmup_steps: u64,
+    /// Losses over lists: rows of a list, at most; longer groups are cut at random.
+    pub list_size: usize,
+    /// Largest norm of all gradients together; unlimited when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// L1 strength on the dense weight matrices, not on biases.
+    pub l1: f64,
+    /// L2 strength on the dense weight matrices, not on biases.
+    pub l2: f64,
+    /// What decides which epoch is best, of validation metrics: `auc`, or with several tasks `click.auc`, or a weighted sum
+    /// of such as `click.auc + 0.5*convert.auc`. When absent the sum of what each task is usually judged by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monitor: Option<String>,
+    /// Epochs without a better `monitor` after which training stops; never when 0.
+    pub patience: usize,
+    /// Steps between checkpoints inside an epoch; only at the end of epochs when 0.
+    pub checkpoint_every: u64,
+    /// Steps between loss values that are read from the device and logged.
+    pub log_every: u64,
+    /// Whether training rows are shuffled.
+    pub shuffle: bool,
+    /// Rows in the shuffle buffer.
+    pub shuffle_rows: usize,
+    /// Batches prepared ahead.
+    pub prefetch: usize,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 20,
+            batch_size: 1024,
+            learning_rate: 1e-3,
+            optimizer: DenseOptimizer::default(),
+            sparse: SparseOptimizer::default(),
+            schedule: RateSchedule::default(),
+            warmup_steps: 0,
+            list_size: 64,
+            clip_norm: None,
+            l1: 0.0,
+            l2: 0.0,
+            monitor: None,
+            patience: 2,
+            checkpoint_every: 0,
+            log_every: 100,
+            shuffle: true,
+            shuffle_rows: 262_144,
+            prefetch: 4,
+        }
+    }
+}
+
+/// Optimiser of the dense weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DenseOptimizer {
+    /// The update rule.
+    pub kind: DenseRule,
+    /// Adam's decay of the first moment.
+    pub beta_1: f32,
+    /// Adam's decay of the second moment.
+    pub beta_2: f32,
+    /// Added to the root in Adam and Adagrad.
+    pub epsilon: f32,
+    /// AdamW's decoupled weight decay.
+    pub weight_decay: f32,
+    /// SGD's momentum, 0..1.
+    pub momentum: f64,
+    /// Whether SGD's momentum is Nesterov's.
+    pub nesterov: bool,
+}
+
+impl Default for DenseOptimizer {
+    fn default() -> Self {
+        Self {
+            kind: DenseRule::Adam,
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            momentum: 0.0,
+            nesterov: false,
+        }
+    }
+}
+
+/// An update rule of dense weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DenseRule {
+    /// Kingma & Ba, ICLR 2015.
+    Adam,
+    /// Adam with decoupled weight decay (Loshchilov & Hutter, ICLR 2019).
+    Adamw,
+    /// Duchi et al., JMLR 2011.
+    Adagrad,
+    /// Gradient descent, with momentum if set.
+    Sgd,
+}
+
+fn bad(key: &str, problem: &str) -> Result<(), TrainError> {
+    Err(TrainError::Setting { key: format!("train.{key}"), problem: problem.to_string() })
+}
+
+impl TrainConfig {
+    /// Refuses settings that cannot work by themselves.
+    pub(crate) fn check(&self) -> Result<(), TrainError> {
+        let positive = |x: f64| x > 0.0 && x.is_finite();
+        let at_least_zero = |x: f64| x >= 0.0 && x.is_finite();
+        match self {
+            _ if self.epochs == 0 => bad("epochs", "must be at least 1")?,
+            _ if !(1..=1 << 24).contains(&self.batch_size) => bad("batch_size", "must lie in 1..=16777216")?,
+            _ if !positive(self.learning_rate) => bad("learning_rate", "must be above 0")?,
+            _ if !self.clip_norm.is_none_or(positive) => bad("clip_norm", "must be above 0")?,
+            _ if !at_least_zero(self.l1) => bad("l1", "must be at least 0")?,
+            _ if !at_least_zero(self.l2) => bad("l2", "must be at least 0")?,
+            _ if self.log_every == 0 => bad("log_every", "must be at least 1")?,
+            _ if self.shuffle_rows > 1 << 31 => bad("shuffle_rows", "must be at most 2147483648")?,
+            _ if self.shuffle_rows == 0 => {
+                bad("shuffle_rows", "must be at least 1; set shuffle = false to keep the order")?
+            }
+            _ if !(1..=4096).contains(&self.prefetch) => bad("prefetch", "must lie in 1..=4096")?,
+            _ if self.list_size < 2 => bad("list_size", "must be at least 2")?,
+            _ => {}
+        }
+        self.sparse.check("train.sparse")?;
+        self.optimizer.check()?;
+        self.schedule.check()
+    }
+}
+
+impl DenseOptimizer {
+    fn check(&self) -> Result<(), TrainError> {
+        match self {
+            _ if !(0.0..1.0).contains(&self.beta_1) => bad("optimizer.beta_1", "must lie in 0..1, 1 excluded"),
+            _ if !(0.0..1.0).contains(&self.beta_2) => bad("optimizer.beta_2", "must lie in 0..1, 1 excluded"),
+            _ if !(self.epsilon > 0.0 && self.epsilon.is_finite()) => bad("optimizer.epsilon", "must be above 0"),
+            _ if !(0.0..1.0).contains(&self.momentum) => bad("optimizer.momentum", "must lie in 0..1, 1 excluded"),
+            _ if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) => {
+                bad("optimizer.weight_decay", "must be at least 0")
+            }
+            _ if self.weight_decay > 0.0 && self.kind != DenseRule::Adamw => {
+                bad("optimizer.weight_decay", "goes with kind = \"adamw\"; use train.l2 elsewhere")
+            }
+            _ if self.nesterov && self.momentum == 0.0 => bad("optimizer.nesterov", "needs momentum above 0"),
+            _ if (self.beta_1, self.beta_2) != (0.9, 0.999)
+                && !matches!(self.kind, DenseRule::Adam | DenseRule::Adamw) =>
+            {
+                bad("optimizer.beta_1", "and beta_2 go with kind = \"adam\" and \"adamw\"; remove them")
+            }
+            _ if self.epsilon != 1e-8 && self.kind == DenseRule::Sgd => {
+                bad("optimizer.epsilon", "has no meaning for kind = \"sgd\"; remove it")
+            }
+            _ if (self.momentum > 0.0 || self.nesterov) && self.kind != DenseRule::Sgd => {
+                bad("optimizer.momentum", "goes with kind = \"sgd\"")
+            }
+            _ => Ok(()),
+        }
+    }
+}

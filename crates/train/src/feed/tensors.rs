@@ -1,0 +1,127 @@
+//! A prepared batch as tensors on the device that computes.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use burnrec_backend::{Segments, traffic};
+use burnrec_embedding::{Gathered, Packing, Slots, SpaceBatch, Tables, Uploaded};
+use burnrec_features::{Batch, Following as Places};
+use burnrec_models::{Following, Inputs};
+
+use crate::objective::{HostTarget, Target, column};
+
+/// The tensors of a batch.
+pub(crate) struct Feed {
+    /// The gathered vectors, one leaf a lookup `[B, slots, dim]`, not yet tracked.
+    pub(crate) leaves: Vec<Tensor<3>>,
+    /// The sequences of each lookup, `[positions, dim]`, not yet tracked.
+    pub(crate) sequences: Vec<Vec<Tensor<2>>>,
+    /// Which positions belong to which row, one entry a group of sequences.
+    pub(crate) segments: Vec<Segments>,
+    /// `[B, N]`; none where N is 0.
+    pub(crate) numeric: Option<Tensor<2>>,
+    /// What each task's scores should have been.
+    pub(crate) targets: Vec<Target>,
+    /// What stays on a device of its own memory until the update.
+    pub(crate) uploaded: Option<Uploaded>,
+}
+
+impl Feed {
+    /// A batch as a model reads it, off the graph.
+    pub(crate) fn inputs(self) -> Inputs {
+        let Self { leaves, sequences, segments, numeric, .. } = self;
+        Inputs { lookups: leaves, sequences, segments, following: Vec::new(), numeric, sharing: None }
+    }
+}
+
+/// Gathers, and brings everything to the device: in one upload where it has memory of its own.
+pub(crate) fn feed(
+    tables: &Tables,
+    slots: &Slots,
+    device: &Device,
+    batch: &Batch,
+    spaces: &[SpaceBatch],
+    packing: Option<Packing>,
+    targets: &[HostTarget],
+) -> (Feed, Gathered) {
+    let mut gathered = tables.gather(batch.rows, spaces);
+    let shape = |lookup: usize| [batch.rows, slots.0[lookup].features.len().max(1), slots.0[lookup].dim];
+    let of_device = |tensor: Tensor<3>| if device.is_autodiff() { Tensor::from_inner(tensor) } else { tensor };
+    let flat = |tensor: Tensor<2>| if device.is_autodiff() { Tensor::from_inner(tensor) } else { tensor };
+    let sequences = sequences(tables, &mut gathered, device);
+    let segments = segments(tables, batch, device);
+    let feed = match packing.and_then(|p| tables.upload(spaces, p, &mut gathered)) {
+        Some(uploaded) => Feed {
+            leaves: (0..slots.0.len()).map(|l| of_device(uploaded.leaf(tables, l, shape(l)))).collect(),
+            sequences,
+            segments,
+            numeric: uploaded.numeric().map(flat),
+            targets: {
+                let mut at = 0;
+                let mut next = |_: &[f32]| {
+                    at += 1;
+                    flat(uploaded.column(at - 1))
+                };
+                targets.iter().map(|target| target.target(device, &mut next)).collect()
+            },
+            uploaded: Some(uploaded),
+        },
+        None => Feed {
+            leaves: (0..slots.0.len())
+                .map(|l| {
+                    let length = shape(l).iter().product();
+                    Tensor::from_data(TensorData::new(gathered.take(l, length), shape(l)), device)
+                })
+                .collect(),
+            sequences,
+            segments,
+            numeric: numeric(batch, device),
+            targets: targets.iter().map(|target| target.target(device, |values| column(values, device))).collect(),
+            uploaded: None,
+        },
+    };
+    (feed, gathered)
+}
+
+/// The vectors of every lookup's sequences.
+fn sequences(tables: &Tables, gathered: &mut Gathered, device: &Device) -> Vec<Vec<Tensor<2>>> {
+    let all = std::mem::take(&mut gathered.sequences).into_iter().enumerate();
+    let tensor = |dim: usize, values: Vec<f32>| {
+        let positions = values.len() / dim;
+        traffic::up_to(device, values.len() * 4);
+        Tensor::from_data(TensorData::new(values, [positions, dim]), device)
+    };
+    all.map(|(lookup, own)| own.into_iter().map(|values| tensor(tables.dim(lookup), values)).collect()).collect()
+}
+
+/// The positions of every group of sequences.
+fn segments(tables: &Tables, batch: &Batch, device: &Device) -> Vec<Segments> {
+    let schema = tables.schema();
+    let of = |group: usize| Segments::new(&schema.segments(batch, group).offsets, device);
+    schema.groups().into_iter().map(of).collect()
+}
+
+/// What follows each position of every group of sequences, drawn at a step of a seed.
+pub(crate) fn following(
+    tables: &Tables,
+    batch: &Batch,
+    device: &Device,
+    seed: u64,
+    step: u64,
+) -> Vec<Option<Following>> {
+    let schema = tables.schema();
+    let ints = |values: Vec<u32>| {
+        let length = values.len();
+        traffic::up_to(device, length * 4);
+        let values: Vec<i32> = values.into_iter().map(u32::cast_signed).collect();
+        Tensor::from_data(TensorData::new(values, [length]), device)
+    };
+    let of = |group: usize| {
+        let Places { from, to, other } = schema.following(batch, group, seed, step);
+        (!from.is_empty()).then(|| Following { from: ints(from), to: ints(to), other: ints(other) })
+    };
+    schema.groups().into_iter().map(of).collect()
+}
+
+fn numeric(batch: &Batch, device: &Device) -> Option<Tensor<2>> {
+    let width = batch.numeric.len() / batch.rows.max(1);
+    (width > 0).then(|| Tensor::from_data(TensorData::new(batch.numeric.clone(), [batch.rows, width]), device))
+}

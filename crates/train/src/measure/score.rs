@@ -1,0 +1,146 @@
+//! Predictions of every task over a stream of rows.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use burnrec_backend::traffic;
+use burnrec_data::{RowStream, Source};
+use burnrec_features::{Batch, Draws, Encoder, LoaderConfig, Purpose, load};
+
+use super::chain::GivenRow;
+use crate::error::TrainError;
+use crate::feed::prepare;
+use crate::metrics::Predictions;
+use crate::objective::Link;
+use crate::stop::Stop;
+use crate::task::Task;
+use crate::weights::Weights;
+
+/// Rows that are scored at once; a setting of speed, not of results.
+const BATCH_ROWS: usize = 4096;
+
+/// Batches whose scores are read only after later ones were begun: a read waits for what the device has finished.
+const IN_FLIGHT: usize = 4;
+
+/// The rows of a stream, and how they are read.
+pub struct Asked<'a> {
+    /// The rows.
+    pub rows: RowStream,
+    /// Where they come from.
+    pub source: &'a Arc<dyn Source>,
+    /// How they become inputs.
+    pub encoder: &'a Arc<Encoder>,
+    /// What they are for.
+    pub purpose: Purpose,
+    /// What is drawn to them.
+    pub draws: Draws,
+}
+
+/// The scores of all rows, in order, and the predictions of each task where its label is known. Memory: 4 bytes a row and
+/// score, 8 more a task with labels, 8 more with groups.
+#[derive(Clone, Debug, Default)]
+pub struct Scored {
+    /// One entry a task: its scores of every row, row by row, behind their link where that is one of numbers.
+    pub scores: Vec<Vec<f32>>,
+    /// One entry a task; empty where rows have no labels.
+    pub known: Vec<Predictions>,
+    /// One entry a task: the rows on which its parent's label is 1 and its own is known.
+    pub(crate) given: Vec<Vec<GivenRow>>,
+    rows: usize,
+}
+
+impl Scored {
+    fn take_labels(&mut self, batch: &Batch, tasks: &[Task]) {
+        for (task, given) in tasks.iter().zip(&mut self.given) {
+            let Some(parent) = task.parent.map(|parent| tasks[parent].target) else { continue };
+            let targets = &batch.targets;
+            let of = |row: &usize| targets.value(*row, parent) == 1.0 && targets.is_known(*row, task.target);
+            given.extend((0..batch.rows).filter(of).map(|row| GivenRow {
+                row: self.rows + row,
+                label: targets.value(row, task.target),
+                weight: batch.weight.get(row).copied(),
+                group: batch.group.get(row).copied(),
+            }));
+        }
+        self.rows += batch.rows;
+        for (task, known) in tasks.iter().zip(&mut self.known) {
+            for row in (0..batch.rows).filter(|row| batch.targets.is_known(*row, task.target)) {
+                known.labels.push(batch.targets.value(row, task.target));
+                if !batch.weight.is_empty() || batch.targets.weights.is_some() {
+                    let own = batch.weight.get(row).copied().unwrap_or(1.0);
+                    known.weights.push(own * batch.targets.weight(row, task.target));
+                }
+                known.groups.extend(batch.group.get(row));
+                known.items.extend(batch.item.get(row));
+            }
+        }
+    }
+
+    fn take_scores(&mut self, scores: &[f32], widths: &[usize], waiting: &Waiting, tasks: &[Task]) {
+        let all: usize = widths.iter().sum();
+        let mut first = 0;
+        for (number, (task, width)) in tasks.iter().zip(widths).enumerate() {
+            let exp = task.objective.link() == Link::Exp;
+            for (row, scores) in scores.chunks(all).enumerate() {
+                let own = &scores[first..first + width];
+                let linked = own.iter().map(|s| if exp { s.exp() } else { *s });
+                self.scores[number].extend(linked.clone());
+                if waiting.known.as_ref().is_some_and(|known| known[row * tasks.len() + number]) {
+                    self.known[number].scores.extend(linked);
+                }
+            }
+            first += width;
+        }
+    }
+}
+
+/// A batch whose scores are not read yet: whether each row's label is known, a task each; none without labels.
+struct Waiting {
+    scores: burn::tensor::Tensor<2>,
+    known: Option<Vec<bool>>,
+}
+
+/// Scores all rows of a stream.
+///
+/// # Errors
+/// Unreadable rows.
+pub fn score_rows(weights: &Weights, tasks: &[Task], asked: Asked<'_>, stop: &Stop) -> Result<Scored, TrainError> {
+    let Asked { rows, source, encoder, purpose, draws } = asked;
+    let config =
+        LoaderConfig { batch_size: BATCH_ROWS, buffer_rows: BATCH_ROWS, purpose, draws, ..LoaderConfig::default() };
+    let ready = prepare(weights.tables.indexer(), None);
+    let loader = load(rows, source.clone(), encoder.clone(), config, ready);
+    let frozen = weights.frozen()?;
+    let widths: Vec<usize> = tasks.iter().map(|task| task.width(encoder.schema())).collect();
+    let mut scored = Scored {
+        scores: vec![Vec::new(); tasks.len()],
+        known: vec![Predictions::default(); tasks.len()],
+        given: vec![Vec::new(); tasks.len()],
+        rows: 0,
+    };
+    let mut waiting: VecDeque<Waiting> = VecDeque::with_capacity(IN_FLIGHT + 1);
+    for prepared in loader {
+        let prepared = prepared?;
+        if stop.is_asked() {
+            break;
+        }
+        let batch = &prepared.batch;
+        let known = (!batch.targets.is_empty()).then(|| {
+            let rows = 0..batch.rows;
+            rows.flat_map(|row| tasks.iter().map(move |task| batch.targets.is_known(row, task.target))).collect()
+        });
+        if known.is_some() {
+            scored.take_labels(batch, tasks);
+        }
+        waiting.push_back(Waiting { known, scores: frozen.scores(prepared) });
+        if waiting.len() > IN_FLIGHT
+            && let Some(first) = waiting.pop_front()
+        {
+            scored.take_scores(&traffic::read(first.scores.clone()), &widths, &first, tasks);
+        }
+    }
+    for rest in waiting {
+        scored.take_scores(&traffic::read(rest.scores.clone()), &widths, &rest, tasks);
+    }
+    Ok(scored)
+}

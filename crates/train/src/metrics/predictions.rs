@@ -1,0 +1,56 @@
+//! Predictions of one task, with what they are compared to.
+
+/// Why metrics of scores that are no numbers are undefined.
+pub(crate) const NOT_FINITE: &str = "the predictions are not finite numbers";
+
+/// Predictions with what they are compared to, of rows whose label is known.
+#[derive(Clone, Debug, Default)]
+pub struct Predictions {
+    /// Log-odds, the number, or the scores of several classes, row by row.
+    pub scores: Vec<f32>,
+    /// Labels.
+    pub labels: Vec<f32>,
+    /// Sample weights; empty where all are 1.
+    pub weights: Vec<f32>,
+    /// Groups; empty where there is no group column.
+    pub groups: Vec<u64>,
+    /// Items by their place in the catalogue; empty without one.
+    pub items: Vec<u32>,
+}
+
+impl Predictions {
+    /// Rows.
+    pub fn rows(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// The weight of a row.
+    pub fn weight(&self, row: usize) -> f64 {
+        self.weights.get(row).map_or(1.0, |w| f64::from(*w))
+    }
+
+    /// The probability of a row, from its log-odds.
+    pub fn probability(&self, row: usize) -> f64 {
+        1.0 / (1.0 + (-f64::from(self.scores[row])).exp())
+    }
+
+    /// The scores of a row's classes.
+    pub(crate) fn classes(&self, row: usize) -> &[f32] {
+        let width = self.scores.len() / self.rows().max(1);
+        &self.scores[row * width..(row + 1) * width]
+    }
+}
+
+/// Weighted mean of a value a row.
+pub(crate) fn mean(p: &Predictions, value: impl Fn(usize) -> f64) -> Result<f64, String> {
+    let (mut sum, mut total) = (0.0, 0.0);
+    for row in 0..p.rows() {
+        let w = p.weight(row);
+        sum += w * value(row);
+        total += w;
+    }
+    match total > 0.0 {
+        true => Ok(sum / total),
+        false => Err("no rows, or all weights are 0".into()),
+    }
+}

@@ -1,0 +1,31 @@
+//! Pairs of a better and a worse row of a list, `-ln σ(s_i - s_j)` (Rendle et al., UAI 2009).
+
+use burn::tensor::Tensor;
+use burnrec_features::Batch;
+use burnrec_models::Head;
+
+use crate::objective::contract::{Compares, Labels, Link, Objective, Takes};
+use crate::objective::lists::{HostLists, Lists};
+use crate::objective::pairs::Rule;
+use crate::objective::target::{HostTarget, Target};
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bpr;
+
+impl Objective for Bpr {
+    fn takes(&self) -> Takes {
+        Takes { labels: Labels::graded(f32::MIN, f32::MAX, "bpr"), compares: Compares::Lists }
+    }
+
+    fn link(&self) -> Link {
+        Link::Order
+    }
+
+    fn prepare(&self, batch: &Batch, task: usize) -> HostTarget {
+        HostTarget { lists: Some(HostLists::pairs(Rule::Unequal, batch, task)), ..HostTarget::of_rows(batch, task) }
+    }
+
+    fn loss(&self, head: &Head, _sampled: Option<&Tensor<2>>, target: &Target) -> Tensor<1> {
+        Lists::loss_of(target.lists.as_ref(), head.scores())
+    }
+}

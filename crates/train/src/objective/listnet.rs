@@ -1,0 +1,38 @@
+//! Cross-entropy of the softmax of scores against that of labels (Cao et al., ICML 2007).
+
+use burn::tensor::Tensor;
+use burnrec_features::Batch;
+use burnrec_models::Head;
+
+use crate::objective::contract::{Compares, Labels, Link, Objective, Takes};
+use crate::objective::lists::{HostLists, Lists};
+use crate::objective::target::{HostTarget, Target};
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Listnet;
+
+/// What each row of a list weighs among them.
+fn shares(labels: &[f32]) -> Vec<f64> {
+    let most = labels.iter().copied().fold(f32::MIN, f32::max);
+    labels.iter().map(|y| f64::from(y - most).exp()).collect()
+}
+
+impl Objective for Listnet {
+    fn takes(&self) -> Takes {
+        Takes { labels: Labels::graded(f32::MIN, f32::MAX, "listnet"), compares: Compares::Lists }
+    }
+
+    fn link(&self) -> Link {
+        Link::Order
+    }
+
+    fn prepare(&self, batch: &Batch, task: usize) -> HostTarget {
+        let teaches = |labels: &[f32]| labels.iter().any(|y| *y != labels[0]);
+        let lists = HostLists::shares(batch, task, &shares, &teaches);
+        HostTarget { lists: Some(lists), ..HostTarget::of_rows(batch, task) }
+    }
+
+    fn loss(&self, head: &Head, _sampled: Option<&Tensor<2>>, target: &Target) -> Tensor<1> {
+        Lists::loss_of(target.lists.as_ref(), head.scores())
+    }
+}

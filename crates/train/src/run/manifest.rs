@@ -1,0 +1,210 @@
+//! The list of a run's checkpoints: which is the latest, which the best, what their files must be.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burnrec_features::Fitted;
+use serde::{Deserialize, Serialize};
+
+use super::files::{TEMPORARY, broken, discard, fingerprint, write_whole};
+use super::folder::FORMAT;
+use super::progress::Progress;
+use crate::error::TrainError;
+
+const MANIFEST: &str = "manifest.json";
+pub(super) const STATE: &str = "state.toml";
+pub(super) const ENCODER: &str = "encoder.toml";
+const STEP: &str = "step-";
+
+/// What a run has on disk.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    /// Format of the run.
+    pub format: u32,
+    /// Version of the burnrec that wrote it.
+    pub version: String,
+    /// The latest step.
+    pub latest: String,
+    /// The best epoch's step.
+    pub best: Option<String>,
+    /// Files of each checkpoint: path → (bytes, sha256).
+    pub files: BTreeMap<String, BTreeMap<String, (u64, String)>>,
+}
+
+/// What is read back besides model and tables.
+pub(crate) struct Loaded {
+    pub progress: Progress,
+    pub fitted: Fitted,
+    pub folder: PathBuf,
+}
+
+/// A checkpoint's folder. The last step of an epoch may be saved twice, before and after its evaluation; a
+/// folder that the manifest names is never written again.
+pub(super) fn name_of(progress: &Progress) -> String {
+    format!("{STEP}{:012}-epoch-{}", progress.step, progress.epoch)
+}
+
+/// Whether a name is one that [`name_of`] gives.
+fn is_step(name: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let parts = name.strip_prefix(STEP).and_then(|rest| rest.split_once("-epoch-"));
+    parts.is_some_and(|(step, epoch)| digits(step) && digits(epoch))
+}
+
+/// Whether a name is that of a file in a checkpoint: plain, or plain below `tables/`.
+fn is_file_of_step(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let file = name.strip_prefix("tables/").unwrap_or(name);
+    !file.is_empty() && !file.starts_with('.') && file.bytes().all(plain)
+}
+
+impl Manifest {
+    /// Writes a manifest of no checkpoints: from then on one that is missing was lost.
+    pub(crate) fn begin(checkpoints: &Path) -> Result<(), TrainError> {
+        let path = checkpoints.join(MANIFEST);
+        if path.exists() {
+            return Ok(());
+        }
+        let empty = Self { format: FORMAT, version: env!("CARGO_PKG_VERSION").to_string(), ..Self::default() };
+        write_whole(&path, to_json(&empty).as_bytes())
+    }
+
+    /// The manifest of a run's checkpoints; none before the first.
+    pub(crate) fn read(checkpoints: &Path) -> Result<Option<Self>, TrainError> {
+        let path = checkpoints.join(MANIFEST);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(TrainError::io(&path)(e)),
+        };
+        let manifest: Self =
+            serde_json::from_str(&text).map_err(|e| broken(&path, format!("is not a manifest ({e})")))?;
+        if manifest.format != FORMAT {
+            return Err(TrainError::Version { path, found: manifest.format, expected: FORMAT });
+        }
+        manifest.check_names(&path)?;
+        Ok(if manifest.latest.is_empty() { None } else { Some(manifest) })
+    }
+
+    /// Refuses names that burnrec does not write: they become paths that are read, and folders that are removed.
+    fn check_names(&self, path: &Path) -> Result<(), TrainError> {
+        let odd = |what: &str, name: &str| {
+            Err(broken(path, format!("names the {what} `{}`, which is none of burnrec's names", name.escape_debug())))
+        };
+        for (name, files) in &self.files {
+            if !is_step(name) {
+                return odd("checkpoint", name);
+            }
+            if let Some(file) = files.keys().find(|file| !is_file_of_step(file)) {
+                return odd("file", file);
+            }
+        }
+        let named = (!self.latest.is_empty()).then_some(&self.latest).into_iter().chain(&self.best);
+        match named.into_iter().find(|name| !self.files.contains_key(*name)) {
+            Some(name) => odd("checkpoint", name),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks every file of a checkpoint against the manifest, and reads its small ones.
+    pub(crate) fn open(&self, checkpoints: &Path, name: &str) -> Result<Loaded, TrainError> {
+        let folder = checkpoints.join(name);
+        let files = self.files.get(name).ok_or_else(|| broken(&folder, "is not in the manifest"))?;
+        for (file, (bytes, hash)) in files {
+            let path = folder.join(file);
+            if !path.is_file() {
+                return Err(broken(&path, "is missing"));
+            }
+            let found = fingerprint(&path)?;
+            if found != (*bytes, hash.clone()) {
+                return Err(broken(
+                    &path,
+                    format!(
+                        "was altered ({} bytes, sha256 {}; it was written with {bytes} bytes, sha256 {hash})",
+                        found.0, found.1
+                    ),
+                ));
+            }
+        }
+        let text = |file: &str| fs::read_to_string(folder.join(file)).map_err(TrainError::io(&folder.join(file)));
+        let progress = toml::from_str(&text(STATE)?).map_err(|e| broken(&folder.join(STATE), e.to_string()))?;
+        let fitted = toml::from_str(&text(ENCODER)?).map_err(|e| broken(&folder.join(ENCODER), e.to_string()))?;
+        Ok(Loaded { progress, fitted, folder })
+    }
+
+    /// Adds a checkpoint and makes it the latest; older ones that are neither latest nor best go.
+    pub(super) fn add(
+        mut self,
+        checkpoints: &Path,
+        name: String,
+        files: Option<BTreeMap<String, (u64, String)>>,
+        is_best: bool,
+    ) -> Result<(), TrainError> {
+        self.files.extend(files.map(|files| (name.clone(), files)));
+        (self.format, self.version) = (FORMAT, env!("CARGO_PKG_VERSION").to_string());
+        self.latest.clone_from(&name);
+        if is_best {
+            self.best = Some(name);
+        }
+        let kept = |name: &String| *name == self.latest || Some(name) == self.best.as_ref();
+        let stale: Vec<String> = self.files.keys().filter(|name| !kept(name)).cloned().collect();
+        stale.iter().for_each(|name| drop(self.files.remove(name)));
+        write_whole(&checkpoints.join(MANIFEST), to_json(&self).as_bytes())?;
+        stale.iter().for_each(|name| discard(&checkpoints.join(name)));
+        Ok(())
+    }
+}
+
+fn to_json(manifest: &Manifest) -> String {
+    serde_json::to_string_pretty(manifest).unwrap_or_default()
+}
+
+/// Removes what an interrupted write left behind; returns the manifest.
+///
+/// # Errors
+/// Checkpoints without a manifest: one that was written has it, so that it was lost.
+pub(crate) fn sweep(checkpoints: &Path) -> Result<Option<Manifest>, TrainError> {
+    let manifest = Manifest::read(checkpoints)?;
+    let named = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+    let entries = || fs::read_dir(checkpoints).into_iter().flatten().flatten();
+    let steps = entries().filter(|e| e.path().is_dir() && named(e).starts_with(STEP)).count();
+    if !checkpoints.join(MANIFEST).exists() && steps > 0 {
+        return Err(broken(&checkpoints.join(MANIFEST), format!("is missing, beside {steps} checkpoints")));
+    }
+    for entry in entries() {
+        let name = named(&entry);
+        let known = manifest.as_ref().is_some_and(|m| m.files.contains_key(&name));
+        if name.starts_with(TEMPORARY) && entry.path().is_file() {
+            drop(fs::remove_file(entry.path()));
+        } else if name.starts_with(TEMPORARY) || (name.starts_with(STEP) && !known) {
+            discard(&entry.path());
+        }
+    }
+    Ok(manifest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_are_written_here_are_taken_from_a_manifest() {
+        let own = Progress { step: 120, epoch: 3, ..Progress::default() };
+        assert!(is_step(&name_of(&own)));
+        for name in
+            ["../../x", "/etc", "step-1-epoch-", "step-1-epoch-2/..", "step--epoch-1", "", ".", "step-1-epoch-1 "]
+        {
+            assert!(!is_step(name), "{name}");
+        }
+        for name in
+            ["dense.safetensors", "optimizer.bpk", STATE, ENCODER, "tables/tables.json", "tables/factors-0.arrow"]
+        {
+            assert!(is_file_of_step(name), "{name}");
+        }
+        for name in ["../x", "tables/../x", "tables/", "/etc/passwd", "a/b", "..", "tables/tables/x", ".hidden", "a\\b"]
+        {
+            assert!(!is_file_of_step(name), "{name}");
+        }
+    }
+}

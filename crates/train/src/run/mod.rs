@@ -1,0 +1,16 @@
+//! What a run has on disk: its folder, its checkpoints, the model that they hold.
+
+mod checkpoint;
+mod encoder_files;
+mod files;
+mod folder;
+mod manifest;
+mod progress;
+mod saved;
+
+pub(crate) use checkpoint::{load_optimizer, save};
+pub(crate) use encoder_files::write as write_encoder_files;
+pub use folder::RunFolder;
+pub(crate) use manifest::{Manifest, sweep};
+pub(crate) use progress::Progress;
+pub use saved::SavedModel;

@@ -1,0 +1,81 @@
+//! A model as a run left it, ready to predict.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use burnrec_backend::Opened;
+use burnrec_embedding::Tables;
+use burnrec_features::Encoder;
+
+use super::checkpoint::{load_dense, tables_folder};
+use super::encoder_files::{read_catalogue, read_trees};
+use super::folder::RunFolder;
+use super::manifest::Manifest;
+use crate::checked::Checked;
+use crate::error::TrainError;
+use crate::weights::{Weights, first_model, table_device};
+
+/// Checkpoints that are tried while a run replaces them.
+const TRIES: usize = 20;
+
+/// A trained model with its encoder and configuration.
+pub struct SavedModel {
+    /// The experiment that it was trained by.
+    pub checked: Checked,
+    /// The encoder, fitted on the training rows.
+    pub encoder: Arc<Encoder>,
+    /// Model and tables.
+    pub weights: Weights,
+}
+
+impl SavedModel {
+    /// Opens the best checkpoint of a run folder, or the latest where none was evaluated.
+    ///
+    /// # Errors
+    /// Folders that hold no run, runs of another version, missing or altered files.
+    pub fn open(run: &Path, opened: &Opened) -> Result<Self, TrainError> {
+        let checked = RunFolder::config(run)?.check()?;
+        let checkpoints = run.join("checkpoints");
+        let mut tries = 0;
+        loop {
+            let manifest = Manifest::read(&checkpoints)?.ok_or_else(|| TrainError::NotARun {
+                path: run.to_path_buf(),
+                problem: "it has no checkpoint yet; train it to the end, or with --resume".into(),
+            })?;
+            let name = manifest.best.clone().unwrap_or_else(|| manifest.latest.clone());
+            let outcome = Self::open_checkpoint(&manifest, &checkpoints, &name, checked.clone(), opened);
+            tries += 1;
+            // A run that is still training may have removed this checkpoint for a newer one meanwhile.
+            let replaced = || Manifest::read(&checkpoints).is_ok_and(|m| m.is_some_and(|m| m.files != manifest.files));
+            if outcome.is_ok() || tries == TRIES || !replaced() {
+                return outcome;
+            }
+        }
+    }
+
+    pub(crate) fn open_checkpoint(
+        manifest: &Manifest,
+        checkpoints: &Path,
+        name: &str,
+        checked: Checked,
+        opened: &Opened,
+    ) -> Result<Self, TrainError> {
+        let loaded = manifest.open(checkpoints, name)?;
+        let mut model = first_model(&checked, None, opened);
+        load_dense(&loaded.folder, &mut model)?;
+        let experiment = checked.experiment();
+        let tables = Tables::load(
+            &tables_folder(&loaded.folder),
+            checked.schema().clone(),
+            checked.slots(),
+            &experiment.train.sparse,
+            Weights::seed(&checked),
+            table_device(opened, experiment.backend.placement).as_ref(),
+        )?;
+        let weights = Weights::new(model, tables, checked.slots().clone(), &opened.device);
+        let catalogue = read_catalogue(checkpoints, checked.schema(), &loaded.fitted)?;
+        let trees = read_trees(checkpoints, &loaded.fitted)?;
+        let encoder = Arc::new(Encoder::restore((**checked.schema()).clone(), loaded.fitted, catalogue, trees));
+        Ok(Self { checked, encoder, weights })
+    }
+}

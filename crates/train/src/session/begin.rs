@@ -1,0 +1,89 @@
+//! Where a run begins: the encoder fitted, and weights at step 0 or at the latest checkpoint.
+
+use burnrec_data::{Side, SplitConfig};
+use burnrec_features::{Encoder, FeatureError, Fitted, SideRows, Vocabulary};
+use burnrec_models::StartRule;
+
+use super::{Job, Notice, Observer};
+use crate::error::TrainError;
+use crate::run::{Progress, RunFolder, SavedModel, load_optimizer, sweep};
+use crate::step::Stepper;
+use crate::weights::{Origin, Weights, adopt};
+
+/// Whether a run stands in the folder; refuses what cannot be gone on with, and folders of other things.
+pub(super) fn check_folder(job: &Job, observer: &mut dyn Observer) -> Result<bool, TrainError> {
+    let started = RunFolder::is_started(&job.out);
+    if !(job.resume && started) {
+        RunFolder::check_free(&job.out)?;
+    }
+    if started {
+        RunFolder::check_same(&job.out, job.checked.experiment())?;
+    } else if job.resume {
+        let note = format!("{}: holds no run yet; starting one", job.out.display());
+        observer.notice(&Notice::Note(&note));
+    }
+    Ok(started)
+}
+
+/// One pass over all sides: the encoder fitted on the training rows, every other row checked, all counted.
+pub(super) fn fit(job: &Job) -> Result<(Encoder, Vec<Vocabulary>, SideRows), TrainError> {
+    let schema = job.checked.schema();
+    for side in [Side::Train, Side::Valid, Side::Test] {
+        schema.check_columns(&**job.dataset.source(side), true)?;
+    }
+    let columns = schema.columns(true);
+    let (encoder, vocabularies, rows) = Encoder::fit((**schema).clone(), &job.dataset, &columns)?;
+    encoder.check_draws()?;
+    for side in [Side::Valid, Side::Test] {
+        if rows.get(side.name()).copied().unwrap_or(0) == 0 && wants(&job.checked.experiment().data.split, side) {
+            return Err(FeatureError::NoRows { side: side.name() }.into());
+        }
+    }
+    Ok((encoder, vocabularies, rows))
+}
+
+/// Whether a split promises rows on a side.
+fn wants(split: &SplitConfig, side: Side) -> bool {
+    match split {
+        SplitConfig::Random { valid, test, .. }
+        | SplitConfig::Order { valid, test }
+        | SplitConfig::Time { valid, test, .. }
+        | SplitConfig::UserLast { valid, test, .. } => (if side == Side::Valid { *valid } else { *test }) > 0.0,
+        SplitConfig::Day { valid_days, test_days, .. } => {
+            (if side == Side::Valid { *valid_days } else { *test_days }) > 0
+        }
+        SplitConfig::LeaveOneOut { .. } | SplitConfig::Files { .. } => true,
+    }
+}
+
+/// Weights in training and the place of the latest checkpoint, if there is one.
+pub(super) fn reopen(job: &Job, encoder: &Encoder) -> Result<Option<(Stepper, Progress)>, TrainError> {
+    let checkpoints = job.out.join("checkpoints");
+    let Some(manifest) = sweep(&checkpoints)? else { return Ok(None) };
+    let latest = manifest.latest.clone();
+    let loaded = manifest.open(&checkpoints, &latest)?;
+    if loaded.fitted != *encoder.fitted() {
+        let (was, is) = (&loaded.fitted, encoder.fitted());
+        let difference = match was.rows == is.rows {
+            true if was.keys != is.keys => "its ids are others".to_string(),
+            true => "its columns have other values".to_string(),
+            false => format!("{} training rows then, {} now", was.rows, is.rows),
+        };
+        return Err(TrainError::OtherData { path: job.out.clone(), difference });
+    }
+    let saved = SavedModel::open_checkpoint(&manifest, &checkpoints, &latest, job.checked.clone(), &job.opened)?;
+    let mut stepper = Stepper::new(saved.weights, &job.checked);
+    stepper.optimizer = load_optimizer(&loaded.folder, stepper.optimizer)?;
+    Ok(Some((stepper, loaded.progress)))
+}
+
+/// Weights at step 0, those of other runs adopted where the model starts from some.
+pub(super) fn first(job: &Job, fitted: &Fitted, vocabularies: &[Vocabulary]) -> Result<Weights, TrainError> {
+    let mut weights = Weights::first(&job.checked, fitted, vocabularies, &job.opened)?;
+    let open = |rule: &StartRule| {
+        let saved = SavedModel::open(std::path::Path::new(&rule.run), &job.opened)?;
+        Ok(Origin { weights: saved.weights, fitted: saved.encoder.fitted().clone() })
+    };
+    adopt(&mut weights, &job.checked, fitted, &open)?;
+    Ok(weights)
+}

@@ -1,0 +1,143 @@
+//! The steps of an epoch, and the losses that they log.
+
+use std::time::Instant;
+
+use burn::tensor::Tensor;
+use burnrec_data::Side;
+use burnrec_data::split::Window;
+use burnrec_features::{Draws, Loader, LoaderConfig, Purpose, Trees, load, load_pairs, stream_seed};
+
+use super::phase::Current;
+use super::{Notice, Session, losses};
+use crate::error::TrainError;
+use crate::feed::{Prepared, prepare};
+use crate::run::save;
+
+impl Session<'_> {
+    /// Trains one epoch and evaluates; false where it was interrupted.
+    pub(super) fn epoch(&mut self, current: &Current<'_>) -> Result<bool, TrainError> {
+        self.observer.notice(&Notice::Epoch {
+            epoch: self.progress.epoch + 1,
+            epochs: self.progress.first_epoch + current.phase.epochs,
+            steps: self.steps_of_epoch(current),
+            done: self.progress.step_in_epoch,
+        });
+        let loader = self.loader(current)?;
+        let before = (self.progress.step, self.stepper.taught());
+        let mut last = Instant::now();
+        for prepared in loader {
+            let prepared = prepared?;
+            if self.job.stop.is_asked() {
+                self.checkpoint(false)?;
+                return Ok(false);
+            }
+            let rows = prepared.batch.rows;
+            let train = &self.job.checked.experiment().train;
+            let factor = train.schedule.factor(self.progress.step, train.warmup_steps, self.progress.plateaus);
+            let losses = self.stepper.step(prepared, factor)?;
+            self.progress.step += 1;
+            self.progress.step_in_epoch += 1;
+            self.after_step(losses, rows)?;
+            self.time_step(rows, &mut last);
+        }
+        self.log_losses()?;
+        self.check_taught(before)?;
+        self.progress.epoch += 1;
+        self.progress.step_in_epoch = 0;
+        self.validate(current)?;
+        Ok(true)
+    }
+
+    /// An epoch without a step, or in which nothing taught anything, is no training; a resumed epoch may have little left.
+    fn check_taught(&self, (step, taught): (u64, u64)) -> Result<(), TrainError> {
+        let resumed = self.progress.step_in_epoch > self.progress.step - step;
+        let lists = self.job.checked.lists().is_some();
+        let why = match (self.progress.step > step, self.stepper.taught() > taught) {
+            _ if resumed => return Ok(()),
+            (true, true) => return Ok(()),
+            (true, false) if lists => {
+                "no list has a better and a worse row; check features.group and the labels, or draw negatives"
+            }
+            (true, false) => "no row has a label that is known; check the labels and `where` of the tasks",
+            (false, _) if self.job.checked.learns_pairs() => {
+                "no two items stand near each other in what a user liked; check features.pairs and the labels"
+            }
+            (false, _) => "no row was left to learn from",
+        };
+        Err(TrainError::Nothing { epoch: self.progress.epoch + 1, why })
+    }
+
+    /// Steps of an epoch, where they are known: with lists, pairs and stretches of time it takes the draws to tell.
+    fn steps_of_epoch(&self, current: &Current<'_>) -> Option<u64> {
+        let checked = &self.job.checked;
+        let sided = current.phase.train == Window::Side(Side::Train);
+        let known = sided && !checked.learns_pairs() && checked.lists().is_none();
+        let items = self.encoder.schema().items.as_ref();
+        let negatives = items.and_then(|i| i.adds_rows()).map_or(0, |n| n.per_positive as u64);
+        let positives = self.encoder.catalogue().map_or(0, |c| c.counts.iter().map(|n| u64::from(*n)).sum::<u64>());
+        let rows = self.rows.get("train").filter(|_| known)?;
+        let left = self.encoder.trees().map_or(1.0, Trees::share_left);
+        let rows = (*rows as f64 * left).round() as u64;
+        Some((rows + positives * negatives).div_ceil(checked.experiment().train.batch_size as u64))
+    }
+
+    /// The batches of an epoch that are still to come.
+    fn loader(&self, current: &Current<'_>) -> Result<Loader<Prepared>, TrainError> {
+        let checked = &self.job.checked;
+        let (train, seed) = (&checked.experiment().train, checked.experiment().run.seed);
+        let config = LoaderConfig {
+            batch_size: train.batch_size,
+            shuffle: train.shuffle.then(|| stream_seed(seed, "shuffle", 0)),
+            epoch: self.progress.epoch as u64,
+            buffer_rows: train.shuffle_rows,
+            prefetch: train.prefetch,
+            skip: self.progress.step_in_epoch as usize,
+            purpose: Purpose::Train,
+            draws: Draws::Negatives(seed),
+            lists: checked.lists(),
+        };
+        let ready = prepare(self.stepper.weights.tables.indexer(), Some(checked.tasks().clone()));
+        if checked.learns_pairs() {
+            return Ok(load_pairs(self.encoder.clone(), config, ready));
+        }
+        let rows = current.dataset.stream(Side::Train, &self.encoder.schema().columns(true))?;
+        let source = current.dataset.source(Side::Train).clone();
+        Ok(load(rows, source, self.encoder.clone(), config, ready))
+    }
+
+    fn after_step(&mut self, losses: Vec<Tensor<1>>, rows: usize) -> Result<(), TrainError> {
+        self.losses.add(losses);
+        self.progress.losses_of += 1;
+        let train = &self.job.checked.experiment().train;
+        let (log_every, checkpoint_every) = (train.log_every, train.checkpoint_every);
+        let logged = if self.progress.step.is_multiple_of(log_every) { self.log_losses()? } else { None };
+        self.observer.notice(&Notice::Step { step: self.progress.step, loss: logged, rows });
+        if checkpoint_every > 0 && self.progress.step.is_multiple_of(checkpoint_every) {
+            self.checkpoint(false)?;
+        }
+        Ok(())
+    }
+
+    fn time_step(&mut self, rows: usize, last: &mut Instant) {
+        let seconds = last.elapsed().as_secs_f64();
+        *last = Instant::now();
+        self.progress.seconds += seconds;
+        self.progress.rows += rows as u64;
+        self.found.step(seconds);
+    }
+
+    /// Writes the mean losses since the last ones; returns the tasks' as they are weighed.
+    fn log_losses(&mut self) -> Result<Option<f64>, TrainError> {
+        self.losses.read(&mut self.progress, self.job.checked.experiment().train.learning_rate)?;
+        let Some((all, metrics)) = losses::means(&mut self.progress, self.job.checked.tasks()) else { return Ok(None) };
+        self.folder.event("train", self.progress.epoch + 1, self.progress.step, "train", &metrics)?;
+        Ok(Some(all))
+    }
+
+    pub(super) fn checkpoint(&mut self, is_best: bool) -> Result<(), TrainError> {
+        self.losses.read(&mut self.progress, self.job.checked.experiment().train.learning_rate)?;
+        save(&self.folder.checkpoints(), &self.stepper, &self.encoder, &self.progress, is_best)?;
+        self.observer.notice(&Notice::Checkpoint { step: self.progress.step });
+        Ok(())
+    }
+}

@@ -1,0 +1,128 @@
+//! A training job: a plan of phases from rows to summary.
+
+mod begin;
+mod epoch;
+mod losses;
+mod observer;
+mod outcome;
+mod phase;
+mod validate;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use burnrec_backend::Opened;
+use burnrec_data::split::Dataset;
+use burnrec_features::{Encoder, SideRows};
+use burnrec_record::Summary;
+
+use crate::checked::Checked;
+use crate::error::TrainError;
+use crate::run::{Manifest, Progress, RunFolder, write_encoder_files};
+use crate::step::Stepper;
+use crate::stop::Stop;
+use crate::weights::check_placement;
+use losses::Losses;
+pub use observer::{Notice, Observer};
+use outcome::Found;
+pub use phase::{Ending, Phase, StartFrom};
+
+/// Everything a job needs; nothing is written before its data proved readable.
+pub struct Job {
+    /// The experiment.
+    pub checked: Checked,
+    /// The rows, opened and split.
+    pub dataset: Dataset,
+    /// The device.
+    pub opened: Opened,
+    /// The run folder.
+    pub out: PathBuf,
+    /// Whether a run that stands there is continued.
+    pub resume: bool,
+    /// A request to stop.
+    pub stop: Stop,
+}
+
+/// Trains, evaluates and reports: the plan of one phase, over the sides of the split.
+///
+/// # Errors
+/// Bad data and settings before anything is written; afterwards failures of the disk, and a loss that diverges.
+pub fn train(job: Job, observer: &mut dyn Observer) -> Result<Summary, TrainError> {
+    let phase = Phase::whole(job.checked.experiment().train.epochs);
+    let mut session = Session::start(job, observer)?;
+    let ending = session.run(&phase)?;
+    session.finish(ending)
+}
+
+/// A job that has begun: an encoder, weights in training, a folder that takes what comes of them.
+pub struct Session<'a> {
+    job: Job,
+    observer: &'a mut dyn Observer,
+    folder: RunFolder,
+    encoder: Arc<Encoder>,
+    /// Rows of the split's sides.
+    rows: SideRows,
+    stepper: Stepper,
+    progress: Progress,
+    losses: Losses,
+    found: Found,
+    /// Phases that were asked for.
+    asked: usize,
+    _lock: File,
+}
+
+impl<'a> Session<'a> {
+    /// Fits the encoder, and takes up the run that stands in the folder, or makes one.
+    ///
+    /// # Errors
+    /// Bad data, folders that cannot be gone on with.
+    pub fn start(job: Job, observer: &'a mut dyn Observer) -> Result<Self, TrainError> {
+        let start = Instant::now();
+        check_placement(&job.opened, job.checked.experiment().backend.placement)?;
+        let started = begin::check_folder(&job, observer)?;
+        let held = if started { Some(RunFolder::lock(&job.out)?) } else { None };
+        observer.notice(&Notice::Stage("fitting the encoder"));
+        let (encoder, vocabularies, rows) = begin::fit(&job)?;
+        let resumed = if started { begin::reopen(&job, &encoder)? } else { None };
+        let (stepper, progress) = match resumed {
+            Some(resumed) => {
+                observer.notice(&Notice::Note(&format!("resuming after step {}", resumed.1.step)));
+                resumed
+            }
+            None => {
+                let weights = begin::first(&job, encoder.fitted(), &vocabularies)?;
+                (Stepper::new(weights, &job.checked), Progress::default())
+            }
+        };
+        let folder = match started {
+            true => RunFolder::resume(&job.out, progress.step, progress.epoch)?,
+            false => RunFolder::create(&job.out, job.checked.experiment())?,
+        };
+        let lock = held.map_or_else(|| RunFolder::lock(&job.out), Ok)?;
+        std::fs::create_dir_all(folder.checkpoints()).map_err(TrainError::io(&folder.checkpoints()))?;
+        write_encoder_files(&folder.checkpoints(), &encoder)?;
+        Manifest::begin(&folder.checkpoints())?;
+        let losses = Losses::default();
+        let found = Found::after_fit(start.elapsed());
+        let encoder = Arc::new(encoder);
+        Ok(Self { job, observer, folder, encoder, rows, stepper, progress, losses, found, asked: 0, _lock: lock })
+    }
+
+    /// The weights as they stand.
+    pub fn stepper(&self) -> &Stepper {
+        &self.stepper
+    }
+
+    /// Tests the best epoch of the last phase, and writes the summary.
+    ///
+    /// # Errors
+    /// Failures of the disk.
+    pub fn finish(mut self, ending: Ending) -> Result<Summary, TrainError> {
+        let test = if ending == Ending::Interrupted { None } else { self.test()? };
+        let summary = self.summary(ending, test);
+        self.folder.finish(&summary)?;
+        Ok(summary)
+    }
+}

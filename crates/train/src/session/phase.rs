@@ -1,0 +1,148 @@
+//! A phase: epochs over one window, judged by another, from weights that stood before.
+
+use std::time::Instant;
+
+use burnrec_data::Side;
+use burnrec_data::split::{Dataset, Window};
+
+use super::{Session, begin};
+use crate::error::{TrainError, bad};
+use crate::metrics::Protocol;
+use crate::run::{Manifest, SavedModel, load_optimizer};
+use crate::step::{Stepper, Trainable};
+
+/// The weights that a phase starts from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StartFrom {
+    /// Those of step 0, made anew.
+    Fresh,
+    /// Those that stand: of step 0 in the first phase, else of the last step before, the optimiser's state kept.
+    #[default]
+    Last,
+    /// Those of the best epoch of the phase before, the optimiser's state of then kept.
+    Best,
+}
+
+/// A part of a training job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Phase {
+    /// The rows that are learned from.
+    pub train: Window,
+    /// The rows that decide which epoch is best; none where the last epoch is.
+    pub eval: Option<Window>,
+    /// Where the weights start.
+    pub from: StartFrom,
+    /// What learns, at which factor of the learning rates.
+    pub trainable: Trainable,
+    /// Passes over the rows, at most.
+    pub epochs: usize,
+}
+
+/// How a phase ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// After all its epochs.
+    Completed,
+    /// After epochs without a better value.
+    StoppedEarly,
+    /// By a request to stop.
+    Interrupted,
+}
+
+impl Phase {
+    /// Everything learns from the training side; the validation side decides.
+    pub fn whole(epochs: usize) -> Self {
+        Self {
+            train: Window::Side(Side::Train),
+            eval: Some(Window::Side(Side::Valid)),
+            from: StartFrom::Last,
+            trainable: Trainable::default(),
+            epochs,
+        }
+    }
+}
+
+/// A phase with its rows.
+pub(super) struct Current<'p> {
+    pub(super) phase: &'p Phase,
+    pub(super) dataset: Dataset,
+    /// Whether there are rows that decide.
+    pub(super) judged: bool,
+}
+
+impl Session<'_> {
+    /// Runs the next phase of the plan to its end. Phases that were complete when the run was taken up again are passed
+    /// over, so that a plan is given anew as it was.
+    ///
+    /// # Errors
+    /// Windows that this experiment cannot be trained over, failures of the disk, a loss that diverges.
+    pub fn run(&mut self, phase: &Phase) -> Result<Ending, TrainError> {
+        self.asked += 1;
+        if self.progress.phase >= self.asked {
+            return Ok(Ending::Completed);
+        }
+        if self.progress.phase + 1 < self.asked {
+            self.progress.end_phase();
+        }
+        let current = self.enter(phase)?;
+        let start = Instant::now();
+        let done = |session: &Self| session.progress.epoch - session.progress.first_epoch;
+        let mut interrupted = false;
+        while !interrupted && done(self) < phase.epochs && !self.progress.stopped_early {
+            interrupted = !self.epoch(&current)?;
+        }
+        self.found.add_training(start.elapsed());
+        Ok(match (interrupted, self.progress.stopped_early) {
+            (true, _) => Ending::Interrupted,
+            (_, true) => Ending::StoppedEarly,
+            _ => Ending::Completed,
+        })
+    }
+
+    fn enter<'p>(&mut self, phase: &'p Phase) -> Result<Current<'p>, TrainError> {
+        let checked = &self.job.checked;
+        let spans = [Some(&phase.train), phase.eval.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|w| *w != Window::Side(Side::Train) && *w != Window::Side(Side::Valid));
+        if spans && (checked.learns_pairs() || checked.protocol() == Protocol::Retrieval) {
+            return Err(bad(
+                "window",
+                "this model learns from, or is judged by, what users liked on the sides of the split; a stretch of time has no catalogue of its own",
+            ));
+        }
+        let dataset = self.job.dataset.view(&phase.train, phase.eval.as_ref())?;
+        let begins = self.progress.epoch == self.progress.first_epoch && self.progress.step_in_epoch == 0;
+        match phase.from {
+            StartFrom::Fresh if begins && self.progress.step > 0 => self.start_fresh()?,
+            StartFrom::Best if begins && self.progress.step > 0 => self.start_best()?,
+            _ => {}
+        }
+        self.stepper.set_trainable(phase.trainable.clone())?;
+        let judged = match &phase.eval {
+            Some(Window::Side(side)) => self.rows.get(side.name()).copied().unwrap_or(0) > 0,
+            other => other.is_some(),
+        };
+        Ok(Current { phase, dataset, judged })
+    }
+
+    fn start_fresh(&mut self) -> Result<(), TrainError> {
+        let (encoder, vocabularies, _) = begin::fit(&self.job)?;
+        let weights = begin::first(&self.job, encoder.fitted(), &vocabularies)?;
+        self.stepper = Stepper::new(weights, &self.job.checked);
+        Ok(())
+    }
+
+    fn start_best(&mut self) -> Result<(), TrainError> {
+        let checkpoints = self.folder.checkpoints();
+        let Some(manifest) = Manifest::read(&checkpoints)? else { return Ok(()) };
+        let Some(best) = manifest.best.clone() else { return Ok(()) };
+        let loaded = manifest.open(&checkpoints, &best)?;
+        let saved =
+            SavedModel::open_checkpoint(&manifest, &checkpoints, &best, self.job.checked.clone(), &self.job.opened)?;
+        self.stepper = Stepper::new(saved.weights, &self.job.checked);
+        let fresh = self.job.checked.experiment().train.optimizer.build();
+        self.stepper.optimizer = load_optimizer(&loaded.folder, fresh)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! What happens behind an epoch: evaluation, the choice of the best, stopping early; and the test at the end.
+
+use std::time::Instant;
+
+use burnrec_data::Side;
+use burnrec_data::split::Dataset;
+use burnrec_record::TaskMetrics;
+
+use super::phase::Current;
+use super::{Notice, Session};
+use crate::error::TrainError;
+use crate::measure::measure;
+use crate::metrics::NOT_FINITE;
+use crate::run::{Manifest, SavedModel};
+
+impl Session<'_> {
+    /// Evaluates the epoch that just ended, decides on stopping, and makes a checkpoint.
+    pub(super) fn validate(&mut self, current: &Current<'_>) -> Result<(), TrainError> {
+        if !current.judged {
+            self.progress.best_epoch = self.progress.epoch;
+            return self.checkpoint(true);
+        }
+        let start = Instant::now();
+        let metrics = self.measure(&current.dataset, Side::Valid)?;
+        self.found.add("valid", start);
+        let monitor = self.job.checked.monitor();
+        let value = monitor.value(&metrics);
+        let is_best = match (self.progress.best, value) {
+            (None, value) => value.is_some(),
+            (Some(best), Some(value)) => monitor.improves(best, value),
+            (Some(_), None) => false,
+        };
+        if value.is_none() {
+            let what = monitor.name();
+            tracing::warn!("epoch {}: {what}, which decides on the best epoch, is undefined", self.progress.epoch);
+        }
+        // Where no epoch had a value yet, the last one stands for the best.
+        let stands = is_best || (self.progress.best.is_none() && value.is_none());
+        let train = &self.job.checked.experiment().train;
+        match stands && !is_best {
+            true => self.progress.best_epoch = self.progress.epoch,
+            false => self.progress.note_epoch(value, is_best, train),
+        }
+        let (epoch, step) = (self.progress.epoch, self.progress.step);
+        self.folder.event("train", epoch, step, "valid", &metrics)?;
+        self.observer.notice(&Notice::Metrics { epoch, split: "valid", metrics: &metrics, best: is_best });
+        if stands {
+            self.found.valid = Some(metrics);
+        }
+        self.checkpoint(stands)
+    }
+
+    fn measure(&mut self, dataset: &Dataset, side: Side) -> Result<TaskMetrics, TrainError> {
+        // An epoch's evaluation is finished even when a stop is asked for: the checkpoint after it needs it.
+        let checked = &self.job.checked;
+        let measured = measure(&self.stepper.weights, checked, &self.encoder, dataset, side)?;
+        if let Some(popularity) = measured.popularity {
+            self.found.popularity.insert(side.name().to_string(), popularity);
+        }
+        let broken = |(_, value): &(String, Result<f64, String>)| value.as_ref().is_err_and(|why| why == NOT_FINITE);
+        match measured.metrics.0.iter().any(|(_, task)| task.0.iter().any(broken)) {
+            true => Err(TrainError::Diverged {
+                step: self.progress.step,
+                loss: f64::NAN,
+                learning_rate: checked.experiment().train.learning_rate,
+            }),
+            false => Ok(measured.metrics),
+        }
+    }
+
+    /// Metrics of the best epoch's weights on the test side.
+    pub(super) fn test(&mut self) -> Result<Option<TaskMetrics>, TrainError> {
+        let start = Instant::now();
+        let checkpoints = self.folder.checkpoints();
+        if let Some(manifest) = Manifest::read(&checkpoints)?
+            && let Some(best) = manifest.best.clone()
+            && best != manifest.latest
+        {
+            let (checked, opened) = (self.job.checked.clone(), &self.job.opened);
+            self.stepper.weights =
+                SavedModel::open_checkpoint(&manifest, &checkpoints, &best, checked, opened)?.weights;
+        }
+        let dataset = self.job.dataset.clone();
+        if self.found.valid.is_none() && self.rows.get("valid").copied().unwrap_or(0) > 0 {
+            self.found.valid = Some(self.measure(&dataset, Side::Valid)?);
+        }
+        if self.rows.get("test").copied().unwrap_or(0) == 0 {
+            return Ok(None);
+        }
+        self.observer.notice(&Notice::Stage("testing the best epoch"));
+        let metrics = self.measure(&dataset, Side::Test)?;
+        let epoch = self.progress.best_epoch;
+        self.folder.event("test", epoch, self.progress.step, "test", &metrics)?;
+        self.observer.notice(&Notice::Metrics { epoch, split: "test", metrics: &metrics, best: true });
+        self.found.add("test", start);
+        Ok(Some(metrics))
+    }
+}

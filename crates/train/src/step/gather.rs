@@ -1,0 +1,46 @@
+//! The first stage: rows of the batch's ids, and their vectors as leaves of the graph.
+
+use burn::tensor::Tensor;
+use burnrec_embedding::{Gathered as Vectors, SpaceBatch, Uploaded};
+use burnrec_models::{Inputs, Model};
+
+use super::Stepper;
+use crate::error::TrainError;
+use crate::feed::{Prepared, feed, following};
+use crate::objective::Target;
+
+/// A batch as the model reads it, with what the way back needs.
+pub struct Gathered {
+    pub(crate) inputs: Inputs,
+    pub(crate) targets: Vec<Target>,
+    /// Rows of the batch.
+    pub(crate) rows: usize,
+    pub(crate) spaces: Vec<SpaceBatch>,
+    pub(crate) vectors: Vectors,
+    pub(crate) uploaded: Option<Uploaded>,
+}
+
+impl Stepper {
+    /// Admits new ids, and gathers.
+    pub(super) fn gather(&mut self, prepared: Prepared) -> Result<Gathered, TrainError> {
+        let Prepared { batch, mut spaces, packing, targets } = prepared;
+        self.weights.tables.admit(&batch)?;
+        self.weights.tables.resolve(&batch, &mut spaces);
+        let (tables, device) = (&self.weights.tables, self.weights.device());
+        let (feed, vectors) = feed(tables, self.weights.slots(), device, &batch, &spaces, packing, &targets);
+        let following = match self.weights.model()?.wants_following() {
+            true => following(tables, &batch, device, self.seed, self.clock),
+            false => Vec::new(),
+        };
+        let tracked = |own: Vec<Tensor<2>>| own.into_iter().map(Tensor::require_grad).collect::<Vec<_>>();
+        let inputs = Inputs {
+            lookups: feed.leaves.into_iter().map(Tensor::require_grad).collect(),
+            sequences: feed.sequences.into_iter().map(tracked).collect(),
+            segments: feed.segments,
+            following,
+            numeric: feed.numeric,
+            sharing: batch.drawn.as_ref().map(|drawn| drawn.sharing),
+        };
+        Ok(Gathered { inputs, targets: feed.targets, rows: batch.rows, spaces, vectors, uploaded: feed.uploaded })
+    }
+}

@@ -1,0 +1,135 @@
+//! One step: gather, forward, backward, update, each a stage of its own; the clock that they go by.
+
+mod backward;
+mod forward;
+mod fused_adam;
+mod gather;
+mod mixer;
+mod optimizer;
+mod trainable;
+mod update;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use burn::optim::ModuleOptimizer;
+use burn::tensor::Tensor;
+use burnrec_backend::has_own_memory;
+use burnrec_features::stream_seed;
+
+use crate::checked::Checked;
+use crate::error::TrainError;
+use crate::experiment::TrainConfig;
+use crate::feed::Prepared;
+use crate::task::Task;
+use crate::weights::Weights;
+
+pub use mixer::{Fixed, Mixer, Pass, Walked};
+use trainable::Resting;
+pub use trainable::{Dense, Trainable};
+use update::Strengths;
+
+/// Weights in training: with optimiser state, a mixer of the tasks' losses, a clock.
+pub struct Stepper {
+    /// Model and tables.
+    pub weights: Weights,
+    pub(crate) optimizer: ModuleOptimizer,
+    mixer: Box<dyn Mixer>,
+    tasks: Arc<[Task]>,
+    strengths: Strengths,
+    seed: u64,
+    /// Steps taken: dropout, bias corrections and the counters of rows go by it.
+    clock: u64,
+    /// Steps in which there was something to learn.
+    taught: u64,
+    trainable: Trainable,
+    resting: Resting,
+    /// Seconds spent in each stage of the steps: gather, forward, backward, update.
+    pub seconds: [f64; 4],
+}
+
+impl Stepper {
+    /// Weights of an experiment, ready to be trained.
+    pub fn new(weights: Weights, checked: &Checked) -> Self {
+        Self::of(weights, checked.tasks().clone(), &checked.experiment().train, checked.experiment().run.seed)
+    }
+
+    /// Weights that learn these tasks under these settings; `seed` drives dropout.
+    pub fn of(weights: Weights, tasks: Arc<[Task]>, train: &TrainConfig, seed: u64) -> Self {
+        Self {
+            optimizer: train.optimizer.build(),
+            mixer: Box::new(Fixed(tasks.iter().map(|task| task.weight).collect())),
+            tasks,
+            strengths: Strengths::of(train),
+            seed,
+            clock: weights.tables.step(),
+            taught: 0,
+            trainable: Trainable::default(),
+            resting: Resting::default(),
+            seconds: [0.0; 4],
+            weights,
+        }
+    }
+
+    /// Steps taken.
+    pub fn clock(&self) -> u64 {
+        self.clock
+    }
+
+    /// Steps in which there was something to learn.
+    pub(crate) fn taught(&self) -> u64 {
+        self.taught
+    }
+
+    /// The tasks.
+    pub fn tasks(&self) -> &Arc<[Task]> {
+        &self.tasks
+    }
+
+    /// What learns from now on; the rest stays as it is to the bit, its optimiser state too.
+    ///
+    /// # Errors
+    /// Names that the model does not have, and a step that failed half-way.
+    pub fn set_trainable(&mut self, trainable: Trainable) -> Result<(), TrainError> {
+        self.resting = trainable.resting(self.weights.model()?, self.weights.slots())?;
+        self.trainable = trainable;
+        Ok(())
+    }
+
+    /// One step on a batch at a factor of the learning rates; returns the loss of each task, not yet read from the device.
+    ///
+    /// # Errors
+    /// A step after one that failed half-way.
+    pub fn step(&mut self, prepared: Prepared, factor: f64) -> Result<Vec<Tensor<1>>, TrainError> {
+        if has_own_memory(self.weights.device()) {
+            // CubeCL keeps a stream a thread, and knows a buffer by the stream that made it, not by the one that
+            // wrote it last: all work of a run stays on one thread.
+            return self.step_here(prepared, factor);
+        }
+        // On a worker of the pool: this thread then takes its share of every parallel part, instead of sleeping
+        // while others are woken for it.
+        rayon::scope(|_| self.step_here(prepared, factor))
+    }
+
+    fn step_here(&mut self, prepared: Prepared, factor: f64) -> Result<Vec<Tensor<1>>, TrainError> {
+        let mut marks = [Instant::now(); 5];
+        self.taught += u64::from(prepared.targets.iter().any(|target| target.teaches()));
+        self.weights.device().seed(stream_seed(self.seed, "dropout", self.clock));
+        let gathered = self.gather(prepared)?;
+        marks[1] = Instant::now();
+        let model = self.weights.model.take().ok_or(TrainError::HalfStep)?;
+        let passed = forward::forward(&model, &gathered, &self.tasks);
+        let losses: Vec<Tensor<1>> = passed.losses.iter().map(|loss| loss.clone().inner()).collect();
+        marks[2] = Instant::now();
+        let walked = self.mixer.gradients(Pass { model: &model, gathered: &gathered, passed });
+        let gradients = self.divide(walked, &gathered);
+        marks[3] = Instant::now();
+        self.clock += 1;
+        self.update(model, gathered, gradients, factor * self.trainable.rate);
+        marks[4] = Instant::now();
+        for (total, pair) in self.seconds.iter_mut().zip(marks.windows(2)) {
+            *total += (pair[1] - pair[0]).as_secs_f64();
+        }
+        Ok(losses)
+    }
+}

@@ -1,0 +1,21 @@
+//! The tests of the whole, one binary of modules: each would link Burn anew.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod bad_input;
+mod bad_items;
+mod bad_sequences;
+mod bad_tasks;
+mod circles;
+mod commands;
+mod contract;
+mod crash;
+mod device;
+mod phases;
+mod quality;
+mod resume;
+mod retrieval;
+mod sources;
+mod tables;
+mod tasks;
+mod trees;
+mod workspace;

@@ -1,0 +1,183 @@
+//! Several tasks in one run: labels that are not known, predictions and metrics by task, chains of tasks.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use burnrec_models::{Heads, registered};
+use burnrec_record::{EVENTS, Event};
+use burnrec_tests::{assert_same_weights, run_ok, summary};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// `user,item,clicked,bought,weight`: what was not clicked was not bought. Where `masked`, half of the labels of purchases
+/// are missing; else they are there with weight 0.
+fn log(rows: usize, masked: bool) -> String {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let mut text = String::from("user,item,clicked,bought,weight\n");
+    for _ in 0..rows {
+        let (user, item) = (rng.random_range(0..30u32), rng.random_range(0..40u32));
+        let chance = |z: f64| 1.0 / (1.0 + (-z).exp());
+        let clicked = rng.random::<f64>() < chance(f64::from(user % 4) - f64::from(item % 3));
+        let bought = clicked && rng.random::<f64>() < chance(f64::from(item % 5) - 2.0);
+        let known = rng.random::<bool>();
+        let (label, weight) = match (known, masked) {
+            (true, _) => (u8::from(bought).to_string(), 1),
+            (false, true) => (String::new(), 1),
+            (false, false) => (u8::from(bought).to_string(), 0),
+        };
+        writeln!(text, "u{user},i{item},{},{label},{weight}", u8::from(clicked)).unwrap();
+    }
+    text
+}
+
+/// A model over that log: a task of clicks and one of purchases.
+fn config(model: &str, more: &str) -> String {
+    format!(
+        "[data]\nsource = \"log.csv\"\nsplit = {{ kind = \"random\", valid = 0.1, test = 0.2 }}\n[backend]\ndevice = \"flex\"\n\
+         [features.fields]\nuser = \"categorical\"\nitem = \"categorical\"\n\
+         [tasks.click]\nlabel = \"clicked\"\n[tasks.buy]\nlabel = \"bought\"\n{more}\n\
+         [model.{model}]\n[train]\nbatch_size = 64\nepochs = 2\nsparse = {{ learning_rate = 0.01 }}\n"
+    )
+}
+
+fn folder(log: &str, config: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("log.csv"), log).unwrap();
+    std::fs::write(folder.path().join("job.toml"), config).unwrap();
+    folder
+}
+
+fn trained(folder: &Path) {
+    run_ok(folder, &["train", "job.toml", "--out", "out"]);
+}
+
+/// Models with heads for two tasks, and what their second task needs.
+fn models_of_two() -> Vec<(&'static str, &'static str)> {
+    let parent = |heads| if heads == Heads::Chain { "parent = \"click\"" } else { "" };
+    let plain = |m: &burnrec_models::ModelInfo| m.reads.heads != Heads::One && !m.reads.reads_sequences();
+    registered().into_iter().filter(plain).map(|m| (m.name, parent(m.reads.heads))).collect()
+}
+
+#[test]
+fn labels_that_are_missing_teach_as_much_as_labels_of_weight_0() {
+    for (model, parent) in models_of_two() {
+        let masked = folder(&log(1500, true), &config(model, parent));
+        let weighted = folder(&log(1500, false), &config(model, &format!("{parent}\nrow_weight = \"weight\"")));
+        trained(masked.path());
+        trained(weighted.path());
+        assert_same_weights(&masked.path().join("out"), &weighted.path().join("out"));
+        let all = folder(&log(1500, false), &config(model, parent));
+        trained(all.path());
+        let [a, b] = [&masked, &all].map(|f| burnrec_tests::weights(&f.path().join("out")));
+        assert!(a.iter().zip(&b).any(|(a, b)| a.1 != b.1), "{model}: the labels that were missing would have taught");
+    }
+}
+
+#[test]
+fn metrics_of_a_task_count_its_known_rows_only() {
+    let (model, parent) = models_of_two()[0];
+    let folder = folder(&log(1500, false), &config(model, parent));
+    trained(folder.path());
+    let masked = log(1500, true);
+    let head = masked.lines().next().unwrap();
+    let known: Vec<&str> = masked.lines().skip(1).filter(|line| line.split(',').nth(3) != Some("")).collect();
+    assert!(known.len() > 600 && known.len() < 900);
+    std::fs::write(folder.path().join("masked.csv"), &masked).unwrap();
+    std::fs::write(folder.path().join("known.csv"), format!("{head}\n{}\n", known.join("\n"))).unwrap();
+    let evaluated = |input: &str| -> serde_json::Value {
+        serde_json::from_str(&run_ok(folder.path(), &["evaluate", "out", "--input", input, "--json"]).out).unwrap()
+    };
+    let (masked, known) = (evaluated("masked.csv"), evaluated("known.csv"));
+    assert_eq!(masked["metrics"]["buy"], known["metrics"]["buy"]);
+    assert_ne!(masked["metrics"]["click"], known["metrics"]["click"]);
+    assert!(masked["metrics"]["buy"]["auc"].is_number(), "{masked}");
+}
+
+#[test]
+fn a_task_is_of_the_rows_that_where_names() {
+    let (model, _) = models_of_two()[0];
+    let spaced = folder(&log(1500, false), &config(model, "where = \"click == 1\""));
+    // The same by hand: rows that were not clicked have no label.
+    let blank = |line: &str| {
+        let cells: Vec<&str> = line.split(',').collect();
+        match cells[2] {
+            "0" => format!("{},{},0,,{}\n", cells[0], cells[1], cells[4]),
+            _ => format!("{line}\n"),
+        }
+    };
+    let by_hand: String = log(1500, false).lines().map(blank).collect();
+    let by_hand = folder(&by_hand, &config(model, ""));
+    trained(spaced.path());
+    trained(by_hand.path());
+    assert_same_weights(&spaced.path().join("out"), &by_hand.path().join("out"));
+}
+
+#[test]
+fn predictions_and_metrics_stand_by_task_and_a_chain_tells_the_later_given_the_earlier() {
+    for (model, parent) in models_of_two() {
+        let chain = !parent.is_empty();
+        let folder = folder(&log(1500, false), &config(model, parent));
+        trained(folder.path());
+        let out = folder.path().join("out");
+        let summary = summary(&out);
+        assert_eq!(summary.tasks, ["click", "buy"]);
+        let test = &summary.metrics["test"];
+        assert!(test.get("click", "auc").unwrap() > 0.6 && test.get("buy", "auc").is_some(), "{model}");
+        assert_eq!(test.get("buy_given_click", "auc").is_some(), chain, "{model}");
+        let events = std::fs::read_to_string(out.join(EVENTS)).unwrap();
+        let losses = events.lines().filter_map(Event::read).filter(|e| e.split == "train");
+        assert!(losses.clone().count() > 0 && losses.clone().all(|e| e.metrics.get("buy", "loss").is_some()));
+        run_ok(folder.path(), &["predict", "out", "--input", "log.csv", "--output", "scored.csv"]);
+        let scored = std::fs::read_to_string(folder.path().join("scored.csv")).unwrap();
+        let mut lines = scored.lines();
+        let heads: Vec<&str> = lines.next().unwrap().split(',').skip(5).collect();
+        match chain {
+            true => assert_eq!(heads, ["prediction_click", "prediction_buy", "prediction_buy_given_click"]),
+            false => assert_eq!(heads, ["prediction_click", "prediction_buy"]),
+        }
+        for line in lines.filter(|_| chain) {
+            let p: Vec<f64> = line.split(',').skip(5).map(|x| x.parse().unwrap()).collect();
+            assert!(p[1] <= p[0] && (p[0] * p[2] - p[1]).abs() < 1e-5, "{model}: {line}");
+        }
+    }
+}
+
+#[test]
+fn a_monitor_is_a_tasks_metric_or_a_weighted_sum() {
+    let (model, parent) = models_of_two()[0];
+    let best = |monitor: &str| {
+        let folder = folder(&log(1500, false), &config(model, parent));
+        let set = format!("train.monitor={monitor}");
+        run_ok(folder.path(), &["train", "job.toml", "--out", "out", "--set", &set, "--set", "train.epochs=6"]);
+        let out = folder.path().join("out");
+        let events = std::fs::read_to_string(out.join(EVENTS)).unwrap();
+        let valid: Vec<Event> = events.lines().filter_map(Event::read).filter(|e| e.split == "valid").collect();
+        (valid, summary(&out).best_epoch)
+    };
+    let of = |event: &Event, task: &str| event.metrics.get(task, "auc").unwrap();
+    for (monitor, value) in [
+        ("buy.auc", (|e, of| of(e, "buy")) as fn(&Event, &dyn Fn(&Event, &str) -> f64) -> f64),
+        ("click.auc + 2*buy.auc", |e, of| of(e, "click") + 2.0 * of(e, "buy")),
+    ] {
+        let (valid, epoch) = best(monitor);
+        let largest = valid.iter().map(|e| value(e, &of)).fold(f64::MIN, f64::max);
+        assert_eq!(value(&valid[epoch - 1], &of), largest, "{monitor}");
+    }
+}
+
+#[test]
+fn a_run_of_several_tasks_goes_on_to_the_bit() {
+    for (model, parent) in models_of_two().into_iter().rev().take(3) {
+        let folder = folder(&log(1500, true), &config(model, parent));
+        trained(folder.path());
+        run_ok(folder.path(), &["train", "job.toml", "--out", "parts", "--set", "train.checkpoint_every=7"]);
+        // As a crash would leave it: the summary gone, the latest checkpoint of the middle of an epoch is not there any
+        // more, so that the run goes on behind its first epoch.
+        std::fs::remove_file(folder.path().join("parts/summary.json")).unwrap();
+        run_ok(
+            folder.path(),
+            &["train", "job.toml", "--out", "parts", "--resume", "--set", "train.checkpoint_every=7"],
+        );
+        assert_same_weights(&folder.path().join("out"), &folder.path().join("parts"));
+    }
+}
