@@ -7,6 +7,7 @@ default:
 # Format.
 fmt:
     cargo fmt --all
+    rustfmt --edition 2024 crates/models/src/rankers/*.rs
 
 # Lint.
 lint:

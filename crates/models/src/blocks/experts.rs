@@ -109,7 +109,7 @@ mod tests {
         let (weight, bias) = (experts.first.weight.val(), experts.first.bias.as_ref().unwrap().val());
         for e in 0..3 {
             let own = x.clone().matmul(weight.clone().slice([0..4, e * 5..e * 5 + 5]));
-            let hidden = relu(own + bias.clone().slice([e * 5..e * 5 + 5]).unsqueeze());
+            let hidden = relu(own + bias.clone().narrow(0, e * 5, 5).unsqueeze());
             let second = experts.weights[0].val().slice([e..e + 1, 0..5, 0..2]).reshape([5, 2]);
             let expected = read(relu(hidden.matmul(second)));
             let found = read(all.clone().slice([0..6, e * 2..e * 2 + 2]));

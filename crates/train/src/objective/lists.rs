@@ -99,6 +99,7 @@ pub struct Lists {
     of: Option<Of>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one a batch")]
 #[derive(Clone, Debug)]
 enum Of {
     Pairs(Pairs),

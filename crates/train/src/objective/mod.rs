@@ -30,8 +30,11 @@ pub use target::{HostTarget, Target};
 
 use crate::experiment::LossKind;
 
-/// Every loss: its name, and what it is.
-const ALL: [(LossKind, &str, fn() -> Arc<dyn Objective>); 11] = [
+/// A loss, its name, and what makes it.
+type Entry = (LossKind, &'static str, fn() -> Arc<dyn Objective>);
+
+/// Every loss.
+const ALL: [Entry; 11] = [
     (LossKind::Bce, "bce", || Arc::new(bce::Bce)),
     (LossKind::CrossEntropy, "cross_entropy", || Arc::new(cross_entropy::CrossEntropy)),
     (LossKind::Mse, "mse", || Arc::new(mse::Mse)),
@@ -46,7 +49,7 @@ const ALL: [(LossKind, &str, fn() -> Arc<dyn Objective>); 11] = [
 ];
 
 impl LossKind {
-    fn entry(self) -> &'static (LossKind, &'static str, fn() -> Arc<dyn Objective>) {
+    fn entry(self) -> &'static Entry {
         ALL.iter().find(|(kind, ..)| *kind == self).unwrap_or(&ALL[0])
     }
 
