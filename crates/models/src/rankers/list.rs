@@ -19,6 +19,7 @@ macro_rules! every_model {
             "item2vec" item2vec Item2Vec (Item2VecConfig) "Barkan & Koenigstein, Item2Vec, 2016";
             "eges" eges Eges (EgesConfig) "Wang et al., Billion-scale Commodity Embedding, KDD 2018";
             "deep_crossing" deep_crossing DeepCrossing (DeepCrossingConfig) "Shan et al., Deep Crossing, KDD 2016";
+            "autoint" autoint AutoInt (AutoIntConfig) "Song et al., AutoInt, CIKM 2019";
             "shared_bottom" shared_bottom SharedBottom (SharedBottomConfig) "Caruana, Multitask Learning, Machine Learning 28, 1997";
             "mmoe" mmoe Mmoe (MmoeConfig) "Ma et al., Multi-gate Mixture-of-Experts, KDD 2018";
             "esmm" esmm Esmm (EsmmConfig) "Ma et al., Entire Space Multi-Task Model, SIGIR 2018";
