@@ -9,10 +9,17 @@ use crate::config_error::ConfigError;
 use crate::error::CliError;
 
 /// What the parser says, in words of the experiment file.
-fn said(message: &str) -> &str {
-    match message.trim() {
-        "wanted exactly 1 element, more than 1 element" => "an experiment has one model; keep one [model.NAME] table",
-        other => other,
+fn said(message: &str) -> String {
+    let message = message.trim();
+    let moved = ["label", "loss", "metrics", "pointwise"];
+    match moved.into_iter().find(|key| message.starts_with(&format!("unknown field `{key}`"))) {
+        _ if message == "wanted exactly 1 element, more than 1 element" => {
+            "an experiment has one model; keep one [model.NAME] table".into()
+        }
+        Some(key) => format!(
+            "{message}; what is learned stands in a table [tasks.NAME] with its label, loss and metrics: move `{key}` there"
+        ),
+        None => message.into(),
     }
 }
 
@@ -58,7 +65,7 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<(ConfigFile, Experiment
 }
 
 fn parse(path: &Path, text: &str) -> Result<Experiment, ConfigError> {
-    toml::from_str(text).map_err(|e| ConfigError::at(path, text, e.span(), said(e.message())))
+    toml::from_str(text).map_err(|e| ConfigError::at(path, text, e.span(), &said(e.message())))
 }
 
 /// Applies one override to the document.

@@ -11,6 +11,7 @@ mod encoder;
 mod error;
 mod items;
 mod loader;
+mod same;
 mod schema;
 mod sequences;
 mod stream;

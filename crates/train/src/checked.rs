@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use burnrec_embedding::Slots;
 use burnrec_features::{Past, Schema};
+use burnrec_models::Heads;
 
 use crate::error::{TrainError, bad};
 use crate::experiment::Experiment;
 use crate::metrics::Protocol;
 use crate::monitor::Monitor;
 use crate::objective::{Compares, names};
-use crate::task::{Setting, Task};
+use crate::task::{Setting, Task, given_name};
 
 /// An experiment whose settings go together, with what follows from them.
 #[derive(Clone, Debug)]
@@ -42,9 +43,11 @@ impl Experiment {
         }
         self.train.check()?;
         self.check_batches(&schema, &tasks)?;
+        check_names(&schema, &tasks, reads.heads == Heads::Chain)?;
+        check_lists(&schema, &tasks, setting.protocol)?;
         let monitor = match &self.train.monitor {
             Some(text) => Monitor::parse(text, &tasks)?,
-            None => Monitor::usual(&tasks),
+            None => Monitor::usual(&tasks)?,
         };
         for (task, metric) in monitor.metrics() {
             if !tasks[task].metrics.contains(&metric) {
@@ -85,6 +88,39 @@ impl Experiment {
             }
             () => Ok(()),
         }
+    }
+}
+
+/// Refuses tasks whose predictions or metrics would be called as another's.
+fn check_names(schema: &Schema, tasks: &[Task], chain: bool) -> Result<(), TrainError> {
+    let mut taken: Vec<String> = Vec::new();
+    for task in tasks {
+        let classes = schema.targets[task.target].classes().unwrap_or_default();
+        let of_classes = classes.iter().map(|class| format!("{}_is_{class}", task.name));
+        let given = task.parent.filter(|_| chain).map(|parent| given_name(&task.name, &tasks[parent].name));
+        let own: Vec<String> = std::iter::once(task.name.clone()).chain(of_classes).chain(given).collect();
+        if let Some(twice) = own.iter().find(|name| taken.contains(name)) {
+            let problem =
+                format!("what is predicted would be called `{twice}` as another prediction is; rename the task");
+            return Err(bad(format!("tasks.{}", task.name), problem));
+        }
+        taken.extend(own);
+    }
+    Ok(())
+}
+
+/// Classes have no rank among items that were drawn.
+fn check_lists(schema: &Schema, tasks: &[Task], protocol: Protocol) -> Result<(), TrainError> {
+    let classes = tasks.iter().find(|task| schema.targets[task.target].classes().is_some());
+    match classes.filter(|_| protocol == Protocol::Lists) {
+        Some(task) => {
+            let problem = format!(
+                "ranks among items that are drawn, which task `{}` of several classes says nothing of; remove one",
+                task.name
+            );
+            Err(bad("features.negatives.evaluate", problem))
+        }
+        None => Ok(()),
     }
 }
 

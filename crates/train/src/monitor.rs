@@ -22,6 +22,9 @@ impl Monitor {
     /// # Errors
     /// Names that are no tasks or metrics, and sums of what should rise and of what should fall.
     pub(crate) fn parse(text: &str, tasks: &[Task]) -> Result<Self, TrainError> {
+        if text.trim().is_empty() {
+            return Err(bad(KEY, "is empty; name a metric, or remove the key"));
+        }
         let parts = text.split('+').map(|part| one(part.trim(), tasks)).collect::<Result<Vec<_>, _>>()?;
         let rises = |part: &(f64, usize, MetricName)| part.2.larger_is_better();
         if parts.iter().any(|part| rises(part) != rises(&parts[0])) {
@@ -33,20 +36,29 @@ impl Monitor {
         Ok(Self { parts, text: text.trim().to_string() })
     }
 
-    /// The sum of what each task is usually judged by; the first task's alone where some rise and some fall.
-    pub(crate) fn usual(tasks: &[Task]) -> Self {
+    /// The sum of what each task is usually judged by.
+    ///
+    /// # Errors
+    /// Tasks of which some are judged by what should rise and some by what should fall: their sum says nothing.
+    pub(crate) fn usual(tasks: &[Task]) -> Result<Self, TrainError> {
         let of = |(number, task): (usize, &Task)| (1.0, number, task.measurable.monitor());
-        let mut parts: Vec<_> = tasks.iter().enumerate().map(of).collect();
-        let rises = parts[0].2.larger_is_better();
-        if parts.iter().any(|part| part.2.larger_is_better() != rises) {
-            parts.truncate(1);
-        }
+        let parts: Vec<_> = tasks.iter().enumerate().map(of).collect();
         let name = |(_, task, metric): &(f64, usize, MetricName)| match tasks.len() {
             1 => metric.name(),
             _ => format!("{}.{}", tasks[*task].name, metric.name()),
         };
-        let text = parts.iter().map(name).collect::<Vec<_>>().join(" + ");
-        Self { parts, text }
+        let names: Vec<String> = parts.iter().map(name).collect();
+        let rises = parts[0].2.larger_is_better();
+        match parts.iter().any(|part| part.2.larger_is_better() != rises) {
+            true => Err(bad(
+                KEY,
+                format!(
+                    "is missing: of {} some are better the larger and some the smaller, so that nothing says which epoch is best; name one, or a weighted sum of one kind",
+                    names.join(", ")
+                ),
+            )),
+            false => Ok(Self { parts, text: names.join(" + ") }),
+        }
     }
 
     /// The tasks and metrics that it looks at.
@@ -99,6 +111,12 @@ fn one(text: &str, tasks: &[Task]) -> Result<(f64, usize, MetricName), TrainErro
         }
         None => (0, name),
     };
+    if metric.contains([' ', '-', '(', ')', '/', '*']) {
+        return Err(bad(
+            KEY,
+            format!("`{text}` is neither a metric nor a weight times one; write sums such as click.auc + 0.5*buy.auc"),
+        ));
+    }
     let metric = MetricName::parse(KEY, metric)?;
     metric.check(KEY, &tasks[task].measurable)?;
     Ok((weight, task, metric))
@@ -123,7 +141,7 @@ mod tests {
         let metrics = TaskMetrics(vec![("click".into(), of(0.7)), ("buy".into(), of(0.6))]);
         assert!((monitor.value(&metrics).unwrap() - 1.0).abs() < 1e-12);
         assert!(monitor.improves(0.9, 1.0));
-        assert_eq!(Monitor::usual(&tasks).name(), "click.auc + buy.auc");
+        assert_eq!(Monitor::usual(&tasks).unwrap().name(), "click.auc + buy.auc");
         for text in ["auc", "view.auc", "click.aucc", "-1*click.auc", "click.auc + buy.logloss", ""] {
             assert!(Monitor::parse(text, &tasks).is_err(), "{text}");
         }

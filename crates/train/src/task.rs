@@ -33,6 +33,11 @@ pub struct Task {
     pub measurable: Measurable,
 }
 
+/// The name of a task's predictions and metrics given its parent.
+pub(crate) fn given_name(task: &str, parent: &str) -> String {
+    format!("{task}_given_{parent}")
+}
+
 /// What the fields of a config mean for the tasks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setting {

@@ -17,7 +17,7 @@ fn refused_tasks(tasks: &str, model: &str, says: &[&str]) {
 fn tasks_that_no_model_could_learn() {
     let click = "[tasks.click]\nlabel = \"click\"\n";
     let both = format!("{click}[tasks.buy]\nlabel = \"buy\"\n");
-    refused_tasks("", "mlp", &["tasks"]);
+    refused_tasks("", "mlp", &["nothing says what is learned", "[tasks.click]"]);
     refused_tasks("[tasks]\n", "mlp", &["tasks", "nothing says what is learned"]);
     refused_tasks(&both, "fm", &["job.toml", "one head", "mmoe"]);
     refused_tasks(click, "esmm", &["job.toml", "two or more"]);
@@ -30,6 +30,32 @@ fn tasks_that_no_model_could_learn() {
     refused_tasks(&format!("{both}weigth = 0.5\n"), "mlp", &["job.toml:11:1", "weigth"]);
     refused_tasks("[tasks.\"a/b\"]\nlabel = \"click\"\n", "mlp", &["plain name"]);
     refused_tasks(&format!("{both}kind = \"multi_class\"\n"), "mlp", &["job.toml:11:1", "classes"]);
+}
+
+#[test]
+fn tasks_that_would_mislead() {
+    let click = "[tasks.click]\nlabel = \"click\"\n";
+    let both = format!("{click}[tasks.buy]\nlabel = \"buy\"\n");
+    refused_tasks(
+        &format!("{both}parent = \"click\"\nwhere = \"click == 1\"\n"),
+        "esmm",
+        &["tasks.buy.where", "remove"],
+    );
+    refused_tasks(&format!("{both}where = \"buy == 1\"\n"), "mlp", &["tasks.buy.where", "itself"]);
+    refused_tasks(&format!("{both}row_weight = \"click\"\n"), "mlp", &["tasks.buy.row_weight", "label"]);
+    let classes = "label = { column = \"click\", classes = [0, 1] }\n";
+    refused_tasks(&format!("[tasks.kind]\n{classes}{click}where = \"kind == 7\"\n"), "mlp", &["`7` is no class"]);
+    refused_tasks(
+        &format!("[tasks.kind]\n{classes}[tasks.kind_is_1]\nlabel = \"buy\"\n"),
+        "mlp",
+        &["kind_is_1", "rename"],
+    );
+    let twice = "[tasks.kind]\nlabel = { column = \"click\", classes = [1, 1.0] }\n";
+    refused_tasks(twice, "mlp", &["twice"]);
+    let mixed = format!("{click}[tasks.price]\nlabel = {{ column = \"buy\", numeric = true }}\n");
+    refused_tasks(&mixed, "mlp", &["train.monitor", "click.auc, price.mse"]);
+    let old = "[tasks.click]\nlabel = \"click\"\n[features]\nlabel = \"click\"\n";
+    refused_tasks(old, "mlp", &["unknown field `label`", "[tasks.NAME]"]);
 }
 
 #[test]

@@ -181,3 +181,80 @@ fn a_run_of_several_tasks_goes_on_to_the_bit() {
         assert_same_weights(&folder.path().join("out"), &folder.path().join("parts"));
     }
 }
+
+/// Log-losses by hand, over rows with a weight each.
+fn log_loss(rows: &[(f64, f64, f64)]) -> f64 {
+    let own = |(p, y, w): &(f64, f64, f64)| -w * (y * p.ln() + (1.0 - y) * (1.0 - p).ln());
+    rows.iter().map(own).sum::<f64>() / rows.iter().map(|r| r.2).sum::<f64>()
+}
+
+#[test]
+fn a_chain_is_measured_with_the_weights_of_its_rows() {
+    let (model, parent) = models_of_two().into_iter().find(|(_, parent)| !parent.is_empty()).unwrap();
+    let folder = folder(&log(1500, false), &config(model, &format!("{parent}\nrow_weight = \"weight\"")));
+    trained(folder.path());
+    run_ok(folder.path(), &["predict", "out", "--input", "log.csv", "--output", "scored.csv"]);
+    let scored = std::fs::read_to_string(folder.path().join("scored.csv")).unwrap();
+    let cells = |line: &str| -> Vec<f64> { line.split(',').skip(2).map(|x| x.parse().unwrap()).collect() };
+    let clicked = scored.lines().skip(1).map(cells).filter(|c| c[0] == 1.0);
+    let rows: Vec<(f64, f64, f64)> = clicked.map(|c| (c[5], c[1], c[2])).collect();
+    let text = run_ok(folder.path(), &["evaluate", "out", "--input", "log.csv", "--json"]).out;
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let found = found["metrics"]["buy_given_click"]["logloss"].as_f64().unwrap();
+    let plain: Vec<_> = rows.iter().map(|(p, y, _)| (*p, *y, 1.0)).collect();
+    assert!((found - log_loss(&rows)).abs() < 1e-4 && (found - log_loss(&plain)).abs() > 1e-3, "{found}");
+}
+
+#[test]
+fn rows_that_are_drawn_say_nothing_of_tasks_that_do_not_follow_what_is_liked() {
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut text = String::from("user,item,clicked,stars,seconds\n");
+    for _ in 0..3000 {
+        let (user, item) = (rng.random_range(0..30u32), rng.random_range(0..40u32));
+        let clicked = u8::from(rng.random::<f64>() < 0.5);
+        // Nobody gives one star; what was watched was watched for 5 seconds.
+        writeln!(text, "u{user},i{item},{clicked},{},5", rng.random_range(2..=3)).unwrap();
+    }
+    let tasks = "[tasks.stars]\nlabel = { column = \"stars\", classes = [1, 2, 3] }\n\
+                 [tasks.seconds]\nlabel = { column = \"seconds\", numeric = true }\nwhere = \"click == 1\"\n";
+    let config = config(models_of_two()[0].0, "")
+        .replace("[tasks.buy]\nlabel = \"bought\"\n", tasks)
+        .replace(
+            "[tasks.click]",
+            "[features.items]\nid = \"item\"\nuser = \"user\"\n[features.negatives]\nper_positive = 4\n[tasks.click]",
+        )
+        .replace("epochs = 2", "epochs = 2\nmonitor = \"click.auc\"");
+    let folder = folder(&text, &config);
+    trained(folder.path());
+    run_ok(folder.path(), &["predict", "out", "--input", "log.csv", "--output", "scored.csv"]);
+    let scored = std::fs::read_to_string(folder.path().join("scored.csv")).unwrap();
+    let heads: Vec<&str> = scored.lines().next().unwrap().split(',').collect();
+    let mean = |name: &str| {
+        let place = heads.iter().position(|head| *head == name).unwrap_or_else(|| panic!("{name}: {heads:?}"));
+        let values = scored.lines().skip(1).map(|line| line.split(',').nth(place).unwrap().parse::<f64>().unwrap());
+        values.sum::<f64>() / 3000.0
+    };
+    assert!(mean("prediction_stars_is_1") < 0.05, "{}", mean("prediction_stars_is_1"));
+    assert!((mean("prediction_seconds") - 5.0).abs() < 0.5, "{}", mean("prediction_seconds"));
+    assert!(mean("prediction_click") < 0.3, "{}", mean("prediction_click"));
+}
+
+#[test]
+fn a_space_over_a_task_is_of_the_rows_of_that_task() {
+    let (model, _) = models_of_two()[0];
+    let own = |text: &str| config(model, "where = \"click == 1\"").replace("label = \"clicked\"\n", text);
+    let even = own("label = \"clicked\"\nwhere = \"item != i7\"\n");
+    let folder = folder(&log(1500, false), &even);
+    trained(folder.path());
+    let manifest = folder.path().join("out/checkpoints");
+    let step = std::fs::read_dir(manifest).unwrap().flatten().find(|e| e.path().is_dir()).unwrap();
+    let fitted: toml::Table = std::fs::read_to_string(step.path().join("encoder.toml")).unwrap().parse().unwrap();
+    let known = |task: usize| fitted["targets"].as_array().unwrap()[task]["known"].as_integer().unwrap();
+    let (clicks, buys) = (known(0), known(1));
+    assert!(clicks < 1500 && buys < clicks, "{clicks} {buys}");
+    let rate = |name: &str| {
+        let rows = log(1500, false);
+        rows.lines().skip(1).filter(|l| l.split(',').nth(1) == Some("i7") && l.split(',').nth(2) == Some(name)).count()
+    };
+    assert!(rate("1") > 5, "no row of the item that is left out was clicked");
+}

@@ -12,9 +12,8 @@ pub fn run(args: &JsonArgs) -> Result<(), CliError> {
     if args.json {
         return out::json(&models);
     }
-    let named = |text: &dyn std::fmt::Debug| format!("{text:?}").to_lowercase();
-    let kinds =
-        |m: &burnrec_models::ModelInfo| m.reads.kinds.iter().map(|kind| named(kind)).collect::<Vec<_>>().join(", ");
+    let name = |kind| serde_json::to_value(kind).ok().and_then(|v| v.as_str().map(str::to_string)).unwrap_or_default();
+    let kinds = |m: &burnrec_models::ModelInfo| m.reads.kinds.iter().map(name).collect::<Vec<_>>().join(", ");
     let heads = |m: &burnrec_models::ModelInfo| match m.reads.heads {
         burnrec_models::Heads::One => "one task",
         burnrec_models::Heads::Any => "any tasks",

@@ -60,12 +60,13 @@ impl Targets {
         self.values[row * self.tasks + task] = value;
     }
 
-    /// Makes a row one that is known to be 0 in every task.
-    pub fn clear(&mut self, row: usize) {
+    /// Makes a row one of an item that was drawn: known to be 0 in the tasks that say so, and not known in the others.
+    pub fn draw(&mut self, row: usize, is_zero: &[bool]) {
         let own = row * self.tasks..(row + 1) * self.tasks;
         self.values[own.clone()].fill(0.0);
-        if let Some(known) = &mut self.known {
-            known[own.clone()].fill(true);
+        if self.known.is_some() || is_zero.contains(&false) {
+            let all = self.values.len();
+            self.known.get_or_insert_with(|| vec![true; all])[own.clone()].copy_from_slice(is_zero);
         }
         if let Some(weights) = &mut self.weights {
             weights[own].fill(1.0);
@@ -132,8 +133,11 @@ mod tests {
         let taken = both.take(&[1, 0]);
         assert_eq!((taken.is_known(0, 1), taken.weight(0, 1), taken.weight(1, 1)), (false, 0.0, 3.0));
         assert_eq!(both.take(&[1, 2]).values, some.values);
-        let mut cleared = some;
-        cleared.clear(0);
-        assert_eq!((cleared.value(0, 0), cleared.is_known(0, 1)), (0.0, true));
+        let mut drawn = some;
+        drawn.draw(0, &[true, true]);
+        assert_eq!((drawn.value(0, 0), drawn.is_known(0, 1)), (0.0, true));
+        let mut drawn = whole;
+        drawn.draw(0, &[true, false]);
+        assert_eq!((drawn.is_known(0, 0), drawn.is_known(0, 1), drawn.weight(0, 0)), (true, false, 1.0));
     }
 }

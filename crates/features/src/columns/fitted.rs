@@ -62,6 +62,29 @@ pub struct TargetFit {
     pub shares: Vec<f64>,
 }
 
+impl Fitted {
+    /// What is wrong with it, where something is: it is read from files, and rows are scaled and numbered by it.
+    ///
+    /// # Errors
+    /// Counts that are not those of the inputs, and numbers that are not finite.
+    pub fn check(&self, targets: &[usize], numeric: usize, categorical: usize) -> Result<(), String> {
+        let finite = |values: &[f64]| values.iter().all(|v| v.is_finite());
+        let scaled = |n: &NumericFit| finite(&[n.shift, n.scale]) && n.scale != 0.0 && finite(&n.points);
+        let known = |(fit, classes): (&TargetFit, &usize)| {
+            finite(&[fit.mean]) && finite(&fit.shares) && fit.shares.len() == *classes
+        };
+        match () {
+            () if self.targets.len() != targets.len() => Err("has labels of other tasks".into()),
+            () if (self.numeric.len(), self.bounds.len()) != (numeric, categorical) => Err("has other inputs".into()),
+            () if !self.targets.iter().zip(targets).all(known) => Err("has rates of labels that are none".into()),
+            () if !(self.numeric.iter().all(scaled) && self.bounds.iter().all(|b| finite(b))) => {
+                Err("has scales that are no numbers".into())
+            }
+            () => Ok(()),
+        }
+    }
+}
+
 /// Keys are already hashes.
 #[derive(Clone, Default)]
 pub(crate) struct KeyHasher(u64);
@@ -210,6 +233,36 @@ mod tests {
         let mut facts = NumberFacts::new("x");
         values.into_iter().for_each(|x| facts.add(x));
         facts
+    }
+
+    #[test]
+    fn what_could_not_have_been_fitted_is_refused() {
+        let numeric = NumericFit { shift: 0.0, scale: 1.0, points: Vec::new() };
+        let target = TargetFit { known: 3, mean: 0.5, shares: vec![0.5, 0.5] };
+        let good = Fitted {
+            rows: 3,
+            keys: String::new(),
+            targets: vec![target],
+            catalogue: None,
+            trees: None,
+            numeric: vec![numeric],
+            bounds: vec![Vec::new()],
+        };
+        assert_eq!(good.check(&[2], 1, 1), Ok(()));
+        assert!(
+            good.check(&[0], 1, 1).is_err() && good.check(&[2, 0], 1, 1).is_err() && good.check(&[2], 2, 1).is_err()
+        );
+        let odd: [fn(&mut Fitted); 4] = [
+            |f| f.numeric[0].scale = f64::NAN,
+            |f| f.numeric[0].scale = 0.0,
+            |f| f.targets[0].mean = f64::NAN,
+            |f| f.bounds[0].push(f64::INFINITY),
+        ];
+        for change in odd {
+            let mut changed = good.clone();
+            change(&mut changed);
+            assert!(changed.check(&[2], 1, 1).is_err(), "{changed:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use crate::batch::Targets;
 use crate::columns::reader::{Reader, Values};
 use crate::error::FeatureError;
-use crate::schema::{Compare, Condition, Of, Rule, Target};
+use crate::same::same;
+use crate::schema::{Compare, Condition, Of, Rule, Target, in_order};
 
 /// The labels of all tasks, `[B·T]`.
 ///
@@ -17,10 +18,11 @@ pub(crate) fn read<'a>(
     for target in targets {
         columns.push(one(target, &reader("label", &target.column))?);
     }
-    let spaces = targets.iter().map(|t| space(t, &columns, reader)).collect::<Result<Vec<_>, _>>()?;
-    for (column, space) in columns.iter_mut().zip(spaces) {
-        if let Some(inside) = space {
-            column.iter_mut().zip(inside).filter(|(_, inside)| !inside).for_each(|(label, _)| *label = None);
+    // A task that another's rows hang on goes first: a label that is not known fulfils nothing.
+    for task in in_order(targets) {
+        if let Some(inside) = space(&targets[task], &columns, reader)? {
+            let own = columns[task].iter_mut().zip(inside);
+            own.filter(|(_, inside)| !inside).for_each(|(label, _)| *label = None);
         }
     }
     check_parents(targets, &columns, reader)?;
@@ -62,17 +64,6 @@ fn one(target: &Target, reader: &Reader<'_>) -> Result<Labels, FeatureError> {
         }
     };
     reader.numbers()?.into_iter().enumerate().map(label).collect()
-}
-
-/// Whether two values are one: as numbers where both are, `true` and `false` in any case.
-fn same(a: &str, b: &str) -> bool {
-    let number = |t: &str| t.parse::<f64>().ok();
-    let truth = |t: &str| ["true", "false"].into_iter().find(|w| t.eq_ignore_ascii_case(w));
-    match (number(a), number(b), truth(a), truth(b)) {
-        (Some(a), Some(b), ..) => a == b,
-        (_, _, Some(a), Some(b)) => a == b,
-        _ => a == b,
-    }
 }
 
 /// The column as text, without blanks around it; missing values are none.

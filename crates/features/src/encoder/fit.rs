@@ -268,6 +268,8 @@ fn target_fits(schema: &Schema, labels: &[LabelFacts]) -> Vec<TargetFit> {
     // Numbers with negatives, which are 0: nearly all rows are positive then.
     let liked = schema.liked();
     let share = if schema.targets[liked].is_binary() { fits[liked].mean } else { 1.0 };
-    fits.iter_mut().for_each(|fit| fit.mean /= 1.0 + share * added);
+    let positive = share * fits[liked].known as f64;
+    let own = fits.iter_mut().zip(schema.zero_where_drawn()).filter(|(fit, zero)| *zero && fit.known > 0);
+    own.for_each(|(fit, _)| fit.mean /= 1.0 + positive / fit.known as f64 * added);
     fits
 }

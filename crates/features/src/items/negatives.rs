@@ -86,7 +86,7 @@ impl Negatives {
             }
         }
         let mut out = rows.take(&order);
-        clear(&mut out, &picks);
+        draw(&mut out, schema, &picks);
         out.group = lists;
         catalogue.replace(schema, &mut out, &picks);
         out
@@ -179,9 +179,10 @@ impl Negatives {
     }
 }
 
-/// Rows that were drawn are liked in no way.
-fn clear(rows: &mut Batch, picks: &[Option<u32>]) {
-    (0..rows.rows).filter(|row| picks[*row].is_some()).for_each(|row| rows.targets.clear(row));
+/// Rows that were drawn are not liked, nor anything that follows from it; of other tasks they say nothing.
+fn draw(rows: &mut Batch, schema: &Schema, picks: &[Option<u32>]) {
+    let is_zero = schema.zero_where_drawn();
+    (0..rows.rows).filter(|row| picks[*row].is_some()).for_each(|row| rows.targets.draw(row, &is_zero));
 }
 
 impl Catalogue {
@@ -215,7 +216,7 @@ impl Catalogue {
             picks.extend(drawn.into_iter().enumerate().map(|(i, item)| (i > 0).then_some(item)));
         }
         let mut out = rows.take(&order);
-        clear(&mut out, &picks);
+        draw(&mut out, schema, &picks);
         out.group = lists;
         self.replace(schema, &mut out, &picks);
         out

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::config::TargetConfig;
+use crate::same::same;
 
 /// One comparison of a row's value.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +50,24 @@ const SIGNS: [(&str, Compare); 6] = [
 impl Condition {
     /// The conditions of a text, joined by `and`.
     pub(super) fn parse(text: &str, tasks: &[TargetConfig]) -> Result<Vec<Self>, String> {
-        text.split(" and ").map(|part| Self::one(part, tasks)).collect()
+        parts(text).into_iter().map(|part| Self::one(part, tasks)).collect()
+    }
+
+    /// Finds the value of a comparison with the label of a task: a class by its place, else a number.
+    pub(super) fn resolve(&mut self, name: &str, classes: Option<&[String]>) -> Result<(), String> {
+        let Some(classes) = classes else {
+            return match self.number {
+                Some(_) => Ok(()),
+                None => Err(format!("compares task `{name}` with `{}`, which is not a number", self.value)),
+            };
+        };
+        if !matches!(self.how, Compare::Equal | Compare::NotEqual) {
+            return Err(format!("compares the classes of task `{name}` by size; use == or !="));
+        }
+        let place = classes.iter().position(|class| same(class, &self.value));
+        let problem = || format!("`{}` is no class of task `{name}`; there are {}", self.value, classes.join(", "));
+        self.number = Some(place.ok_or_else(problem)? as f64);
+        Ok(())
     }
 
     fn one(text: &str, tasks: &[TargetConfig]) -> Result<Self, String> {
@@ -76,9 +94,6 @@ impl Condition {
             return Err(format!("compares `{name}` with `{bare}`, which is not a number"));
         }
         let of = match tasks.iter().position(|task| task.name == name) {
-            Some(task) if number.is_none() => {
-                return Err(format!("compares task `{}` with `{bare}`, which is not a number", tasks[task].name));
-            }
             Some(task) => Of::Task(task),
             None => Of::Column(name.to_string()),
         };
@@ -97,6 +112,24 @@ impl Condition {
             Compare::Below => x < value,
         }
     }
+}
+
+/// The parts between ` and `, which may stand inside quotes.
+fn parts(text: &str) -> Vec<&str> {
+    let (mut parts, mut start, mut quote) = (Vec::new(), 0, None);
+    for (at, c) in text.char_indices() {
+        match quote {
+            Some(open) if c == open => quote = None,
+            None if c == '"' || c == '\'' => quote = Some(c),
+            None if text[at..].starts_with(" and ") && at >= start => {
+                parts.push(&text[start..at]);
+                start = at + " and ".len();
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[start..]);
+    parts
 }
 
 impl fmt::Display for Condition {
@@ -118,8 +151,23 @@ mod tests {
         assert_eq!((&parsed[1].of, parsed[1].how), (&Of::Column("price".into()), Compare::AtLeast));
         assert!(parsed[1].holds(2.5) && !parsed[1].holds(2.0));
         assert_eq!((parsed[2].value.as_str(), parsed[2].how), ("EU", Compare::NotEqual));
-        for text in ["", "click", "click = 1", "== 1", "click ==", "price > much", "click == yes", "a == b == c"] {
+        let quoted = Condition::parse("region == \"E and U\" and price >= 1", &tasks).unwrap();
+        assert_eq!((quoted.len(), quoted[0].value.as_str()), (2, "E and U"));
+        for text in ["", "click", "click = 1", "== 1", "click ==", "price > much", "a == b == c"] {
             assert!(Condition::parse(text, &tasks).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn classes_are_compared_by_their_value_and_not_by_their_place() {
+        let (tasks, classes) = ([TargetConfig::of("stars")], ["1", "2", "3"].map(str::to_string));
+        let parsed = |text: &str| Condition::parse(text, &tasks).unwrap().remove(0);
+        let mut three = parsed("stars == 3");
+        three.resolve("stars", Some(&classes)).unwrap();
+        assert!(three.holds(2.0) && !three.holds(3.0));
+        for text in ["stars == 4", "stars >= 2"] {
+            assert!(parsed(text).resolve("stars", Some(&classes)).is_err(), "{text}");
+        }
+        assert!(parsed("stars == yes").resolve("stars", None).is_err());
     }
 }

@@ -17,8 +17,8 @@ use check::{check_tables, follow_leaders, refuse_strays};
 pub(crate) use condition::{Compare, Condition, Of};
 use fields::{cross, leaves, numbers, single};
 pub use items::Items;
-pub(crate) use target::Rule;
 pub use target::Target;
+pub(crate) use target::{Rule, in_order};
 
 /// Every input of a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +82,9 @@ impl Schema {
         if config.weight.as_ref().is_some_and(is_label) {
             return Err(bad("features.weight", "is the label's column; rows would weigh by their answer"));
         }
+        if config.group.as_ref().is_some_and(is_label) {
+            return Err(bad("features.group", "is the label's column; a group would hold one answer"));
+        }
         let trees = leaves(config, &mut categorical, &targets)?;
         let items = items::items(config, &mut categorical, &numeric, &targets)?;
         let (weight, group) = (config.weight.clone(), config.group.clone());
@@ -98,6 +101,17 @@ impl Schema {
     /// The task whose label above 0 means that the user liked the item.
     pub fn liked(&self) -> usize {
         self.items.as_ref().map_or(0, |items| items.liked)
+    }
+
+    /// For each task whether rows of items that are drawn are known to have 0 in it: the task of what users like, and those that
+    /// follow it. Of others a drawn row says nothing.
+    pub fn zero_where_drawn(&self) -> Vec<bool> {
+        let liked = self.liked();
+        let follows = |task: usize| {
+            let chain = std::iter::successors(Some(task), |at| self.targets[*at].parent);
+            chain.take(self.targets.len()).any(|at| at == liked)
+        };
+        (0..self.targets.len()).map(follows).collect()
     }
 
     /// Checks that a source has the columns, and with the right types.

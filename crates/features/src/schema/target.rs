@@ -2,7 +2,8 @@
 
 use crate::config::{LabelConfig, TargetConfig};
 use crate::error::{FeatureError, bad};
-use crate::schema::condition::Condition;
+use crate::same::same;
+use crate::schema::condition::{Condition, Of};
 
 /// What one task learns.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,8 +77,11 @@ pub(super) fn targets(configs: &[TargetConfig]) -> Result<Vec<Target>, FeatureEr
         let space =
             config.space.as_deref().map(|text| Condition::parse(text, configs).map_err(|e| bad(key("where"), e)));
         let weight = config.weight.clone();
-        if weight.as_ref() == Some(&config.label.column) {
-            return Err(bad(key("row_weight"), "is the label's column; rows would weigh by their answer"));
+        if configs.iter().any(|c| weight.as_ref() == Some(&c.label.column)) {
+            return Err(bad(key("row_weight"), "is the column of a label; rows would weigh by their answer"));
+        }
+        if weight.as_ref().is_some_and(String::is_empty) {
+            return Err(bad(key("row_weight"), "is empty; name the column of the weights"));
         }
         Ok(Target {
             name: config.name.clone(),
@@ -89,9 +93,47 @@ pub(super) fn targets(configs: &[TargetConfig]) -> Result<Vec<Target>, FeatureEr
             limits: None,
         })
     };
-    let targets = configs.iter().enumerate().map(target).collect::<Result<Vec<_>, _>>()?;
+    let mut targets = configs.iter().enumerate().map(target).collect::<Result<Vec<_>, _>>()?;
     check_parents(&targets)?;
+    resolve_spaces(&mut targets)?;
     Ok(targets)
+}
+
+/// Finds the values that spaces compare labels with, and refuses spaces that hang on each other.
+fn resolve_spaces(targets: &mut [Target]) -> Result<(), FeatureError> {
+    let all: Vec<(String, Option<Vec<String>>)> =
+        targets.iter().map(|t| (t.name.clone(), t.classes().map(<[String]>::to_vec))).collect();
+    for target in targets.iter_mut() {
+        let key = format!("tasks.{}.where", target.name);
+        for condition in &mut target.space {
+            if let Of::Task(task) = condition.of {
+                let (name, classes) = &all[task];
+                condition.resolve(name, classes.as_deref()).map_err(|e| bad(&key, e))?;
+            }
+        }
+    }
+    match (0..targets.len()).find(|task| !in_order(targets).contains(task)) {
+        Some(task) => Err(bad(format!("tasks.{}.where", targets[task].name), "hangs on itself by way of other tasks")),
+        None => Ok(()),
+    }
+}
+
+/// The tasks, each behind those whose labels its space compares; without those that hang on themselves.
+pub(crate) fn in_order(targets: &[Target]) -> Vec<usize> {
+    let mut order: Vec<usize> = Vec::with_capacity(targets.len());
+    loop {
+        let ready = |task: &usize| {
+            let named = targets[*task].space.iter().filter_map(|condition| match condition.of {
+                Of::Task(other) => Some(other),
+                Of::Column(_) => None,
+            });
+            !order.contains(task) && named.into_iter().all(|other| order.contains(&other))
+        };
+        match (0..targets.len()).find(ready) {
+            Some(task) => order.push(task),
+            None => return order,
+        }
+    }
 }
 
 fn names(configs: &[TargetConfig]) -> String {
@@ -134,7 +176,12 @@ fn rule(key: &str, config: &LabelConfig) -> Result<Rule, FeatureError> {
             return Err(below("positive", "is empty; list the values that mean 1"));
         }
         (None, Some(p), false, None) => {
-            Rule::Values { positive: texts(p), negative: config.negative.as_deref().map(texts) }
+            let (positive, negative) = (texts(p), config.negative.as_deref().map(texts));
+            let both = negative.iter().flatten().find(|n| positive.iter().any(|p| same(p, n)));
+            if let Some(both) = both {
+                return Err(below("negative", &format!("lists `{both}`, which positive lists too")));
+            }
+            Rule::Values { positive, negative }
         }
         (None, None, false, Some(classes)) => {
             Rule::Classes(distinct(texts(classes)).map_err(|e| below("classes", &e))?)
@@ -151,7 +198,10 @@ fn rule(key: &str, config: &LabelConfig) -> Result<Rule, FeatureError> {
 fn distinct(classes: Vec<String>) -> Result<Vec<String>, String> {
     match (2..=10_000).contains(&classes.len()) {
         false => Err("must list 2 to 10000 values".into()),
-        true => match (1..classes.len()).find(|&i| classes[..i].contains(&classes[i])) {
+        true if classes.iter().any(|c| c.trim().is_empty()) => {
+            Err("lists a blank; a missing label is not known, and no class".into())
+        }
+        true => match (1..classes.len()).find(|&i| classes[..i].iter().any(|c| same(c.trim(), classes[i].trim()))) {
             Some(twice) => Err(format!("lists `{}` twice", classes[twice])),
             None => Ok(classes),
         },

@@ -69,7 +69,7 @@ impl ExpertGate {
 
     /// # Shapes
     /// - `x`: `[B, i]`; `beside`: `[B, j]`, more inputs
-    /// - output `[B, E]`, rows of sum 1
+    /// - output `[B, E]`, rows of sum 1; of 0 where dropout took all shares of a row
     pub fn forward(&self, x: Tensor<2>, beside: Option<Tensor<2>>) -> Tensor<2> {
         let shares = softmax(layer(&self.weight, x, beside, Activation::Identity), 1); // [B, E]
         if self.dropout.prob == 0.0 {

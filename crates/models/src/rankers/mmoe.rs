@@ -82,6 +82,9 @@ impl Architecture for MmoeConfig {
             () if !(1..=256).contains(&self.experts) => bad("experts", "must lie in 1..=256"),
             () if !(0.0..1.0).contains(&self.dropout) => bad("dropout", "must lie in 0..1, 1 excluded"),
             () if !(0.0..1.0).contains(&self.gate_dropout) => bad("gate_dropout", "must lie in 0..1, 1 excluded"),
+            () if self.experts == 1 && self.gate_dropout > 0.0 => {
+                bad("gate_dropout", "has no meaning with one expert; remove it")
+            }
             () if self.tower.is_empty() && self.dropout > 0.0 => {
                 bad("dropout", "has no meaning without layers in the towers; remove it")
             }

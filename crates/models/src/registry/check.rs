@@ -53,7 +53,13 @@ fn check_tasks(model: &'static str, reads: &Reads, schema: &Schema) -> Result<()
                 schema.targets[task].name,
                 schema.targets[task - 1].name
             )),
-            None => Ok(()),
+            None => match schema.targets.iter().find(|target| target.space().is_some()) {
+                Some(target) => heads(format!(
+                    "learns a chain of events over all rows; remove tasks.{}.where: what follows what is said by parent",
+                    target.name
+                )),
+                None => Ok(()),
+            },
         },
         _ => Ok(()),
     }

@@ -33,6 +33,7 @@ pub struct Experiment {
     /// What the columns mean.
     pub features: FeaturesConfig,
     /// What is learned: `[tasks.NAME]`, one or more.
+    #[serde(default)]
     pub tasks: TasksConfig,
     /// The model: `[model.NAME]` with its settings.
     pub model: ModelConfig,

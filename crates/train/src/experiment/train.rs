@@ -35,7 +35,8 @@ pub struct TrainConfig {
     /// L2 strength on the dense weight matrices, not on biases.
     pub l2: f64,
     /// What decides which epoch is best, of validation metrics: `auc`, or with several tasks `click.auc`, or a weighted sum
-    /// of such as `click.auc + 0.5*convert.auc`. When absent the sum of what each task is usually judged by.
+    /// of such as `click.auc + 0.5*convert.auc`. When absent the sum of what each task is usually judged by, where all
+    /// of those should rise or all should fall.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monitor: Option<String>,
     /// Epochs without a better `monitor` after which training stops; never when 0.

@@ -1,7 +1,6 @@
 //! What a chain of tasks says of a later one given the earlier: a conversion given its click.
 
 use crate::metrics::Predictions;
-use crate::task::Task;
 
 /// The log-odds of an event given the one that it follows, from the log-odds of both: `p / q` for p at most q.
 pub(crate) fn given(own: f32, parent: f32) -> f32 {
@@ -10,11 +9,6 @@ pub(crate) fn given(own: f32, parent: f32) -> f32 {
     let log_ratio = (log_sigmoid(f64::from(own)) - log_sigmoid(f64::from(parent))).min(-1e-12);
     // Where p is near q, `ln(1 - e^u)` is of a small number.
     (log_ratio - (-log_ratio.exp_m1()).ln()) as f32
-}
-
-/// The name of a task given its parent.
-pub(crate) fn name(task: &Task, parent: &Task) -> String {
-    format!("{}_given_{}", task.name, parent.name)
 }
 
 /// The predictions of a task given its parent, over the rows whose parent's label is 1; `scores` are of all rows, `known`

@@ -17,7 +17,7 @@ use crate::error::{TrainError, bad};
 use crate::metrics::{MetricName, Predictions, Protocol, compute};
 use crate::retrieve::Retriever;
 use crate::stop::Stop;
-use crate::task::Task;
+use crate::task::{Task, given_name};
 use crate::weights::Weights;
 
 pub use predict::{Column, Values, predict};
@@ -78,7 +78,7 @@ fn given(tasks: &[Task], scored: &Scored) -> Vec<(String, Metrics)> {
     let of = |(number, task): (usize, &Task)| {
         let parent = task.parent?;
         let p = chain::predictions(&scored.scores[number], &scored.scores[parent], &scored.given[number]);
-        Some((chain::name(task, &tasks[parent]), compute(&[MetricName::Auc, MetricName::LogLoss], &p)))
+        Some((given_name(&task.name, &tasks[parent].name), compute(&[MetricName::Auc, MetricName::LogLoss], &p)))
     };
     tasks.iter().enumerate().filter_map(of).collect()
 }

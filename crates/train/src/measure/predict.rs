@@ -6,14 +6,14 @@ use burnrec_data::{RowStream, Source};
 use burnrec_features::{Draws, Encoder, Purpose};
 use burnrec_models::Heads;
 
-use super::chain::{given, name};
+use super::chain::given;
 use super::score::{Asked, score_rows};
 use crate::checked::Checked;
 use crate::error::{TrainError, bad};
 use crate::metrics::largest;
 use crate::objective::Link;
 use crate::stop::Stop;
-use crate::task::Task;
+use crate::task::{Task, given_name};
 use crate::weights::Weights;
 
 /// The name of the only task's predictions; those of several are `prediction_NAME`.
@@ -71,7 +71,7 @@ pub fn predict(
         if let Some(parent) = task.parent.filter(|_| chain) {
             let pairs = scores.iter().zip(&scored.scores[parent]);
             let values = Values::Numbers(pairs.map(|(own, above)| probability(given(*own, *above))).collect());
-            columns.push(Column { name: title(&name(task, &tasks[parent])), values });
+            columns.push(Column { name: title(&given_name(&task.name, &tasks[parent].name)), values });
         }
     }
     Ok(columns)

@@ -49,6 +49,13 @@ pub struct Scored {
     rows: usize,
 }
 
+/// What a row weighs for a task; none where all weigh 1.
+fn weight(batch: &Batch, row: usize, task: &Task) -> Option<f32> {
+    let weighted = !batch.weight.is_empty() || batch.targets.weights.is_some();
+    let own = batch.weight.get(row).copied().unwrap_or(1.0);
+    weighted.then(|| own * batch.targets.weight(row, task.target))
+}
+
 impl Scored {
     fn take_labels(&mut self, batch: &Batch, tasks: &[Task]) {
         for (task, given) in tasks.iter().zip(&mut self.given) {
@@ -58,7 +65,7 @@ impl Scored {
             given.extend((0..batch.rows).filter(of).map(|row| GivenRow {
                 row: self.rows + row,
                 label: targets.value(row, task.target),
-                weight: batch.weight.get(row).copied(),
+                weight: weight(batch, row, task),
                 group: batch.group.get(row).copied(),
             }));
         }
@@ -66,10 +73,7 @@ impl Scored {
         for (task, known) in tasks.iter().zip(&mut self.known) {
             for row in (0..batch.rows).filter(|row| batch.targets.is_known(*row, task.target)) {
                 known.labels.push(batch.targets.value(row, task.target));
-                if !batch.weight.is_empty() || batch.targets.weights.is_some() {
-                    let own = batch.weight.get(row).copied().unwrap_or(1.0);
-                    known.weights.push(own * batch.targets.weight(row, task.target));
-                }
+                known.weights.extend(weight(batch, row, task));
                 known.groups.extend(batch.group.get(row));
                 known.items.extend(batch.item.get(row));
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use burnrec_features::Fitted;
+use burnrec_features::{Fitted, Schema};
 use serde::{Deserialize, Serialize};
 
 use super::files::{TEMPORARY, broken, discard, fingerprint, write_whole};
@@ -107,8 +107,8 @@ impl Manifest {
         }
     }
 
-    /// Checks every file of a checkpoint against the manifest, and reads its small ones.
-    pub(crate) fn open(&self, checkpoints: &Path, name: &str) -> Result<Loaded, TrainError> {
+    /// Checks every file of a checkpoint against the manifest, reads its small ones, and checks what they say.
+    pub(crate) fn open(&self, checkpoints: &Path, name: &str, schema: &Schema) -> Result<Loaded, TrainError> {
         let folder = checkpoints.join(name);
         let files = self.files.get(name).ok_or_else(|| broken(&folder, "is not in the manifest"))?;
         for (file, (bytes, hash)) in files {
@@ -128,8 +128,15 @@ impl Manifest {
             }
         }
         let text = |file: &str| fs::read_to_string(folder.join(file)).map_err(TrainError::io(&folder.join(file)));
-        let progress = toml::from_str(&text(STATE)?).map_err(|e| broken(&folder.join(STATE), e.to_string()))?;
-        let fitted = toml::from_str(&text(ENCODER)?).map_err(|e| broken(&folder.join(ENCODER), e.to_string()))?;
+        let progress: Progress =
+            toml::from_str(&text(STATE)?).map_err(|e| broken(&folder.join(STATE), e.to_string()))?;
+        progress.check(name, schema.targets.len()).map_err(|e| broken(&folder.join(STATE), e))?;
+        let fitted: Fitted =
+            toml::from_str(&text(ENCODER)?).map_err(|e| broken(&folder.join(ENCODER), e.to_string()))?;
+        let classes: Vec<usize> = schema.targets.iter().map(|t| t.classes().map_or(0, <[String]>::len)).collect();
+        fitted
+            .check(&classes, schema.numeric.len(), schema.categorical.len())
+            .map_err(|e| broken(&folder.join(ENCODER), e))?;
         Ok(Loaded { progress, fitted, folder })
     }
 

@@ -40,6 +40,22 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    /// What is wrong with it, where something is: it is read from files, and steps are counted by it.
+    pub(crate) fn check(&self, name: &str, tasks: usize) -> Result<(), String> {
+        let finite = self.losses.iter().chain(&self.best).chain([&self.seconds]).all(|v| v.is_finite());
+        match () {
+            () if !name.starts_with(&super::manifest::name_of(self)) => {
+                Err("is of another step than its folder".into())
+            }
+            () if self.first_epoch > self.epoch || self.best_epoch > self.epoch => Err("is of epochs to come".into()),
+            () if self.step_in_epoch > self.step || self.losses_of > self.step => {
+                Err("has more steps than it took".into())
+            }
+            () if !finite || self.losses.len() > tasks => Err("has losses or times that are none".into()),
+            () => Ok(()),
+        }
+    }
+
     /// Ends a phase: the next one has its own best epoch, its own patience.
     pub(crate) fn end_phase(&mut self) {
         self.phase += 1;
@@ -64,5 +80,32 @@ impl Progress {
             self.waited_for_plateau = 0;
         }
         self.stopped_early = train.patience > 0 && self.waited >= train.patience;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_that_no_run_could_be_in_is_refused() {
+        let good =
+            Progress { step: 12, epoch: 2, best_epoch: 2, losses: vec![0.5], losses_of: 3, ..Progress::default() };
+        let name = super::super::manifest::name_of(&good);
+        assert_eq!(good.check(&name, 1), Ok(()));
+        let odd: [fn(&mut Progress); 7] = [
+            |p| p.step = 13,
+            |p| p.epoch = usize::MAX,
+            |p| p.first_epoch = 3,
+            |p| p.step_in_epoch = 13,
+            |p| p.seconds = f64::NAN,
+            |p| p.best = Some(f64::INFINITY),
+            |p| p.losses = vec![0.5, 0.5],
+        ];
+        for (number, change) in odd.into_iter().enumerate() {
+            let mut changed = good.clone();
+            change(&mut changed);
+            assert!(changed.check(&name, 1).is_err(), "change {number}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use burnrec_features::Encoder;
 
 use super::checkpoint::{load_dense, tables_folder};
 use super::encoder_files::{read_catalogue, read_trees};
+use super::files::broken;
 use super::folder::RunFolder;
 use super::manifest::Manifest;
 use crate::checked::Checked;
@@ -60,7 +61,7 @@ impl SavedModel {
         checked: Checked,
         opened: &Opened,
     ) -> Result<Self, TrainError> {
-        let loaded = manifest.open(checkpoints, name)?;
+        let loaded = manifest.open(checkpoints, name, checked.schema())?;
         let mut model = first_model(&checked, None, opened);
         load_dense(&loaded.folder, &mut model)?;
         let experiment = checked.experiment();
@@ -72,6 +73,10 @@ impl SavedModel {
             Weights::seed(&checked),
             table_device(opened, experiment.backend.placement).as_ref(),
         )?;
+        if tables.step() != loaded.progress.step {
+            let problem = format!("are of step {}, and the checkpoint of {}", tables.step(), loaded.progress.step);
+            return Err(broken(&tables_folder(&loaded.folder), problem));
+        }
         let weights = Weights::new(model, tables, checked.slots().clone(), &opened.device);
         let catalogue = read_catalogue(checkpoints, checked.schema(), &loaded.fitted)?;
         let trees = read_trees(checkpoints, &loaded.fitted)?;

@@ -61,7 +61,7 @@ pub(super) fn reopen(job: &Job, encoder: &Encoder) -> Result<Option<(Stepper, Pr
     let checkpoints = job.out.join("checkpoints");
     let Some(manifest) = sweep(&checkpoints)? else { return Ok(None) };
     let latest = manifest.latest.clone();
-    let loaded = manifest.open(&checkpoints, &latest)?;
+    let loaded = manifest.open(&checkpoints, &latest, job.checked.schema())?;
     if loaded.fitted != *encoder.fitted() {
         let (was, is) = (&loaded.fitted, encoder.fitted());
         let difference = match was.rows == is.rows {

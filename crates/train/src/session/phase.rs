@@ -137,7 +137,7 @@ impl Session<'_> {
         let checkpoints = self.folder.checkpoints();
         let Some(manifest) = Manifest::read(&checkpoints)? else { return Ok(()) };
         let Some(best) = manifest.best.clone() else { return Ok(()) };
-        let loaded = manifest.open(&checkpoints, &best)?;
+        let loaded = manifest.open(&checkpoints, &best, self.job.checked.schema())?;
         let saved =
             SavedModel::open_checkpoint(&manifest, &checkpoints, &best, self.job.checked.clone(), &self.job.opened)?;
         self.stepper = Stepper::new(saved.weights, &self.job.checked);

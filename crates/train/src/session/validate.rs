@@ -31,15 +31,13 @@ impl Session<'_> {
             (Some(_), None) => false,
         };
         if value.is_none() {
-            let what = monitor.name();
-            tracing::warn!("epoch {}: {what}, which decides on the best epoch, is undefined", self.progress.epoch);
+            self.tell_undefined(&metrics);
         }
         // Where no epoch had a value yet, the last one stands for the best.
         let stands = is_best || (self.progress.best.is_none() && value.is_none());
-        let train = &self.job.checked.experiment().train;
-        match stands && !is_best {
-            true => self.progress.best_epoch = self.progress.epoch,
-            false => self.progress.note_epoch(value, is_best, train),
+        self.progress.note_epoch(value, is_best, &self.job.checked.experiment().train);
+        if stands {
+            self.progress.best_epoch = self.progress.epoch;
         }
         let (epoch, step) = (self.progress.epoch, self.progress.step);
         self.folder.event("train", epoch, step, "valid", &metrics)?;
@@ -48,6 +46,19 @@ impl Session<'_> {
             self.found.valid = Some(metrics);
         }
         self.checkpoint(stands)
+    }
+
+    fn tell_undefined(&self, metrics: &TaskMetrics) {
+        let name = self.job.checked.monitor().name();
+        let why = metrics.flat().find_map(|(own, value)| {
+            let reason = value.as_ref().err().filter(|_| name.contains(&own))?;
+            Some(format!("{own}: {reason}"))
+        });
+        tracing::warn!(
+            "epoch {}: {name}, which decides on the best epoch and on stopping early, is undefined ({}); no epoch is better than the last then: set train.monitor to what is defined, such as logloss",
+            self.progress.epoch,
+            why.unwrap_or_default()
+        );
     }
 
     fn measure(&mut self, dataset: &Dataset, side: Side) -> Result<TaskMetrics, TrainError> {

@@ -15,7 +15,7 @@ use crate::{out, setup};
 use ceiling::Ceilings;
 use figure::Figure;
 use measure::{Case, one};
-use workload::names;
+use workload::{Workload, names};
 
 /// The name of all workloads together.
 const ALL: &str = "all";
@@ -52,6 +52,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
         Some(name) => vec![name.to_string()],
         None => known.into_iter().take(1).collect(),
     };
+    names.iter().try_for_each(|name| Workload::named(name).map(drop))?;
     let mut figures = Vec::new();
     for name in &names {
         for &rows in &args.rows {

@@ -1,0 +1,29 @@
+//! When two values are one.
+
+/// As numbers where both are, `true` being 1 and `false` 0 in any case; else as texts.
+pub(crate) fn same(a: &str, b: &str) -> bool {
+    let number = |t: &str| match () {
+        () if t.eq_ignore_ascii_case("true") => Some(1.0),
+        () if t.eq_ignore_ascii_case("false") => Some(0.0),
+        () => t.parse::<f64>().ok(),
+    };
+    match (number(a), number(b)) {
+        (Some(a), Some(b)) => a == b,
+        _ => a == b,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::same;
+
+    #[test]
+    fn numbers_and_truths_are_one_however_they_are_written() {
+        for (a, b) in [("1", "1.0"), ("true", "1"), ("True", "true"), ("0", "FALSE"), ("EU", "EU"), ("-0.0", "0")] {
+            assert!(same(a, b), "{a} {b}");
+        }
+        for (a, b) in [("true", "0"), ("EU", "eu"), ("1", "2"), ("true", "yes")] {
+            assert!(!same(a, b), "{a} {b}");
+        }
+    }
+}
