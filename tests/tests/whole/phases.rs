@@ -6,8 +6,11 @@ use std::path::Path;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use burnrec_data::split::{Dataset, Window};
-use burnrec_tests::{click_log, experiment, small::flex};
-use burnrec_train::{Dense, Ending, Experiment, Job, Phase, Session, StartFrom, Stepper, Stop, Trainable};
+use burnrec_embedding::Placement;
+use burnrec_features::{Batch, Keys, Targets};
+use burnrec_tests::small::{self, Small, flex};
+use burnrec_tests::{click_log, experiment};
+use burnrec_train::{Dense, Ending, Experiment, Job, Phase, Session, StartFrom, Stepper, Stop, TrainConfig, Trainable};
 
 /// Rows of [`click_log`] are a minute apart, from this time on.
 const FIRST: f64 = 1000.0;
@@ -153,4 +156,34 @@ fn windows_that_share_rows_are_refused() {
     let mut session = Session::start(job(folder.path(), false), &mut silent).unwrap();
     let shared = Phase { eval: Some(window(800.0, 1000.0)), ..first };
     assert!(session.run(&shared).unwrap_err().to_string().contains("shares rows"));
+}
+
+/// A model of two layers over one field, and a batch of it.
+fn small() -> (Small, Batch) {
+    let model = toml::from_str("[mlp]\nhidden = [6, 4]\nembedding_dim = 3\nembedding_std = 0.3").unwrap();
+    let (features, tasks) = ("[fields]\na = \"categorical\"\n", "[label]\nlabel = \"y\"\n");
+    let experiment = small::experiment(features, tasks, model, TrainConfig::default(), 5);
+    let keys = vec![Keys::One((1..=32).collect())];
+    let targets = Targets::one((0..32).map(|row| f32::from(u8::from(row % 3 == 0))).collect());
+    (Small::new(experiment, |_| 32, &flex(), Placement::Host), Batch { rows: 32, keys, targets, ..Batch::default() })
+}
+
+#[test]
+fn the_optimiser_of_what_is_frozen_rests_too() {
+    let run = |between: usize| {
+        let (mut small, batch) = small();
+        (0..3).for_each(|_| drop(small.step(&batch)));
+        // The heads have gradients and no rate, all else rests: every weight stays, and the moments of what is frozen must.
+        let resting = Trainable { dense: Dense::Only(vec!["score".into()]), lookups: Some(Vec::new()), rate: 0.0 };
+        small.stepper.set_trainable(resting).unwrap();
+        (0..between).for_each(|_| drop(small.step(&batch)));
+        small.stepper.set_trainable(Trainable::default()).unwrap();
+        small.step(&batch);
+        let mut all = state(&small.stepper);
+        all.retain(|name, _| name.contains("layers"));
+        all
+    };
+    let (without, with) = (run(0), run(7));
+    assert!(without.len() >= 4, "{:?}", without.keys());
+    assert!(without == with, "seven steps at rest moved the moments of frozen layers");
 }

@@ -30,7 +30,7 @@ pub struct Categorical {
 pub struct Sequence {
     /// Ids that a row may have.
     pub max_length: Option<usize>,
-    /// The sequence that says which positions there are, by its place in [`Schema::categorical`]: this one itself, or
+    /// The sequence that says which positions there are, by its place in [`super::Schema::categorical`]: this one itself, or
     /// the one it goes along with.
     pub leader: usize,
     /// Whether it may hold ids that the field it is a history of does not have.
@@ -67,7 +67,7 @@ pub enum CategoricalSource {
         /// Equally filled buckets to fit instead.
         quantiles: Option<usize>,
     },
-    /// Other categorical inputs, by their place in [`Schema::categorical`].
+    /// Other categorical inputs, by their place in [`super::Schema::categorical`].
     Cross {
         /// The places.
         of: Vec<usize>,

@@ -11,7 +11,7 @@ pub struct Inputs {
     pub lookups: Vec<Tensor<3>>,
     /// The sequences of each lookup, in the order it declared them: `[positions, dim]` each.
     pub sequences: Vec<Vec<Tensor<2>>>,
-    /// Which positions belong to which row, one entry a group of [`InputShapes::groups`].
+    /// Which positions belong to which row, one entry a group of [`super::InputShapes::groups`].
     pub segments: Vec<Segments>,
     /// What follows each position, one entry a group, in training and for models that want it; else none.
     pub following: Vec<Option<Following>>,

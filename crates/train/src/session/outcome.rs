@@ -15,6 +15,8 @@ const STEP_TIMES: usize = 4096;
 pub(super) struct Found {
     /// Seconds of each stage.
     seconds: BTreeMap<String, f64>,
+    /// Seconds of all phases, their validations included.
+    phases: f64,
     steps: Vec<f32>,
     /// The validation of the best epoch.
     pub(super) valid: Option<TaskMetrics>,
@@ -31,12 +33,9 @@ impl Found {
         *self.seconds.entry(stage.to_string()).or_insert(0.0) += since.elapsed().as_secs_f64();
     }
 
-    /// Time of a phase; its validations have been counted on their own.
+    /// Time of a phase, its validations included.
     pub(super) fn add_training(&mut self, time: Duration) {
-        let validated = self.seconds.get("valid").copied().unwrap_or(0.0);
-        let before: f64 = self.seconds.get("train").copied().unwrap_or(0.0);
-        let noted = self.seconds.insert("noted".into(), validated).unwrap_or(0.0);
-        self.seconds.insert("train".into(), before + time.as_secs_f64() - (validated - noted));
+        self.phases += time.as_secs_f64();
     }
 
     pub(super) fn step(&mut self, seconds: f64) {
@@ -58,7 +57,8 @@ impl Session<'_> {
         let facts = weights.tables.facts();
         let mut times = found.steps;
         times.sort_by(f32::total_cmp);
-        let seconds = found.seconds.into_iter().filter(|(stage, _)| stage != "noted").collect();
+        let mut seconds = found.seconds;
+        seconds.insert("train".into(), found.phases - seconds.get("valid").copied().unwrap_or(0.0));
         let popularity = found.popularity.into_iter();
         Summary {
             status: match ending {
