@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burnrec_backend::{DeviceName, Opened, open};
 use burnrec_data::Zipf;
 use burnrec_embedding::{Slots, SparseOptimizer, Tables};
-use burnrec_features::{Batch, CategoricalSource, Drawn, Fitted, Keys, Schema, Sharing, TargetFit, Targets};
+use burnrec_features::{Batch, CategoricalSource, Drawn, Fitted, Keys, Schema, Sharing, Targets};
 use burnrec_models::{Fields, Heads, ModelConfig};
 use burnrec_train::{Checked, Experiment, Stepper, Weights};
 use rand::{RngExt, SeedableRng};
@@ -127,15 +127,7 @@ fn targets(tasks: usize, rng: &mut ChaCha8Rng) -> Targets {
 
 /// A model in training, its tables in host memory.
 pub fn stepper(checked: &Checked, opened: &Opened) -> Stepper {
-    let fitted = Fitted {
-        rows: 0,
-        keys: String::new(),
-        targets: vec![TargetFit { known: 1, mean: 0.25, shares: Vec::new() }; checked.tasks().len()],
-        catalogue: None,
-        trees: None,
-        numeric: Vec::new(),
-        bounds: Vec::new(),
-    };
+    let fitted = Fitted::assumed(checked.tasks().len(), 0.25);
     Stepper::new(Weights::first(checked, &fitted, &[], opened).unwrap(), checked)
 }
 

@@ -1,9 +1,9 @@
 //! Models in training over batches in memory.
 
 use burnrec_backend::{DeviceName, Opened, open};
-use burnrec_data::{DataConfig, SplitConfig, TextConfig};
+use burnrec_data::DataConfig;
 use burnrec_embedding::Placement;
-use burnrec_features::{Batch, FeaturesConfig, Fitted, TargetFit, Vocabulary};
+use burnrec_features::{Batch, FeaturesConfig, Fitted, Vocabulary};
 use burnrec_models::ModelConfig;
 use burnrec_train::{
     BackendConfig, Checked, Experiment, Prepared, RunConfig, Stepper, TaskConfig, TasksConfig, TrainConfig, Weights,
@@ -15,16 +15,7 @@ pub fn experiment(features: &str, tasks: &str, model: ModelConfig, train: TrainC
     Experiment {
         run: RunConfig { seed, ..RunConfig::default() },
         backend: BackendConfig::default(),
-        data: DataConfig {
-            source: "memory".into(),
-            format: None,
-            text: TextConfig::default(),
-            sort_by: None,
-            join: Vec::new(),
-            history: None,
-            split: SplitConfig::default(),
-            synthetic: None,
-        },
+        data: DataConfig::of("memory"),
         features: toml::from_str::<FeaturesConfig>(features).unwrap_or_else(|e| panic!("{features}: {e}")),
         tasks: toml::from_str::<TasksConfig>(tasks).unwrap_or_else(|e| panic!("{tasks}: {e}")),
         model,
@@ -57,7 +48,8 @@ impl Small {
         let checked = checked.on(BackendConfig { placement, ..BackendConfig::default() });
         let all = |name: &str| -> Vocabulary { (1..=ids(name)).map(|key| (key, 1)).collect() };
         let vocabularies: Vec<Vocabulary> = checked.schema().categorical.iter().map(|c| all(&c.name)).collect();
-        let weights = Weights::first(&checked, &half(checked.tasks().len()), &vocabularies, opened).expect("weights");
+        let weights = Weights::first(&checked, &Fitted::assumed(checked.tasks().len(), 0.5), &vocabularies, opened)
+            .expect("weights");
         Self { stepper: Stepper::new(weights, &checked), checked }
     }
 
@@ -77,18 +69,5 @@ impl Small {
     pub fn predict(&self, batch: &Batch) -> Vec<f32> {
         let scores = self.stepper.weights.frozen().expect("weights").scores(self.ready(batch));
         scores.into_data().try_to_vec().expect("floats")
-    }
-}
-
-/// What is known of labels that are as often 1 as 0.
-pub fn half(tasks: usize) -> Fitted {
-    Fitted {
-        rows: 0,
-        keys: String::new(),
-        targets: vec![TargetFit { known: 1, mean: 0.5, shares: Vec::new() }; tasks],
-        catalogue: None,
-        trees: None,
-        numeric: Vec::new(),
-        bounds: Vec::new(),
     }
 }

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use crate::dense::{Flat, contiguous, is_flex, tensor, values};
 use crate::fresh::Fresh;
-use crate::record::record;
+use crate::tracked::tracked;
 use crate::vector::vectorized;
 
 /// Numbers that one task takes.
@@ -105,7 +105,7 @@ impl<C: CheckpointStrategy> CrossOps for Autodiff<Flex, C> {
         let ((x0, a), (y, b), (x, c)) = (x0.into_parts(), y.into_parts(), x.into_parts());
         let (x0, y) = (contiguous(x0), contiguous(y));
         let output = Flex::cross_term(x0.clone(), y.clone(), x);
-        record!(Cross, [a, b, c], (x0, y), output)
+        tracked!(Cross, [a, b, c], (x0, y), output)
     }
 }
 

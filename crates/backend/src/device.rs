@@ -2,8 +2,10 @@
 
 use burn::tensor::Device;
 
+use burnrec_record::DeviceFacts;
+
 use crate::error::BackendError;
-use crate::kind::{DeviceFacts, DeviceName, Opened};
+use crate::kind::{DeviceName, Opened};
 
 /// Opens a device.
 ///

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::dense::{Flat, contiguous, is_flex, tensor, values};
 use crate::fresh::Fresh;
 use crate::math::sigmoid as one_sigmoid;
-use crate::record::record;
+use crate::tracked::tracked;
 use crate::vector::vectorized;
 
 /// Rows that one task takes.
@@ -275,7 +275,7 @@ impl<C: CheckpointStrategy> DiceOps for Autodiff<Flex, C> {
         let operands = [contiguous(s), contiguous(alpha), mean, variance];
         let [s, alpha, mean, variance] = operands.clone();
         let output = Flex::dice(s, alpha, mean, variance, of_batch);
-        record!(Dice, [a, b], State { operands, of_batch }, output)
+        tracked!(Dice, [a, b], State { operands, of_batch }, output)
     }
 }
 

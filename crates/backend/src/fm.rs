@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use crate::dense::is_flex;
 use crate::fresh::Fresh;
-use crate::record::record;
+use crate::tracked::tracked;
 use crate::vector::vectorized;
 
 /// Batch rows that one task takes.
@@ -115,9 +115,9 @@ impl PairOps for Flex {
 }
 
 #[derive(Debug)]
-struct Pairs;
+struct PairTerm;
 
-impl Backward<Flex, 1> for Pairs {
+impl Backward<Flex, 1> for PairTerm {
     type State = Flat;
 
     fn backward(self, ops: Ops<Flat, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -150,7 +150,7 @@ impl<C: CheckpointStrategy> PairOps for Autodiff<Flex, C> {
         let (vectors, node) = vectors.into_parts();
         let vectors = plain(vectors);
         let output = Flex::pair_term(vectors.clone());
-        record!(Pairs, [node], vectors, output)
+        tracked!(PairTerm, [node], vectors, output)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Names and facts of devices.
 
 use burn::tensor::Device;
+use burnrec_record::DeviceFacts;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -60,25 +61,6 @@ impl std::str::FromStr for DeviceName {
             format!("unknown device `{name}`; the devices are {}", names.join(", "))
         })
     }
-}
-
-/// What is known of a device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct DeviceFacts {
-    /// `flex`, `wgpu`, …
-    pub kind: String,
-    /// The processor or adapter.
-    pub name: String,
-    /// Its driver.
-    pub driver: String,
-    /// Whether it is a CPU that stands in for a GPU.
-    pub software: bool,
-    /// The largest buffer that a kernel can bind, in bytes; none for the CPU.
-    pub max_binding_bytes: Option<u64>,
-    /// The largest buffer, in bytes; none for the CPU.
-    pub max_buffer_bytes: Option<u64>,
-    /// Why this device stands in for the one asked for.
-    pub fallback: Option<String>,
 }
 
 /// A device that answers, with what is known of it.

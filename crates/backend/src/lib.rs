@@ -19,14 +19,15 @@ mod kind;
 mod launches;
 mod math;
 mod outer;
-mod record;
 mod rows;
+mod tracked;
 pub mod traffic;
 mod vector;
 #[cfg(any(feature = "wgpu", feature = "vulkan"))]
 mod wgpu;
 
 pub use adam::{AdamStep, adam, has_adam};
+pub use burnrec_record::DeviceFacts;
 pub use cross::cross_term;
 pub use dense::{Activation, dense, dense_beside, dense_residual};
 pub use device::{has_own_memory, list, open};
@@ -36,7 +37,7 @@ pub use fm::pair_term;
 pub use fresh::filled_by_chunks;
 pub use gru::{Update, gru};
 pub use jagged::{Segments, segment_softmax, segment_sum, spread, spread_add, spread_mul, weighted_sum};
-pub use kind::{DeviceFacts, DeviceName, Opened};
+pub use kind::{DeviceName, Opened};
 pub use launches::LaunchCounter;
 pub use outer::outer_dense;
 pub use rows::{ALIGN, Columns, DeviceRows, PIECE, PackedBatch, Packer, Parts, Plan, RowStep, rule};

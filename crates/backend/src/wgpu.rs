@@ -5,8 +5,10 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use burn::tensor::wgpu::{WgpuBackend, WgpuInitError};
 use burn::tensor::{Device, DeviceKind};
 
+use burnrec_record::DeviceFacts;
+
 use crate::error::BackendError;
-use crate::kind::{DeviceFacts, DeviceName, Opened};
+use crate::kind::{DeviceName, Opened};
 
 /// Adapters that were opened, or what refused them.
 type Known = Vec<((DeviceName, DeviceKind), Result<Opened, String>)>;

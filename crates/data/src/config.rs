@@ -260,6 +260,20 @@ impl SplitConfig {
 }
 
 impl DataConfig {
+    /// Rows at a place, read without settings.
+    pub fn of(source: impl Into<String>) -> Self {
+        Self {
+            source: source.into(),
+            format: None,
+            text: TextConfig::default(),
+            sort_by: None,
+            join: Vec::new(),
+            history: None,
+            split: SplitConfig::default(),
+            synthetic: None,
+        }
+    }
+
     /// Every check that needs no data.
     ///
     /// # Errors

@@ -121,6 +121,19 @@ pub(crate) fn with_columns(
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
 }
 
+/// A stream of what `next` gives, until it gives none or an error.
+pub(crate) fn chunks(mut next: impl FnMut() -> Result<Option<RecordBatch>, DataError> + Send + 'static) -> RowStream {
+    let mut ended = false;
+    Box::new(std::iter::from_fn(move || {
+        if ended {
+            return None;
+        }
+        let chunk = next();
+        ended = !matches!(chunk, Ok(Some(_)));
+        chunk.transpose()
+    }))
+}
+
 /// Packs a file number and a line or row.
 pub(crate) fn pack(file: usize, number: u64) -> u64 {
     ((file as u64) << ROW_BITS) | number

@@ -7,4 +7,4 @@ mod summary;
 
 pub use event::{EVENTS, Event};
 pub use metrics::{Metrics, Reasons, TaskMetrics, Values};
-pub use summary::{Device, Parameters, SUMMARY, Summary, Throughput};
+pub use summary::{DeviceFacts, Parameters, SUMMARY, Summary, Throughput};

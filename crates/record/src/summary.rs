@@ -19,7 +19,7 @@ pub struct Summary {
     /// The tasks, in their order.
     pub tasks: Vec<String>,
     /// The device, with the reason of a fallback.
-    pub device: Device,
+    pub device: DeviceFacts,
     /// Where the tables were at the end: `host`, `device` or `mixed`.
     pub placement: String,
     /// The run's seed.
@@ -50,9 +50,9 @@ pub struct Summary {
     pub version: String,
 }
 
-/// The device of a run.
+/// What is known of a device.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Device {
+pub struct DeviceFacts {
     /// `flex`, `wgpu`, …
     pub kind: String,
     /// The processor or adapter.

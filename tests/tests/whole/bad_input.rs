@@ -1,4 +1,4 @@
-//! Every class of bad input: exit code 2, a message that names the place and the remedy, nothing written.
+//! Every class of bad input in files and folders: exit code 2, a message that names the place and the remedy, nothing written.
 
 use std::io::Write;
 
@@ -7,18 +7,10 @@ use burnrec_tests::{click_log, experiment, job, refused, run, run_ok};
 const TRAIN: &str = "epochs = 1\nbatch_size = 128";
 
 /// Trains on `log` (a file name and its bytes) and wants all of `says` in the message.
-fn refused_data(name: &str, bytes: &[u8], says: &[&str]) {
+pub(crate) fn refused_data(name: &str, bytes: &[u8], says: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(name), bytes).unwrap();
     std::fs::write(folder.path().join("job.toml"), experiment(name, "lr", TRAIN)).unwrap();
-    refused(folder.path(), &[], says);
-}
-
-/// Trains with a changed configuration.
-fn refused_config(change: impl Fn(&str) -> String, says: &[&str]) {
-    let folder = job(300, "wide_deep", TRAIN);
-    let config = std::fs::read_to_string(folder.path().join("job.toml")).unwrap();
-    std::fs::write(folder.path().join("job.toml"), change(&config)).unwrap();
     refused(folder.path(), &[], says);
 }
 
@@ -27,11 +19,6 @@ fn with_line(number: usize, line: &str) -> Vec<u8> {
     let mut lines: Vec<&str> = text.lines().collect();
     lines[number - 1] = line;
     lines.join("\n").into_bytes()
-}
-
-#[test]
-fn a_missing_file() {
-    refused_config(|c| c.replace("log.csv", "nowhere.csv"), &["nowhere.csv", "no such file"]);
 }
 
 #[test]
@@ -143,53 +130,6 @@ fn no_rows_on_a_side_of_the_split() {
 }
 
 #[test]
-fn a_field_that_stands_twice() {
-    refused_config(
-        |c| c.replace("price = \"numeric\"", "price = \"numeric\"\nuser = \"categorical\""),
-        &["job.toml:1", "duplicate key"],
-    );
-    let log = click_log(300, 1).replacen("time", "user", 1);
-    refused_data("log.csv", log.as_bytes(), &["log.csv", "`user` appears twice"]);
-}
-
-#[test]
-fn a_feature_that_is_the_label() {
-    refused_config(
-        |c| c.replace("price = \"numeric\"", "clicked = \"numeric\""),
-        &["job.toml:15:1", "clicked", "is the label"],
-    );
-}
-
-#[test]
-fn a_key_that_is_unknown() {
-    refused_config(|c| c.replace("epochs = 1", "epoch = 1"), &["job.toml:24:1", "unknown field `epoch`", "epochs"]);
-    refused_config(|c| c.replace("[model.wide_deep]", "[model.wide_deep]\nhiden = [3]"), &["job.toml:22:1", "hiden"]);
-}
-
-#[test]
-fn a_value_of_the_wrong_type() {
-    refused_config(|c| c.replace("epochs = 1", "epochs = \"one\""), &["job.toml:24:10", "invalid type"]);
-}
-
-#[test]
-fn a_value_out_of_range() {
-    refused_config(|c| c.replace("epochs = 1", "epochs = 0"), &["job.toml:24:1", "epochs", "at least 1"]);
-    refused_config(
-        |c| c.replace("[model.wide_deep]", "[model.wide_deep]\ndropout = 1.5"),
-        &["job.toml:22:1", "dropout"],
-    );
-    refused_config(|c| c.replace("valid = 0.1", "valid = 0.95"), &["job.toml:3:1", "split"]);
-}
-
-#[test]
-fn a_model_that_is_unknown() {
-    refused_config(
-        |c| c.replace("model.wide_deep", "model.deep_wide"),
-        &["job.toml:21", "unknown variant `deep_wide`", "wide_deep"],
-    );
-}
-
-#[test]
 fn a_device_that_is_unknown_or_not_compiled_in() {
     let folder = job(300, "lr", TRAIN);
     refused(folder.path(), &["--device", "gpu"], &["unknown device `gpu`", "flex"]);
@@ -282,14 +222,6 @@ fn a_checkpoint_with_a_missing_or_altered_file() {
 }
 
 #[test]
-fn settings_that_would_be_ignored_are_refused() {
-    refused_config(
-        |c| c.replace("price = \"numeric\"", "price = { kind = \"numeric\", separator = \"|\" }"),
-        &["job.toml:15", "separator", "no meaning"],
-    );
-}
-
-#[test]
 fn predict_refuses_its_input_as_output_and_unknown_formats() {
     let folder = job(600, "lr", TRAIN);
     run_ok(folder.path(), &["train", "job.toml", "--out", "run"]);
@@ -304,35 +236,6 @@ fn predict_refuses_its_input_as_output_and_unknown_formats() {
 #[test]
 fn a_number_beyond_32_bit_floats() {
     refused_data("log.csv", &with_line(42, "u1,i2,t1,1e300,1,9"), &["log.csv:42", "`price`", "1e300"]);
-}
-
-#[test]
-fn weights_that_are_the_label_or_all_zero() {
-    let leak =
-        "price = \"numeric\"\nleak = { kind = \"multi\", column = \"user\", weights = \"clicked\", pooling = \"sum\" }";
-    refused_config(|c| c.replace("price = \"numeric\"", leak), &["job.toml:16", "is the label"]);
-    refused_config(|c| c.replace("group = \"user\"", "weight = \"clicked\""), &["features.weight", "label"]);
-    let zero: String = click_log(300, 1)
-        .replace("time", "w")
-        .lines()
-        .map(|l| l.rsplit_once(',').unwrap().0.to_string() + ",0\n")
-        .collect();
-    let zero = zero.replacen(",0\n", ",w\n", 1);
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("log.csv"), zero).unwrap();
-    let config = experiment("log.csv", "lr", TRAIN).replace("group = \"user\"", "weight = \"w\"");
-    std::fs::write(folder.path().join("job.toml"), config).unwrap();
-    refused(folder.path(), &[], &["features.weight", "all training rows weigh 0"]);
-}
-
-#[test]
-fn settings_that_contradict_each_other() {
-    refused_config(
-        |c| c.replace("label = \"clicked\"", "label = \"clicked\"\nloss = \"mse\""),
-        &["job.toml:20", "bce", "numeric = true"],
-    );
-    let shared = "item = { column = \"item\", table = \"user\", index = \"modulo\", buckets = 7 }";
-    refused_config(|c| c.replace("item = \"categorical\"", shared), &["table `user`", "must be the same"]);
 }
 
 #[test]

@@ -26,10 +26,15 @@ fn modules(src: &Path) -> BTreeMap<Vec<String>, PathBuf> {
     found
 }
 
-/// The `use` statements of a file, without its tests: paths whose braces are written out.
+/// What a file takes, without its tests: its `use` statements, with braces written out, and paths inside the code.
 fn uses(text: &str) -> Vec<Vec<String>> {
-    let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or("");
-    let mut out = Vec::new();
+    let code: String = text
+        .split("#[cfg(test)]\nmod ")
+        .next()
+        .unwrap_or("")
+        .lines()
+        .fold(String::new(), |code, line| code + line.split("//").next().unwrap_or("") + "\n");
+    let mut out = inline(&code);
     for statement in code.split(';') {
         let Some(at) = statement.rfind("use ") else { continue };
         let starts = statement[..at].lines().next_back().unwrap_or("").trim();
@@ -39,6 +44,15 @@ fn uses(text: &str) -> Vec<Vec<String>> {
         expand(statement[at + 4..].trim(), &mut Vec::new(), &mut out);
     }
     out
+}
+
+/// Paths from `crate::` or `super::` on that stand in the code.
+fn inline(code: &str) -> Vec<Vec<String>> {
+    let in_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let words = code.split(|c: char| !in_path(c));
+    let paths = words.filter(|word| word.starts_with("crate::") || word.starts_with("super::"));
+    let parts = |word: &str| word.split("::").filter(|p| !p.is_empty()).map(str::to_string).collect::<Vec<_>>();
+    paths.map(parts).collect()
 }
 
 fn expand(text: &str, head: &mut Vec<String>, out: &mut Vec<Vec<String>>) {
@@ -161,7 +175,9 @@ fn a_circle_is_seen() {
     std::fs::write(folder.path().join("a.rs"), "use crate::b::{self, B};\npub struct A;\n").unwrap();
     std::fs::write(folder.path().join("b.rs"), "use super::a::A;\npub struct B;\n").unwrap();
     assert_eq!(circles(folder.path()).len(), 2);
-    std::fs::write(folder.path().join("b.rs"), "pub struct B;\n").unwrap();
+    std::fs::write(folder.path().join("b.rs"), "pub fn b() {\n    super::a::A;\n}\npub struct B;\n").unwrap();
+    assert_eq!(circles(folder.path()).len(), 2);
+    std::fs::write(folder.path().join("b.rs"), "// super::a::A\npub struct B;\n").unwrap();
     assert!(circles(folder.path()).is_empty());
 }
 

@@ -1,6 +1,7 @@
 //! The tests of the whole, one binary of modules: each would link Burn anew.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod bad_config;
 mod bad_input;
 mod bad_items;
 mod bad_sequences;
@@ -12,6 +13,7 @@ mod crash;
 mod device;
 mod phases;
 mod quality;
+mod recommend;
 mod resume;
 mod retrieval;
 mod sources;

@@ -108,8 +108,15 @@ fn a_second_phase_starts_warm_over_another_window_and_what_is_frozen_rests_to_th
 
 #[test]
 fn a_plan_goes_on_where_it_was_left_to_the_bit() {
+    for from in [StartFrom::Last, StartFrom::Best, StartFrom::Fresh] {
+        goes_on(from);
+    }
+}
+
+fn goes_on(from: StartFrom) {
     let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let [first, second] = plan();
+    let (first, second) = (Phase { epochs: 4, ..first }, Phase { from, epochs: 2, ..second });
     let mut silent = ();
     let mut session = Session::start(job(whole.path(), false), &mut silent).unwrap();
     session.run(&first).unwrap();
@@ -123,9 +130,15 @@ fn a_plan_goes_on_where_it_was_left_to_the_bit() {
     drop(session);
     let mut silent = ();
     let mut session = Session::start(job(parts.path(), true), &mut silent).unwrap();
-    assert_eq!(session.run(&first).unwrap(), Ending::Completed);
+    session.run(&first).unwrap();
+    session.run(&Phase { epochs: 1, ..second.clone() }).unwrap();
+    drop(session);
+    // And once more inside of the second phase, whose weights are of fewer steps than the run where they started from earlier ones.
+    let mut silent = ();
+    let mut session = Session::start(job(parts.path(), true), &mut silent).unwrap();
+    session.run(&first).unwrap();
     session.run(&second).unwrap();
-    assert!(state(session.stepper()) == expected);
+    assert!(state(session.stepper()) == expected, "{from:?}");
 }
 
 #[test]

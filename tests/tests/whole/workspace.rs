@@ -8,7 +8,7 @@ use burnrec_tests::{run_ok, workspace};
 fn the_crate_graph_is_the_documented_one() {
     let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("record", &[][..]),
-        ("backend", &[]),
+        ("backend", &["record"]),
         ("data", &[]),
         ("features", &["data"]),
         ("embedding", &["backend", "features"]),

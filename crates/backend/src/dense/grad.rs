@@ -10,7 +10,7 @@ use burn::backend::{Autodiff, Flex, TensorMetadata};
 use super::kernel::{self, Wanted};
 use super::op::{DenseOps, Flat, Fourth, contiguous, forward, own, part, tensor, values};
 
-use crate::record::record;
+use crate::tracked::tracked;
 
 /// What the way back needs.
 #[derive(Clone, Debug)]
@@ -96,7 +96,7 @@ impl<C: CheckpointStrategy> DenseOps for Autodiff<Flex, C> {
     fn dense(x: Tracked, w: Tracked, b: Tracked, relu: bool) -> Tracked {
         let ((x, xn), (w, wn), (b, bn)) = (x.into_parts(), w.into_parts(), b.into_parts());
         let (state, output) = keep(contiguous(x), Fourth::Nothing, contiguous(w), &contiguous(b), relu);
-        record!(OfThree, [xn, wn, bn], state, output)
+        tracked!(OfThree, [xn, wn, bn], state, output)
     }
 
     fn dense_beside(x: Tracked, more: Tracked, w: Tracked, b: Tracked, relu: bool) -> Tracked {
@@ -104,7 +104,7 @@ impl<C: CheckpointStrategy> DenseOps for Autodiff<Flex, C> {
         let (more, mn) = more.into_parts();
         let more = Fourth::More(contiguous(more));
         let (state, output) = keep(contiguous(x), more, contiguous(w), &contiguous(b), relu);
-        record!(OfFour, [xn, wn, bn, mn], state, output)
+        tracked!(OfFour, [xn, wn, bn, mn], state, output)
     }
 
     fn dense_residual(x: Tracked, residual: Tracked, w: Tracked, b: Tracked, relu: bool) -> Tracked {
@@ -112,6 +112,6 @@ impl<C: CheckpointStrategy> DenseOps for Autodiff<Flex, C> {
         let (residual, rn) = residual.into_parts();
         let residual = Fourth::Residual(contiguous(residual));
         let (state, output) = keep(contiguous(x), residual, contiguous(w), &contiguous(b), relu);
-        record!(OfFour, [xn, wn, bn, rn], state, output)
+        tracked!(OfFour, [xn, wn, bn, rn], state, output)
     }
 }

@@ -12,7 +12,7 @@ use burn::backend::{Autodiff, Backend, Flex, TensorMetadata, backend_extension};
 use super::Update;
 use super::kernel::Unit;
 use crate::dense::{Flat, contiguous, tensor, values};
-use crate::record::record;
+use crate::tracked::tracked;
 
 /// See [`super::gru`].
 #[backend_extension(Flex, Autodiff)]
@@ -99,6 +99,6 @@ impl<C: CheckpointStrategy> GruOps for Autodiff<Flex, C> {
         let states = tensor(forward.states, [positions, width]);
         let output = states.clone();
         let gates = Arc::new(forward.gates);
-        record!(Gru, [a, b, c], State { operands, states, gates, host, update }, output)
+        tracked!(Gru, [a, b, c], State { operands, states, gates, host, update }, output)
     }
 }

@@ -12,7 +12,7 @@ use burn::backend::{Autodiff, Backend, Flex, backend_extension};
 use super::flex::jagged;
 use super::kernel::Jagged;
 use crate::dense::{Flat, contiguous, own, tensor, values};
-use crate::record::record;
+use crate::tracked::tracked;
 
 /// See [`super::spread_mul`], [`super::spread_add`] and [`super::weighted_sum`].
 #[backend_extension(Flex, Autodiff)]
@@ -129,7 +129,7 @@ impl<C: CheckpointStrategy> FusedOps for Autodiff<Flex, C> {
         let ((keys, a), (query, b)) = (keys.into_parts(), query.into_parts());
         let (keys, query) = (contiguous(keys), contiguous(query));
         let output = Flex::spread_mul(keys.clone(), query.clone(), host.clone());
-        record!(Mul, [a, b], (keys, query, host), output)
+        tracked!(Mul, [a, b], (keys, query, host), output)
     }
 
     fn spread_add(z: FloatTensor<Self>, u: FloatTensor<Self>, host: Arc<[u32]>, rectify: bool) -> FloatTensor<Self> {
@@ -138,13 +138,13 @@ impl<C: CheckpointStrategy> FusedOps for Autodiff<Flex, C> {
         let width = z.shape()[1];
         let output = Flex::spread_add(z, u, host.clone(), rectify);
         let cut = rectify.then(|| output.clone());
-        record!(Add, [a, b], (cut, host, width), output)
+        tracked!(Add, [a, b], (cut, host, width), output)
     }
 
     fn weighted_sum(keys: FloatTensor<Self>, weights: FloatTensor<Self>, host: Arc<[u32]>) -> FloatTensor<Self> {
         let ((keys, a), (weights, b)) = (keys.into_parts(), weights.into_parts());
         let (keys, weights) = (contiguous(keys), contiguous(weights));
         let output = Flex::weighted_sum(keys.clone(), weights.clone(), host.clone());
-        record!(Weigh, [a, b], (keys, weights, host), output)
+        tracked!(Weigh, [a, b], (keys, weights, host), output)
     }
 }

@@ -9,7 +9,7 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, backend_extension};
 
-use crate::record::record;
+use crate::tracked::tracked;
 
 /// Rows and their positions; see [`super::spread`] and [`super::segment_sum`].
 #[backend_extension(Flex, Cube: cfg(feature = "cube"), Autodiff)]
@@ -81,7 +81,7 @@ impl<B: JaggedOps, C: CheckpointStrategy> JaggedOps for Autodiff<B, C> {
     ) -> FloatTensor<Self> {
         let (x, node) = x.into_parts();
         let output = B::spread(x, offsets.clone(), owners.clone(), host.clone());
-        record!(Spread, [node], (offsets, owners, host), output)
+        tracked!(Spread, [node], (offsets, owners, host), output)
     }
 
     fn segment_sum(
@@ -92,7 +92,7 @@ impl<B: JaggedOps, C: CheckpointStrategy> JaggedOps for Autodiff<B, C> {
     ) -> FloatTensor<Self> {
         let (x, node) = x.into_parts();
         let output = B::segment_sum(x, offsets.clone(), owners.clone(), host.clone());
-        record!(Sum, [node], (offsets, owners, host), output)
+        tracked!(Sum, [node], (offsets, owners, host), output)
     }
 
     fn segment_max(

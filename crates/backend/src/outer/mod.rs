@@ -15,7 +15,7 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_e
 use burn::tensor::Tensor;
 
 use crate::dense::{Flat, contiguous, is_flex, tensor, values};
-use crate::record::record;
+use crate::tracked::tracked;
 use kernel::Operands;
 pub(crate) use kernel::dot;
 
@@ -98,7 +98,7 @@ impl<C: CheckpointStrategy> OuterOps for Autodiff<Flex, C> {
         let state = [contiguous(x), contiguous(y), contiguous(w)];
         let [x, y, w] = state.clone();
         let output = Flex::outer_dense(x, y, w);
-        record!(Outer, [a, b, c], state, output)
+        tracked!(Outer, [a, b, c], state, output)
     }
 }
 

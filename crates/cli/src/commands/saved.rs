@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use burnrec_data::DataConfig;
 use burnrec_data::split::Dataset;
-use burnrec_data::{DataConfig, SplitConfig};
 use burnrec_train::{Experiment, RunFolder, SavedModel};
 
 use crate::args::Place;
@@ -54,14 +54,9 @@ pub fn plain(input: &Path, own: &DataConfig) -> DataConfig {
     let same = own.format.is_some() && kind.is_none();
     let alike = same || burnrec_data::FormatKind::of_path(Path::new(&own.source)) == kind;
     DataConfig {
-        source: input.display().to_string(),
         format: if same { own.format } else { None },
         text: if alike { own.text.clone() } else { Default::default() },
-        sort_by: None,
-        join: Vec::new(),
-        history: None,
-        split: SplitConfig::default(),
-        synthetic: None,
+        ..DataConfig::of(input.display().to_string())
     }
 }
 

@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use crate::config::TextConfig;
 use crate::error::DataError;
 use crate::formats::text;
-use crate::source::{CHUNK_ROWS, Column, Format, POSITION, RowStream, Typed, pack};
+use crate::source::{CHUNK_ROWS, Column, Format, POSITION, RowStream, Typed, chunks, pack};
 
 /// Reads delimited text.
 pub(crate) struct Delimited {
@@ -141,7 +141,7 @@ impl Format for Delimited {
         };
         let picked = columns.iter().map(index).collect::<Result<Vec<_>, _>>()?;
         let (reader, quotes) = self.reader(path)?;
-        Ok(Box::new(Records {
+        let mut rows = Records {
             path: path.to_path_buf(),
             file,
             reader,
@@ -149,8 +149,8 @@ impl Format for Delimited {
             multiline: None,
             picked,
             schema: text_schema(columns),
-            done: false,
-        }))
+        };
+        Ok(chunks(move || rows.chunk()))
     }
 
     fn is_text(&self) -> bool {
@@ -174,7 +174,6 @@ struct Records {
     multiline: Option<u64>,
     picked: Vec<usize>,
     schema: SchemaRef,
-    done: bool,
 }
 
 impl Records {
@@ -184,7 +183,6 @@ impl Records {
         let mut record = csv::ByteRecord::new();
         while lines.len() < CHUNK_ROWS {
             if !self.reader.read_byte_record(&mut record).map_err(|e| csv_error(&self.path, e))? {
-                self.done = true;
                 self.closed()?;
                 break;
             }
@@ -224,18 +222,5 @@ impl Records {
         let utf8 = |_| DataError::Utf8 { path: self.path.clone(), line, column: column() };
         builder.append_value(std::str::from_utf8(bytes).map_err(utf8)?);
         Ok(())
-    }
-}
-
-impl Iterator for Records {
-    type Item = Result<RecordBatch, DataError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
-        }
-        let chunk = self.chunk();
-        self.done |= chunk.is_err();
-        chunk.transpose()
     }
 }

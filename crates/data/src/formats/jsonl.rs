@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::error::DataError;
 use crate::formats::csv::text_schema;
 use crate::formats::text::Lines;
-use crate::source::{CHUNK_ROWS, Column, Format, RowStream, pack};
+use crate::source::{CHUNK_ROWS, Column, Format, RowStream, chunks, pack};
 
 /// Lines that are looked at to learn which columns there are.
 const LINES_FOR_COLUMNS: usize = 1000;
@@ -59,14 +59,14 @@ impl Format for Jsonl {
     }
 
     fn stream(&self, path: &Path, file: usize, columns: &[Column]) -> Result<RowStream, DataError> {
-        Ok(Box::new(Objects {
+        let mut rows = Objects {
             path: path.to_path_buf(),
             file,
             lines: Lines::open(path)?,
             columns: columns.to_vec(),
             schema: text_schema(columns),
-            done: false,
-        }))
+        };
+        Ok(chunks(move || rows.chunk()))
     }
 
     fn is_text(&self) -> bool {
@@ -127,7 +127,6 @@ struct Objects {
     lines: Lines,
     columns: Vec<Column>,
     schema: SchemaRef,
-    done: bool,
 }
 
 impl Objects {
@@ -140,7 +139,6 @@ impl Objects {
         let mut places = Vec::new();
         while places.len() < CHUNK_ROWS {
             let Some(next) = self.lines.next_line() else {
-                self.done = true;
                 break;
             };
             let (line, text) = next?;
@@ -160,18 +158,5 @@ impl Objects {
         let mut arrays: Vec<ArrayRef> = builders.iter_mut().map(Builder::finish).collect();
         arrays.push(Arc::new(UInt64Array::from(places)));
         Ok(Some(RecordBatch::try_new(self.schema.clone(), arrays)?))
-    }
-}
-
-impl Iterator for Objects {
-    type Item = Result<RecordBatch, DataError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
-        }
-        let chunk = self.chunk();
-        self.done |= chunk.is_err();
-        chunk.transpose()
     }
 }

@@ -13,7 +13,7 @@ use crate::error::DataError;
 use crate::formats::csv::text_schema;
 use crate::formats::jsonl::list_type;
 use crate::formats::text::Lines;
-use crate::source::{CHUNK_ROWS, Column, Format, RowStream, pack};
+use crate::source::{CHUNK_ROWS, Column, Format, RowStream, chunks, pack};
 
 /// Reads libsvm lines.
 pub(crate) struct Libsvm;
@@ -33,14 +33,14 @@ impl Format for Libsvm {
     }
 
     fn stream(&self, path: &Path, file: usize, columns: &[Column]) -> Result<RowStream, DataError> {
-        Ok(Box::new(Vectors {
+        let mut rows = Vectors {
             path: path.to_path_buf(),
             file,
             lines: Lines::open(path)?,
             picked: columns.iter().filter_map(|c| all_columns().iter().position(|a| a.name == c.name)).collect(),
             columns: columns.to_vec(),
-            done: false,
-        }))
+        };
+        Ok(chunks(move || rows.chunk()))
     }
 
     fn is_text(&self) -> bool {
@@ -54,7 +54,6 @@ struct Vectors {
     lines: Lines,
     picked: Vec<usize>,
     columns: Vec<Column>,
-    done: bool,
 }
 
 impl Vectors {
@@ -65,7 +64,6 @@ impl Vectors {
         let mut places = Vec::new();
         while places.len() < CHUNK_ROWS {
             let Some(next) = self.lines.next_line() else {
-                self.done = true;
                 break;
             };
             let (line, text) = next?;
@@ -92,18 +90,5 @@ impl Vectors {
         let mut arrays: Vec<ArrayRef> = self.picked.iter().map(|&i| all[i].clone()).collect();
         arrays.push(Arc::new(UInt64Array::from(places)));
         Ok(Some(RecordBatch::try_new(text_schema(&self.columns), arrays)?))
-    }
-}
-
-impl Iterator for Vectors {
-    type Item = Result<RecordBatch, DataError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
-        }
-        let chunk = self.chunk();
-        self.done |= chunk.is_err();
-        chunk.transpose()
     }
 }

@@ -19,6 +19,11 @@ pub enum Window {
 }
 
 impl Window {
+    /// Whether it is a stretch of time.
+    pub fn is_span(&self) -> bool {
+        matches!(self, Self::Span { .. })
+    }
+
     pub(super) fn column(&self) -> Option<&String> {
         match self {
             Self::Side(_) => None,

@@ -63,6 +63,19 @@ pub struct TargetFit {
 }
 
 impl Fitted {
+    /// What is known of `tasks` tasks without rows to fit on: labels that are 1 in this share of them.
+    pub fn assumed(tasks: usize, share: f64) -> Self {
+        Self {
+            rows: 0,
+            keys: String::new(),
+            targets: vec![TargetFit { known: 1, mean: share, shares: Vec::new() }; tasks],
+            catalogue: None,
+            trees: None,
+            numeric: Vec::new(),
+            bounds: Vec::new(),
+        }
+    }
+
     /// What is wrong with it, where something is: it is read from files, and rows are scaled and numbered by it.
     ///
     /// # Errors

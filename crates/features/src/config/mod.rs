@@ -51,3 +51,20 @@ pub struct FeaturesConfig {
 fn one() -> u32 {
     1
 }
+
+impl FeaturesConfig {
+    /// Fields alone.
+    pub fn of(fields: BTreeMap<String, FieldConfig>) -> Self {
+        Self {
+            weight: None,
+            group: None,
+            min_count: one(),
+            index: IndexPolicy::default(),
+            fields,
+            items: None,
+            negatives: None,
+            pairs: None,
+            trees: None,
+        }
+    }
+}

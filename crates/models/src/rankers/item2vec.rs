@@ -52,9 +52,9 @@ pub(super) fn check_pairs(model: &'static str, schema: &Schema, described: bool,
         let problem = format!("learns from pairs of items, so that field `{name}`, {why}, would be ignored; remove it");
         Err(ModelError::Field { model, problem })
     };
-    let strangers = schema.slots().into_iter().chain(schema.sequences()).filter(|f| !items.fields.contains(f));
-    if let Some(stranger) = strangers.min() {
-        return field(&schema.categorical[stranger].name, "which features.items.fields does not name");
+    let unread = schema.slots().into_iter().chain(schema.sequences()).filter(|f| !items.fields.contains(f));
+    if let Some(place) = unread.min() {
+        return field(&schema.categorical[place].name, "which features.items.fields does not name");
     }
     if let Some(number) = schema.numeric.first() {
         return field(&number.field, "a number");

@@ -18,7 +18,7 @@ use burnrec_models::AnyModel;
 use serde::Serialize;
 
 use super::files::{TEMPORARY, broken, discard, fingerprint, sync_folder, write_durable};
-use super::manifest::{ENCODER, Manifest, STATE, name_of};
+use super::manifest::{ENCODER, Manifest, STATE};
 use super::progress::Progress;
 use crate::error::{TrainError, bad};
 use crate::step::Stepper;
@@ -44,7 +44,7 @@ pub(crate) fn save(
     is_best: bool,
 ) -> Result<(), TrainError> {
     write(checkpoints, stepper, encoder, progress, is_best).map_err(|error| {
-        let temporary = checkpoints.join(format!("{TEMPORARY}{}", name_of(progress)));
+        let temporary = checkpoints.join(format!("{TEMPORARY}{}", progress.folder()));
         if temporary.exists() {
             discard(&temporary);
         }
@@ -62,7 +62,7 @@ fn write(
     progress: &Progress,
     is_best: bool,
 ) -> Result<(), TrainError> {
-    let name = name_of(progress);
+    let name = progress.folder();
     let folder = checkpoints.join(&name);
     let manifest = Manifest::read(checkpoints)?.unwrap_or_default();
     let mut files = None;

@@ -9,13 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{TEMPORARY, broken, discard, fingerprint, write_whole};
 use super::folder::FORMAT;
-use super::progress::Progress;
+use super::progress::{Progress, STEP};
 use crate::error::TrainError;
 
 const MANIFEST: &str = "manifest.json";
 pub(super) const STATE: &str = "state.toml";
 pub(super) const ENCODER: &str = "encoder.toml";
-const STEP: &str = "step-";
 
 /// What a run has on disk.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -39,13 +38,7 @@ pub(crate) struct Loaded {
     pub folder: PathBuf,
 }
 
-/// A checkpoint's folder. The last step of an epoch may be saved twice, before and after its evaluation; a
-/// folder that the manifest names is never written again.
-pub(super) fn name_of(progress: &Progress) -> String {
-    format!("{STEP}{:012}-epoch-{}", progress.step, progress.epoch)
-}
-
-/// Whether a name is one that [`name_of`] gives.
+/// Whether a name is one that [`Progress::folder`] gives.
 fn is_step(name: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let parts = name.strip_prefix(STEP).and_then(|rest| rest.split_once("-epoch-"));
@@ -198,7 +191,7 @@ mod tests {
     #[test]
     fn only_names_that_are_written_here_are_taken_from_a_manifest() {
         let own = Progress { step: 120, epoch: 3, ..Progress::default() };
-        assert!(is_step(&name_of(&own)));
+        assert!(is_step(&own.folder()));
         for name in
             ["../../x", "/etc", "step-1-epoch-", "step-1-epoch-2/..", "step--epoch-1", "", ".", "step-1-epoch-1 "]
         {

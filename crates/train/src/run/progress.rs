@@ -4,11 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::experiment::{RateSchedule, TrainConfig};
 
+/// How the folders of checkpoints begin.
+pub(super) const STEP: &str = "step-";
+
 /// Where training stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Progress {
     /// Steps taken.
     pub step: u64,
+    /// Steps that the weights took: fewer, where a phase started from earlier ones.
+    pub clock: u64,
     /// Phases that are complete.
     pub phase: usize,
     /// Epochs that were complete when the phase after them began.
@@ -40,13 +45,17 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    /// A checkpoint's folder. The last step of an epoch may be saved twice, before and after its evaluation; a folder that the
+    /// manifest names is never written again.
+    pub(super) fn folder(&self) -> String {
+        format!("{STEP}{:012}-epoch-{}", self.step, self.epoch)
+    }
+
     /// What is wrong with it, where something is: it is read from files, and steps are counted by it.
     pub(crate) fn check(&self, name: &str, tasks: usize) -> Result<(), String> {
         let finite = self.losses.iter().chain(&self.best).chain([&self.seconds]).all(|v| v.is_finite());
         match () {
-            () if !name.starts_with(&super::manifest::name_of(self)) => {
-                Err("is of another step than its folder".into())
-            }
+            () if name != self.folder() || self.clock > self.step => Err("is of another step than its folder".into()),
             () if self.first_epoch > self.epoch || self.best_epoch > self.epoch => Err("is of epochs to come".into()),
             () if self.step_in_epoch > self.step || self.losses_of > self.step => {
                 Err("has more steps than it took".into())
@@ -91,7 +100,7 @@ mod tests {
     fn a_state_that_no_run_could_be_in_is_refused() {
         let good =
             Progress { step: 12, epoch: 2, best_epoch: 2, losses: vec![0.5], losses_of: 3, ..Progress::default() };
-        let name = super::super::manifest::name_of(&good);
+        let name = good.folder();
         assert_eq!(good.check(&name, 1), Ok(()));
         let odd: [fn(&mut Progress); 7] = [
             |p| p.step = 13,

@@ -73,8 +73,8 @@ impl SavedModel {
             Weights::seed(&checked),
             table_device(opened, experiment.backend.placement).as_ref(),
         )?;
-        if tables.step() != loaded.progress.step {
-            let problem = format!("are of step {}, and the checkpoint of {}", tables.step(), loaded.progress.step);
+        if tables.step() != loaded.progress.clock {
+            let problem = format!("are of step {}, and the checkpoint of {}", tables.step(), loaded.progress.clock);
             return Err(broken(&tables_folder(&loaded.folder), problem));
         }
         let weights = Weights::new(model, tables, checked.slots().clone(), &opened.device);

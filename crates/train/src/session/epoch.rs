@@ -136,6 +136,7 @@ impl Session<'_> {
 
     pub(super) fn checkpoint(&mut self, is_best: bool) -> Result<(), TrainError> {
         self.losses.read(&mut self.progress, self.job.checked.experiment().train.learning_rate)?;
+        self.progress.clock = self.stepper.clock();
         save(&self.folder.checkpoints(), &self.stepper, &self.encoder, &self.progress, is_best)?;
         self.observer.notice(&Notice::Checkpoint { step: self.progress.step });
         Ok(())

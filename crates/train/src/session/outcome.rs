@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use burnrec_record::{Device, Parameters, Summary, TaskMetrics, Throughput};
+use burnrec_record::{Parameters, Summary, TaskMetrics, Throughput};
 
 use super::{Ending, Session};
 
@@ -69,7 +69,7 @@ impl Session<'_> {
             .into(),
             model: experiment.model.name().into(),
             tasks: self.job.checked.tasks().iter().map(|task| task.name.clone()).collect(),
-            device: device(&self.job.opened.facts),
+            device: self.job.opened.facts.clone(),
             placement: weights.tables.placement().into(),
             seed: experiment.run.seed,
             epochs: progress.epoch,
@@ -93,12 +93,6 @@ impl Session<'_> {
             version: env!("CARGO_PKG_VERSION").into(),
         }
     }
-}
-
-fn device(facts: &burnrec_backend::DeviceFacts) -> Device {
-    let burnrec_backend::DeviceFacts { kind, name, driver, software, max_binding_bytes, max_buffer_bytes, fallback } =
-        facts.clone();
-    Device { kind, name, driver, software, max_binding_bytes, max_buffer_bytes, fallback }
 }
 
 /// The largest resident set of this process so far.

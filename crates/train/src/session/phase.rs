@@ -101,10 +101,7 @@ impl Session<'_> {
 
     fn enter<'p>(&mut self, phase: &'p Phase) -> Result<Current<'p>, TrainError> {
         let checked = &self.job.checked;
-        let spans = [Some(&phase.train), phase.eval.as_ref()]
-            .into_iter()
-            .flatten()
-            .any(|w| *w != Window::Side(Side::Train) && *w != Window::Side(Side::Valid));
+        let spans = phase.train.is_span() || phase.eval.as_ref().is_some_and(Window::is_span);
         if spans && (checked.learns_pairs() || checked.protocol() == Protocol::Retrieval) {
             return Err(bad(
                 "window",

@@ -8,13 +8,14 @@ use std::time::Instant;
 use burnrec_backend::traffic::{Traffic, traffic};
 use burnrec_backend::{LaunchCounter, Opened, has_own_memory};
 use burnrec_embedding::{Lookup, Placement};
+use burnrec_features::Fitted;
 use burnrec_models::Model;
 use burnrec_train::{BackendConfig, Stepper, Weights, check_placement, prepare};
 
 use super::batches::{BATCHES, batches};
 use super::ceiling::Product;
 use super::figure::Figure;
-use super::workload::{Workload, fitted};
+use super::workload::{POSITIVE, Workload};
 use crate::args::BenchArgs;
 use crate::error::CliError;
 
@@ -48,7 +49,7 @@ pub fn one(case: &Case<'_>) -> Result<Figure, CliError> {
     reset_peak();
     check_placement(opened, placement)?;
     let checked = checked.on(BackendConfig { placement, ..BackendConfig::default() });
-    let weights = Weights::first(&checked, &fitted(checked.tasks().len()), &[], opened)?;
+    let weights = Weights::first(&checked, &Fitted::assumed(checked.tasks().len(), POSITIVE), &[], opened)?;
     let work = Work::of(&weights, workload.positions(args.history), size)?;
     let mut stepper = Stepper::new(weights, &checked);
     let ready = prepare(stepper.weights.tables.indexer(), Some(checked.tasks().clone()));

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use burnrec_data::{DataConfig, SplitConfig, TextConfig};
-use burnrec_features::{FeaturesConfig, FieldConfig, FieldKind, Fitted, IndexPolicy, TargetFit};
+use burnrec_data::DataConfig;
+use burnrec_features::{FeaturesConfig, FieldConfig, FieldKind, IndexPolicy};
 use burnrec_models::ModelConfig;
 use burnrec_train::{Checked, Experiment, RunConfig, TaskConfig, TasksConfig, TrainConfig};
 use serde::Deserialize;
@@ -52,19 +52,6 @@ fn all() -> toml::Table {
 /// The names of all workloads, in their order.
 pub fn names() -> Vec<String> {
     all().keys().cloned().collect()
-}
-
-/// What is known of generated rows before the first: no vocabularies, labels that are 1 in a quarter of them.
-pub fn fitted(tasks: usize) -> Fitted {
-    Fitted {
-        rows: 0,
-        keys: String::new(),
-        targets: vec![TargetFit { known: 1, mean: POSITIVE, shares: Vec::new() }; tasks],
-        catalogue: None,
-        trees: None,
-        numeric: Vec::new(),
-        bounds: Vec::new(),
-    }
 }
 
 impl Workload {
@@ -117,27 +104,8 @@ impl Workload {
         let experiment = Experiment {
             run: RunConfig::default(),
             backend: Default::default(),
-            data: DataConfig {
-                source: "bench".into(),
-                format: None,
-                text: TextConfig::default(),
-                sort_by: None,
-                join: Vec::new(),
-                history: None,
-                split: SplitConfig::default(),
-                synthetic: None,
-            },
-            features: FeaturesConfig {
-                weight: None,
-                group: None,
-                min_count: 1,
-                index: IndexPolicy::default(),
-                fields,
-                items: None,
-                negatives: None,
-                pairs: None,
-                trees: None,
-            },
+            data: DataConfig::of("bench"),
+            features: FeaturesConfig::of(fields),
             tasks: TasksConfig((0..self.tasks).map(task).collect()),
             model: self.model.clone(),
             train: TrainConfig::default(),

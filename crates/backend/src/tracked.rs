@@ -1,7 +1,7 @@
 //! The last step of an operation with autodiff.
 
 /// Records `op` over `nodes` with what its way back needs, and gives its output.
-macro_rules! record {
+macro_rules! tracked {
     ($op:expr, $nodes:expr, $state:expr, $output:expr) => {{
         use burn::backend::autodiff::ops::{Backward, OpsKind};
         match Backward::prepare::<C>($op, $nodes).compute_bound().stateful() {
@@ -11,4 +11,4 @@ macro_rules! record {
     }};
 }
 
-pub(crate) use record;
+pub(crate) use tracked;

@@ -1,0 +1,93 @@
+//! What a trained model of vectors recommends and exports.
+
+use burnrec_tests::{run, run_ok};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::retrieval::{ITEMS, KINDS, folder, log, pairs, summary, youtube};
+
+#[test]
+fn recommendations_leave_out_what_was_seen_and_name_unknown_users() {
+    let folder = folder(&youtube("shared = 40"));
+    run_ok(folder.path(), &["train", "job.toml", "--out", "out"]);
+    // The same figures again from what was saved.
+    let again: Value = serde_json::from_str(&run_ok(folder.path(), &["evaluate", "out", "--json"]).out).unwrap();
+    assert_eq!(again["metrics"], summary(folder.path(), "out")["metrics"]["test"]);
+    assert!(again["baselines"]["popularity"]["recall@10"].is_number());
+    std::fs::write(folder.path().join("who.csv"), "user\nu3\nu5\n").unwrap();
+    let more = ["--k", "5", "--exclude-seen"];
+    let out = run_ok(folder.path(), &[&["recommend", "out", "--users", "who.csv"][..], &more].concat()).out;
+    let lines: Vec<Vec<&str>> = out.lines().map(|l| l.split('\t').collect()).collect();
+    assert_eq!(lines.len(), 10, "{out}");
+    let log = log();
+    let seen: BTreeSet<(&str, &str)> =
+        log.lines().map(|l| (l.split(',').next().unwrap(), l.split(',').nth(1).unwrap())).collect();
+    assert!(lines.iter().all(|l| !seen.contains(&(l[0], l[2]))), "{out}");
+    let kind = |item: &str| item[1..].parse::<usize>().unwrap() % KINDS;
+    assert_eq!(kind(lines[0][2]), 3, "{out}");
+    assert!(lines[..5].windows(2).all(|w| w[0][3].parse::<f32>().unwrap() >= w[1][3].parse::<f32>().unwrap()), "{out}");
+    run_ok(folder.path(), &[&["recommend", "out", "--users", "who.csv", "--output", "top.csv"][..], &more].concat());
+    let file = std::fs::read_to_string(folder.path().join("top.csv")).unwrap();
+    assert!(file.starts_with("user,rank,item,score\nu3,1,") && file.lines().count() == 11, "{file}");
+    std::fs::write(folder.path().join("who.csv"), "user\nu3\nnobody\n").unwrap();
+    let outcome = run(folder.path(), &["recommend", "out", "--users", "who.csv"]);
+    assert_eq!(outcome.code, Some(2));
+    assert!(outcome.err.contains("nobody") && outcome.err.contains("--skip-unknown"), "{}", outcome.err);
+    assert_eq!(
+        run_ok(folder.path(), &["recommend", "out", "--users", "who.csv", "--k", "2", "--skip-unknown"])
+            .out
+            .lines()
+            .count(),
+        2
+    );
+}
+
+fn word2vec(path: &Path) -> BTreeMap<String, Vec<f32>> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut lines = text.lines();
+    let head: Vec<usize> = lines.next().unwrap().split(' ').map(|n| n.parse().unwrap()).collect();
+    let vectors: BTreeMap<String, Vec<f32>> = lines
+        .map(|l| {
+            let mut parts = l.split(' ');
+            (parts.next().unwrap().to_string(), parts.map(|x| x.parse().unwrap()).collect())
+        })
+        .collect();
+    assert_eq!(vectors.len(), head[0]);
+    assert!(vectors.values().all(|v| v.len() == head[1]));
+    vectors
+}
+
+#[test]
+fn exported_vectors_are_the_ones_that_rank_and_new_items_are_what_describes_them() {
+    let config = pairs("eges", "kind = \"categorical\"", "fields = [\"kind\"]", "window = 3");
+    let config = config
+        .replace("history = { user = \"user\", time = \"time\", columns = { past = \"item\" }, max_length = 8 }\n", "");
+    let folder = folder(&config);
+    run_ok(folder.path(), &["train", "job.toml", "--out", "out"]);
+    run_ok(folder.path(), &["export", "out", "--embeddings", "items.txt"]);
+    run_ok(folder.path(), &["export", "out", "--embeddings", "items.arrow"]);
+    let items = word2vec(&folder.path().join("items.txt"));
+    assert_eq!(items.len(), ITEMS);
+    let cosine = |a: &[f32], b: &[f32]| {
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>();
+        dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+    };
+    let (mut near, mut far) = (Vec::new(), Vec::new());
+    for (a, b) in [(0, KINDS), (5, 5 + 2 * KINDS), (7, 7 + 3 * KINDS)] {
+        near.push(cosine(&items[&format!("i{a}")], &items[&format!("i{b}")]));
+        far.push(cosine(&items[&format!("i{a}")], &items[&format!("i{}", b + 1)]));
+    }
+    assert!(near.iter().all(|n| far.iter().all(|f| n > f)), "{near:?} {far:?}");
+    let file = std::fs::File::open(folder.path().join("items.arrow")).unwrap();
+    let rows: usize = arrow::ipc::reader::FileReader::try_new(file, None).unwrap().map(|b| b.unwrap().num_rows()).sum();
+    assert_eq!(rows, ITEMS);
+    // An item that nobody saw has the vector of its kind alone; one that is known has its own.
+    std::fs::write(folder.path().join("new.csv"), "item,kind\nfresh,k4\nother,k4\nstranger,k7\ni4,k4\n").unwrap();
+    run_ok(folder.path(), &["export", "out", "--items", "new.csv", "--embeddings", "new.vec"]);
+    let new = word2vec(&folder.path().join("new.vec"));
+    assert_eq!(new["fresh"], new["other"]);
+    assert_ne!(new["fresh"], new["stranger"]);
+    assert_eq!(new["i4"], items["i4"]);
+    assert!(cosine(&new["fresh"], &items["i4"]) > cosine(&new["stranger"], &items["i4"]));
+}
