@@ -1,12 +1,16 @@
 //! When two values are one.
 
-/// As numbers where both are, `true` being 1 and `false` 0 in any case; else as texts.
+/// A value as a number, `true` being 1 and `false` 0 in any case.
+pub(crate) fn number(text: &str) -> Option<f64> {
+    match () {
+        () if text.eq_ignore_ascii_case("true") => Some(1.0),
+        () if text.eq_ignore_ascii_case("false") => Some(0.0),
+        () => text.parse().ok(),
+    }
+}
+
+/// As numbers where both are, else as texts.
 pub(crate) fn same(a: &str, b: &str) -> bool {
-    let number = |t: &str| match () {
-        () if t.eq_ignore_ascii_case("true") => Some(1.0),
-        () if t.eq_ignore_ascii_case("false") => Some(0.0),
-        () => t.parse::<f64>().ok(),
-    };
     match (number(a), number(b)) {
         (Some(a), Some(b)) => a == b,
         _ => a == b,

@@ -12,6 +12,11 @@ use rand_chacha::ChaCha8Rng;
 /// `user,item,clicked,bought,weight`: what was not clicked was not bought. Where `masked`, half of the labels of purchases
 /// are missing; else they are there with weight 0.
 fn log(rows: usize, masked: bool) -> String {
+    log_of(rows, masked, false)
+}
+
+/// The same; where `implied`, labels are missing of rows alone whose click does not tell them.
+fn log_of(rows: usize, masked: bool, implied: bool) -> String {
     let mut rng = ChaCha8Rng::seed_from_u64(3);
     let mut text = String::from("user,item,clicked,bought,weight\n");
     for _ in 0..rows {
@@ -19,7 +24,8 @@ fn log(rows: usize, masked: bool) -> String {
         let chance = |z: f64| 1.0 / (1.0 + (-z).exp());
         let clicked = rng.random::<f64>() < chance(f64::from(user % 4) - f64::from(item % 3));
         let bought = clicked && rng.random::<f64>() < chance(f64::from(item % 5) - 2.0);
-        let known = rng.random::<bool>();
+        // What was not clicked is known not to be bought; of what was, half is not known.
+        let known = rng.random::<bool>() || (!clicked && implied);
         let (label, weight) = match (known, masked) {
             (true, _) => (u8::from(bought).to_string(), 1),
             (false, true) => (String::new(), 1),
@@ -61,8 +67,10 @@ fn models_of_two() -> Vec<(&'static str, &'static str)> {
 #[test]
 fn labels_that_are_missing_teach_as_much_as_labels_of_weight_0() {
     for (model, parent) in models_of_two() {
-        let masked = folder(&log(1500, true), &config(model, parent));
-        let weighted = folder(&log(1500, false), &config(model, &format!("{parent}\nrow_weight = \"weight\"")));
+        let implied = !parent.is_empty();
+        let masked = folder(&log_of(1500, true, implied), &config(model, parent));
+        let weighted =
+            folder(&log_of(1500, false, implied), &config(model, &format!("{parent}\nrow_weight = \"weight\"")));
         trained(masked.path());
         trained(weighted.path());
         assert_same_weights(&masked.path().join("out"), &weighted.path().join("out"));
@@ -70,6 +78,25 @@ fn labels_that_are_missing_teach_as_much_as_labels_of_weight_0() {
         trained(all.path());
         let [a, b] = [&masked, &all].map(|f| burnrec_tests::weights(&f.path().join("out")));
         assert!(a.iter().zip(&b).any(|(a, b)| a.1 != b.1), "{model}: the labels that were missing would have taught");
+    }
+}
+
+#[test]
+fn a_label_that_its_parent_tells_need_not_be_written_down() {
+    for (model, _) in models_of_two() {
+        let blank = |line: &str| {
+            let cells: Vec<&str> = line.split(',').collect();
+            let bought = if cells[2] == "0" { "" } else { cells[3] };
+            format!("{},{},{},{bought},{}\n", cells[0], cells[1], cells[2], cells[4])
+        };
+        let sparse: String = log(1500, false).lines().map(blank).collect();
+        let (whole, sparse) = (
+            folder(&log(1500, false), &config(model, "parent = \"click\"")),
+            folder(&sparse, &config(model, "parent = \"click\"")),
+        );
+        trained(whole.path());
+        trained(sparse.path());
+        assert_same_weights(&whole.path().join("out"), &sparse.path().join("out"));
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) fn read<'a>(
     for target in targets {
         columns.push(one(target, &reader("label", &target.column))?);
     }
+    infer(targets, &mut columns);
     // A task that another's rows hang on goes first: a label that is not known fulfils nothing.
     for task in in_order(targets) {
         if let Some(inside) = space(&targets[task], &columns, reader)? {
@@ -132,6 +133,19 @@ fn of_column(condition: &Condition, reader: &Reader<'_>) -> Result<Vec<bool>, Fe
     }
     let equal = condition.how == Compare::Equal;
     Ok(texts(reader)?.into_iter().map(|t| t.is_some_and(|t| same(&t, &condition.value) == equal)).collect())
+}
+
+/// A label that is missing where its parent's is 0 is 0: nobody writes down that what was not clicked was not bought.
+fn infer(targets: &[Target], labels: &mut [Labels]) {
+    // As often as a chain may be long: what was found of one task may tell of the next.
+    for _ in 1..targets.len() {
+        for (task, target) in targets.iter().enumerate() {
+            let Some(parent) = target.parent.filter(|_| labels[task].contains(&None)) else { continue };
+            let above: Vec<bool> = labels[parent].iter().map(|label| *label == Some(0.0)).collect();
+            let own = labels[task].iter_mut().zip(above);
+            own.filter(|(label, zero)| *zero && label.is_none()).for_each(|(label, _)| *label = Some(0.0));
+        }
+    }
 }
 
 /// A label 1 without that of the parent is a contradiction in the data.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::config::TargetConfig;
-use crate::same::same;
+use crate::same::{number, same};
 
 /// One comparison of a row's value.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,7 +89,7 @@ impl Condition {
         if odd {
             return Err(form());
         }
-        let number = bare.parse::<f64>().ok().filter(|x| x.is_finite());
+        let number = number(bare).filter(|x| x.is_finite());
         if number.is_none() && !matches!(how, Compare::Equal | Compare::NotEqual) {
             return Err(format!("compares `{name}` with `{bare}`, which is not a number"));
         }
@@ -169,5 +169,7 @@ mod tests {
             assert!(parsed(text).resolve("stars", Some(&classes)).is_err(), "{text}");
         }
         assert!(parsed("stars == yes").resolve("stars", None).is_err());
+        let yes = parsed("stars == true");
+        assert!(yes.holds(1.0) && !yes.holds(0.0));
     }
 }

@@ -39,7 +39,8 @@ pub struct TaskConfig {
     /// others its label is not known.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub space: Option<String>,
-    /// The task without whose label 1 this one's is 0, as a conversion follows a click; rows that say otherwise are an error.
+    /// The task without whose label 1 this one's is 0, as a conversion follows a click. Rows that say otherwise are an
+    /// error; a missing label is 0 where the parent's is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
     /// Metrics to report; by default those that suit the label (`auc`, `logloss`, …) and `gauc` where there is a group.
