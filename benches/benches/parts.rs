@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use burnrec_benches::{BATCH, batch, experiment, tables};
+use burnrec_data::Side;
 use burnrec_data::split::Dataset;
 use burnrec_data::synthetic::{SyntheticConfig, generate};
-use burnrec_data::{Side, TextConfig};
 use burnrec_embedding::{Gathered, Gradients, LookupGradient, SpaceBatch, SparseOptimizer, SparseRule, Update};
 use burnrec_features::{Encoder, FeaturesConfig, LoaderConfig, Schema, TargetConfig, load};
 use burnrec_models::registered;
@@ -54,7 +54,7 @@ fn encoder_and_loader(c: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log.parquet");
     generate(&SyntheticConfig { rows: ROWS, ..SyntheticConfig::default() }, &path).unwrap();
-    let dataset = Dataset::whole(burnrec_data::open_path(&path, None, &TextConfig::default()).unwrap());
+    let dataset = Dataset::whole(burnrec_data::open_path(&path, &burnrec_data::Reads::default()).unwrap());
     let fields: serde_json::Map<_, _> = (1..=26)
         .map(|f| (format!("C{f}"), serde_json::json!("categorical")))
         .chain((1..=13).map(|n| (format!("I{n}"), serde_json::json!({"kind": "numeric", "transform": "log1p"}))))

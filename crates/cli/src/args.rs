@@ -241,7 +241,7 @@ pub struct FetchArgs {
 /// `burnrec data inspect`
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// A file, or a folder of Parquet files.
+    /// A file, or a folder of files.
     pub path: PathBuf,
     /// Its format; told by the extension by default.
     #[arg(long, value_parser = parse_format)]
@@ -249,6 +249,12 @@ pub struct InspectArgs {
     /// The delimiter of a text file.
     #[arg(long)]
     pub delimiter: Option<char>,
+    /// The first line is a row: columns are called c1, c2 and so on.
+    #[arg(long, conflicts_with = "names")]
+    pub no_header: bool,
+    /// The first line is a row: names of the columns.
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub names: Option<Vec<String>>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

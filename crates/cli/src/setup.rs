@@ -50,12 +50,18 @@ pub fn logging(format: LogFormat) {
     }
 }
 
+/// Refuses a number of threads that no machine has.
+pub fn check_threads(count: usize) -> Result<(), CliError> {
+    match burnrec_train::THREADS.contains(&count) {
+        true => Ok(()),
+        false => Err(CliError::Usage(format!("--threads {count}: must lie in 1..=4096"))),
+    }
+}
+
 /// Bounds the threads that compute.
 pub fn threads(count: Option<usize>) -> Result<(), CliError> {
     let Some(count) = count else { return Ok(()) };
-    if !(1..=4096).contains(&count) {
-        return Err(CliError::Usage(format!("--threads {count}: must lie in 1..=4096")));
-    }
+    check_threads(count)?;
     let built = rayon::ThreadPoolBuilder::new().num_threads(count).build_global();
     built.map_err(|e| CliError::Usage(format!("--threads {count}: {e}")))
 }

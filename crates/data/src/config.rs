@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
 use crate::synthetic::SyntheticConfig;
+use crate::value::TimeUnit;
 
 /// Where the rows come from and how they are split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -20,6 +21,10 @@ pub struct DataConfig {
     /// How text files are read.
     #[serde(default)]
     pub text: TextConfig,
+    /// What whole numbers of time columns count since 1970 (`"seconds"`, `"milliseconds"`, `"microseconds"`,
+    /// `"nanoseconds"`, or `"dates"` for days as 20240305); told by their size when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_unit: Option<TimeUnit>,
     /// Sort all rows by this event-time column before use; file order when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sort_by: Option<String>,
@@ -66,6 +71,29 @@ pub struct TextConfig {
     /// Column names of a file without a header line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub names: Option<Vec<String>>,
+    /// The character that takes the next one's meaning within quotes: `"\\"` for files in which Spark or MySQL wrote a
+    /// quote as `\"`. By default a quote is written twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub escape: Option<char>,
+    /// Cells that are missing values, in every column: `["NA", "\\N"]`. Empty cells always are; of numbers and times
+    /// so are NaN, NULL, NA and the like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub null: Option<Vec<String>>,
+    /// How the text is written, if not in UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<Encoding>,
+}
+
+/// How text is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    /// Most text of today.
+    Utf8,
+    /// Excel's Unicode text; its first bytes say in which order its bytes are.
+    Utf16,
+    /// ISO 8859-1.
+    Latin1,
 }
 
 /// A side table, looked up by key for every row.
@@ -173,7 +201,7 @@ pub enum SplitConfig {
         #[serde(default)]
         seed: u64,
     },
-    /// The last rows of the file, in the order that it has.
+    /// The last rows in the order that they have: of the file, or of time where `sort_by` sorts them.
     Order {
         /// Share of rows for validation, just before the test rows.
         valid: f64,
@@ -209,7 +237,7 @@ pub enum SplitConfig {
     },
     /// Whole days (UTC) of event time: the last `test_days` are the test, the `valid_days` before them validation.
     Day {
-        /// The event-time column: unix seconds, or an Arrow timestamp or date.
+        /// The event-time column.
         column: String,
         /// Days for validation.
         valid_days: u32,
@@ -266,11 +294,33 @@ impl DataConfig {
             source: source.into(),
             format: None,
             text: TextConfig::default(),
+            time_unit: None,
             sort_by: None,
             join: Vec::new(),
             history: None,
             split: SplitConfig::default(),
             synthetic: None,
+        }
+    }
+
+    /// Makes relative places absolute: those of the working folder, else those beside `base`. What is at neither stays as
+    /// it is written, and so do names that `is_name` knows.
+    pub fn place(&mut self, base: &std::path::Path, is_name: impl Fn(&str) -> bool) {
+        let place = |written: &mut String| {
+            let path = std::path::Path::new(&*written);
+            let found = [path.to_path_buf(), base.join(path)].into_iter().find(|p| p.exists());
+            let found = found.filter(|_| path.is_relative()).and_then(|p| std::path::absolute(p).ok());
+            if let Some(text) = found.as_deref().and_then(std::path::Path::to_str) {
+                *written = text.to_string();
+            }
+        };
+        if self.source != "synthetic" && !is_name(&self.source) {
+            place(&mut self.source);
+        }
+        self.join.iter_mut().for_each(|join| place(&mut join.source));
+        if let SplitConfig::Files { valid, test } = &mut self.split {
+            place(valid);
+            place(test);
         }
     }
 
@@ -286,6 +336,9 @@ impl DataConfig {
             (Some(_), _) if self.source != "synthetic" => bad("synthetic", "goes with source = \"synthetic\" only"),
             (_, Some(q)) if q != "none" && q.chars().count() > 1 => {
                 bad("text.quote", "must be one character, or \"none\"")
+            }
+            (_, Some("none" | "")) if self.text.escape.is_some() => {
+                bad("text.escape", "goes with quotes, and text.quote says that there are none; remove one of them")
             }
             (Some(synthetic), _) => synthetic.check(),
             _ => Ok(()),

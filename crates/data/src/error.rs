@@ -63,7 +63,7 @@ pub enum DataError {
         found: u64,
     },
     /// Bytes that are not UTF-8.
-    #[error("{path}:{line}: column `{column}` is not valid UTF-8; convert the file, e.g. `iconv -f latin1 -t utf8`", path = path.display())]
+    #[error("{path}:{line}: column `{column}` is not valid UTF-8; convert the file, e.g. `iconv -f latin1 -t utf8`, or set data.text.encoding = \"latin1\"", path = path.display())]
     Utf8 {
         /// The file.
         path: PathBuf,
@@ -81,6 +81,50 @@ pub enum DataError {
         line: u64,
         /// What is wrong and what to do.
         problem: String,
+    },
+    /// UTF-16, by its mark.
+    #[error("{path}: is UTF-16, by its first bytes; set data.text.encoding = \"utf16\", or convert the file: `iconv -f utf-16 -t utf-8`", path = path.display())]
+    Utf16 {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that is packed in another way than its name says.
+    #[error("{path}: is {found}, by its first bytes, and its name says {named}; compressed files are told by their names: let it end in {extension}", path = path.display())]
+    Packed {
+        /// The file.
+        path: PathBuf,
+        /// What the name says.
+        named: &'static str,
+        /// What it is.
+        found: &'static str,
+        /// The end that its name should have.
+        extension: &'static str,
+    },
+    /// Two parts of one source that contradict each other.
+    #[error("{one}: column `{column}` is {one_type}, and in {other} it is {other_type}; write one of them again, or leave the column out", one = one.display(), other = other.display())]
+    Parts {
+        /// The column.
+        column: String,
+        /// A part.
+        one: PathBuf,
+        /// Its type there.
+        one_type: String,
+        /// Another part.
+        other: PathBuf,
+        /// Its type there.
+        other_type: String,
+    },
+    /// A column of a type that holds no value a row.
+    #[error("{path}: column `{column}` is {found}, where {needed} is needed", path = path.display())]
+    Type {
+        /// The file or folder.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// Its type.
+        found: String,
+        /// What it should hold.
+        needed: &'static str,
     },
     /// A compressed file that ends too early.
     #[error("{path}: the compressed file ends too early after line {line}; it was cut off: fetch or compress it again", path = path.display())]
@@ -144,8 +188,8 @@ pub enum DataError {
         /// The data set.
         name: String,
     },
-    /// Arrow refused an operation.
-    #[error("arrow: {0}")]
+    /// An operation on rows that failed in the library that holds them.
+    #[error("{0}; this is a fault of burnrec or of the data's schema: report it with the file's schema")]
     Arrow(#[from] arrow::error::ArrowError),
 }
 

@@ -3,15 +3,15 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use arrow::array::{Array, Float64Array, StringArray};
-use arrow::compute::cast;
+use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::DataType;
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{FormatKind, TextConfig};
 use crate::error::DataError;
-use crate::formats::open_path;
+use crate::formats::{Reads, open_path, width};
+use crate::value::{Values, is_null_token};
 
 /// Distinct values are counted up to here.
 const DISTINCT_LIMIT: usize = 1_000_000;
@@ -37,12 +37,8 @@ pub struct ColumnFacts {
 ///
 /// # Errors
 /// Whatever opening or reading it refuses.
-pub fn inspect(
-    path: &Path,
-    format: Option<FormatKind>,
-    text: &TextConfig,
-) -> Result<(u64, Vec<ColumnFacts>), DataError> {
-    let source = open_path(path, format, text)?;
+pub fn inspect(path: &Path, how: &Reads) -> Result<(u64, Vec<ColumnFacts>), DataError> {
+    let source = open_path(path, how)?;
     let names: Vec<String> = source.columns().iter().map(|c| c.name.clone()).collect();
     let mut columns: Vec<Tally> = source.columns().iter().map(|c| Tally::new(&c.name, &c.data_type)).collect();
     let mut rows = 0;
@@ -50,10 +46,19 @@ pub fn inspect(
         let batch = batch?;
         rows += batch.num_rows() as u64;
         for (tally, array) in columns.iter_mut().zip(batch.columns()) {
-            tally.add(array)?;
+            tally.add(array);
         }
     }
     Ok((rows, columns.into_iter().map(Tally::facts).collect()))
+}
+
+/// How a text file without a header is read: its columns are called c1, c2 and so on.
+///
+/// # Errors
+/// Whatever opening it refuses.
+pub fn without_header(path: &Path, format: Option<FormatKind>, text: TextConfig) -> Result<TextConfig, DataError> {
+    let names = (1..=width(path, format, &text)?).map(|n| format!("c{n}")).collect();
+    Ok(TextConfig { names: Some(names), ..text })
 }
 
 struct Tally {
@@ -75,33 +80,35 @@ impl Tally {
         Self { facts, seen: HashSet::new(), numeric: true }
     }
 
-    fn add(&mut self, array: &dyn Array) -> Result<(), DataError> {
-        self.facts.missing += array.null_count() as u64;
-        let array = match array.data_type() {
-            DataType::List(_) => {
-                self.numeric = false;
-                return Ok(());
-            }
-            _ => cast(array, &DataType::Utf8)?,
+    fn add(&mut self, array: &ArrayRef) {
+        // Lists and structures are counted, and not looked into.
+        let Ok(values) = Values::of(array) else {
+            self.facts.missing += array.logical_null_count() as u64;
+            self.numeric = false;
+            return;
         };
-        let text = StringArray::from(array.to_data());
-        for value in text.iter().flatten() {
+        let moments = matches!(array.data_type(), DataType::Timestamp(..) | DataType::Date32 | DataType::Date64);
+        self.numeric &= !moments && *array.data_type() != DataType::Boolean;
+        for row in 0..values.len() {
+            let Some(value) = values.text(row) else {
+                self.facts.missing += 1;
+                continue;
+            };
             if self.seen.len() < DISTINCT_LIMIT {
                 self.seen.insert(xxh3_64(value.as_bytes()));
             }
             if self.facts.example.is_empty() {
                 self.facts.example = value.to_string();
             }
-        }
-        if self.numeric {
-            let numbers = Float64Array::from(cast(&text, &DataType::Float64)?.to_data());
-            self.numeric = numbers.null_count() == text.null_count();
-            for x in numbers.iter().flatten() {
-                let (low, high) = self.facts.range.unwrap_or((x, x));
-                self.facts.range = Some((low.min(x), high.max(x)));
+            match self.numeric.then(|| value.parse::<f64>()) {
+                Some(Ok(x)) => {
+                    let (low, high) = self.facts.range.unwrap_or((x, x));
+                    self.facts.range = Some((low.min(x), high.max(x)));
+                }
+                Some(Err(_)) => self.numeric = is_null_token(&value),
+                None => {}
             }
         }
-        Ok(())
     }
 
     fn facts(self) -> ColumnFacts {

@@ -4,6 +4,7 @@
 //! file and on which line (or row) a record stood; it survives joins, sorts and filters, so that an
 //! error found later can still name the place. Nothing here knows about tensors or models.
 
+mod clock;
 mod config;
 mod error;
 mod formats;
@@ -14,22 +15,26 @@ mod source;
 pub mod split;
 pub mod synthetic;
 mod time;
+pub mod value;
 
-pub use config::{DataConfig, FormatKind, HistoryConfig, JoinConfig, OnlyConfig, Side, SplitConfig, TextConfig};
+pub use clock::Clock;
+pub use config::{
+    DataConfig, Encoding, FormatKind, HistoryConfig, JoinConfig, OnlyConfig, Side, SplitConfig, TextConfig,
+};
 pub use error::DataError;
-pub use formats::open_path;
-pub use public::{Announce, Manifest, Origin, SideFile, fetch, find, list, resolve};
-pub use rows::open;
+pub use formats::{Object, Reads, open_path};
+pub use public::{Announce, Manifest, Origin, SideFile, fetch, find, list, place, resolve};
+pub use rows::{open, open_to_score};
 pub use source::{CHUNK_ROWS, Column, Location, POSITION, RowStream, Source, Typed, positions};
 pub use synthetic::zipf::Zipf;
-pub use time::time_values;
+pub use time::{time_text, time_values, times};
 
 /// A text file's content, decompressed by its extension.
 ///
 /// # Errors
 /// A file that is not there.
 pub fn open_text(path: &std::path::Path) -> Result<Box<dyn std::io::Read + Send>, DataError> {
-    formats::open_text(path)
+    formats::open_text(path, &TextConfig::default())
 }
 
 /// Permissions of files that others may read, as `create` would give them.

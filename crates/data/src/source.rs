@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
 
+use crate::clock::Clock;
 use crate::error::DataError;
 
 /// Rows in one record batch of a stream.
@@ -43,6 +44,13 @@ pub struct Column {
     pub typed: Option<Typed>,
 }
 
+impl Column {
+    /// A column without a typed header.
+    pub(crate) fn new(name: impl Into<String>, data_type: DataType) -> Self {
+        Self { name: name.into(), data_type, typed: None }
+    }
+}
+
 /// Where a row stood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
@@ -73,6 +81,8 @@ pub trait Source: Send + Sync {
     fn locate(&self, position: u64) -> Location;
     /// The path to name in errors about the whole source.
     fn path(&self) -> &Path;
+    /// How its times are read.
+    fn clock(&self) -> &Clock;
 
     /// The column of this name.
     ///
@@ -139,9 +149,17 @@ pub(crate) fn pack(file: usize, number: u64) -> u64 {
     ((file as u64) << ROW_BITS) | number
 }
 
+/// What a file says of its rows before they are read.
+pub(crate) struct Head {
+    pub(crate) columns: Vec<Column>,
+    /// Whether there are some.
+    pub(crate) rows: bool,
+}
+
 /// One format's way to read one file.
 pub(crate) trait Format: Send + Sync {
-    fn columns(&self, path: &Path) -> Result<Vec<Column>, DataError>;
+    fn head(&self, path: &Path) -> Result<Head, DataError>;
+    /// The rows of columns that [`Format::head`] named.
     fn stream(&self, path: &Path, file: usize, columns: &[Column]) -> Result<RowStream, DataError>;
     fn is_text(&self) -> bool;
 }

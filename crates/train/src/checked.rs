@@ -72,6 +72,15 @@ impl Experiment {
     /// Refuses sizes of batches and lists that do not go with what the tasks compare.
     fn check_batches(&self, schema: &Schema, tasks: &[Task]) -> Result<(), TrainError> {
         let train = &self.train;
+        if self.backend.threads.is_some_and(|threads| !THREADS.contains(&threads)) {
+            return Err(bad("backend.threads", "must lie in 1..=4096; leave it out for all cores"));
+        }
+        if train.batch_size < 2 && self.model.normalises() {
+            return Err(bad(
+                "train.batch_size",
+                "must be at least 2 with batch norm, whose statistics are of the batch",
+            ));
+        }
         let lists = tasks.iter().any(Task::is_of_lists);
         let default = crate::experiment::TrainConfig::default();
         let in_batch = schema.items.as_ref().is_some_and(|i| i.pairs.is_none() && i.takes_the_batch());
@@ -90,6 +99,9 @@ impl Experiment {
         }
     }
 }
+
+/// Threads that may be asked for.
+pub const THREADS: std::ops::RangeInclusive<usize> = 1..=4096;
 
 /// Refuses tasks whose predictions or metrics would be called as another's.
 fn check_names(schema: &Schema, tasks: &[Task], chain: bool) -> Result<(), TrainError> {

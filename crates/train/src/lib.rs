@@ -16,14 +16,14 @@ mod stop;
 mod task;
 mod weights;
 
-pub use checked::Checked;
+pub use checked::{Checked, THREADS};
 pub use error::TrainError;
 pub use experiment::{
     BackendConfig, DenseOptimizer, DenseRule, Experiment, LossKind, RateSchedule, RunConfig, TaskConfig, TasksConfig,
     TrainConfig,
 };
 pub use feed::{Prepared, prepare};
-pub use measure::{Column, Measurement, Values, measure, predict};
+pub use measure::{Column, Measurement, Predicted, Values, measure, predict};
 pub use monitor::Monitor;
 pub use objective::{Compares, HostTarget, Labels, Link, Objective, Takes};
 pub use retrieve::{Retriever, TopK, values};

@@ -16,7 +16,8 @@ use burnrec_train::{Dense, Ending, Experiment, Job, Phase, Session, StartFrom, S
 const FIRST: f64 = 1000.0;
 
 fn window(from: f64, to: f64) -> Window {
-    Window::Span { column: "time".into(), from: FIRST + from * 60.0, to: FIRST + to * 60.0 }
+    let at = |minutes: f64| ((FIRST + minutes * 60.0) * 1e9) as i64;
+    Window::Span { column: "time".into(), from: at(from), to: at(to) }
 }
 
 fn job(folder: &Path, resume: bool) -> Job {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Int64Type;
 use burnrec_data::split::Dataset;
-use burnrec_data::{DataConfig, RowStream, Side, SplitConfig, TextConfig, open, open_path};
+use burnrec_data::{DataConfig, Reads, RowStream, Side, SplitConfig, open, open_path};
 
 fn parquet(path: &Path, users: &[&str], times: &[i64]) {
     let columns: Vec<(&str, ArrayRef)> = vec![
@@ -41,7 +41,7 @@ fn a_folder_of_partitions_has_their_keys_as_columns_and_reads_only_what_is_asked
         parquet(&part.join("part-0.parquet"), &users, &[1, 2]);
     }
     std::fs::write(folder.path().join("_SUCCESS"), "").unwrap();
-    let source = open_path(folder.path(), None, &TextConfig::default()).unwrap();
+    let source = open_path(folder.path(), &Reads::default()).unwrap();
     let names: Vec<&str> = source.columns().iter().map(|c| c.name.as_str()).collect();
     assert_eq!(names, ["user", "time", "value", "day"]);
     let asked = ["day".to_string(), "user".to_string()];
@@ -59,7 +59,7 @@ fn typed_headers_quotes_and_zstd_are_read() {
     let path = folder.path().join("a.csv.zst");
     let text = "\u{feff}name:token,rating:float\n\"Good, the \"\"Bad\"\"\nand the rest\",3\nplain,4\n";
     std::fs::write(&path, zstd_bytes(text.as_bytes())).unwrap();
-    let source = open_path(&path, None, &TextConfig::default()).unwrap();
+    let source = open_path(&path, &Reads::default()).unwrap();
     assert_eq!(source.columns()[0].name, "name");
     let asked = ["name".to_string()];
     assert_eq!(texts(source.stream(&asked).unwrap(), 0), ["Good, the \"Bad\"\nand the rest", "plain"]);

@@ -145,7 +145,7 @@ fn data(args: &CheckArgs, file: &ConfigFile, checked: &Checked) -> Result<String
     }
     if let SplitConfig::Files { valid, test } = &resolved.split {
         for path in [valid, test] {
-            burnrec_data::open_path(path.as_ref(), resolved.format, &resolved.text).map_err(|e| located(e.into()))?;
+            burnrec_data::open_path(path.as_ref(), &(&resolved).into()).map_err(|e| located(e.into()))?;
         }
     }
     let dataset = Dataset::whole(source);

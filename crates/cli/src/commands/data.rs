@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burnrec_data::synthetic::{SyntheticConfig, generate as write_log};
-use burnrec_data::{Manifest, TextConfig, inspect as look};
+use burnrec_data::{Manifest, Reads, TextConfig, inspect as look};
 
 use crate::args::{DataListArgs, FetchArgs, GenerateArgs, InspectArgs};
 use crate::error::CliError;
@@ -31,8 +31,10 @@ pub fn fetch(args: &FetchArgs) -> Result<(), CliError> {
 
 /// `burnrec data inspect`
 pub fn inspect(args: &InspectArgs) -> Result<(), CliError> {
-    let text = TextConfig { delimiter: args.delimiter, ..Default::default() };
-    let (rows, columns) = look::inspect(&args.path, args.format, &text)?;
+    let text = TextConfig { delimiter: args.delimiter, names: args.names.clone(), ..Default::default() };
+    let text = if args.no_header { look::without_header(&args.path, args.format, text)? } else { text };
+    let how = Reads { format: args.format, text, ..Reads::default() };
+    let (rows, columns) = look::inspect(&args.path, &how)?;
     if args.json {
         return out::json(&serde_json::json!({ "rows": rows, "columns": columns }));
     }

@@ -5,7 +5,7 @@ use burnrec_data::split::Dataset;
 use burnrec_train::measure;
 use burnrec_train::metrics::Protocol;
 
-use super::saved::{open, other_rows};
+use super::saved::{open, other_rows, tell_unseen};
 use crate::args::EvaluateArgs;
 use crate::error::CliError;
 use crate::out;
@@ -27,15 +27,30 @@ pub fn run(args: &EvaluateArgs) -> Result<(), CliError> {
                 input.display()
             )));
         }
-        Some(input) => (other_rows(input, checked.experiment(), &args.place.data_dir)?.0, Side::Train),
+        Some(input) => {
+            let needed = checked.schema().columns(false);
+            (other_rows(input, &saved, &args.place.data_dir, &needed)?.rows, Side::Train)
+        }
         None => {
-            let own = &checked.experiment().data;
-            let (path, data) = burnrec_data::resolve(&args.place.data_dir, own, &|line| tracing::info!("{line}"))?;
+            let mut own = checked.experiment().data.clone();
+            burnrec_data::place(&args.place.data_dir, &mut own, &args.run);
+            let (path, data) = burnrec_data::resolve(&args.place.data_dir, &own, &|line| tracing::info!("{line}"))?;
             (Dataset::open(&path, &data)?, side)
         }
     };
     checked.schema().check_columns(&**dataset.source(side), true)?;
+    tracing::info!("measuring {} rows of {}", side.name(), dataset.source(side).path().display());
+    if args.input.is_none() && !saved.encoder.is_as_fitted(&dataset, side)? {
+        tracing::warn!(
+            "{}: the {} rows are not those that were there in training; the figures are of what is there now",
+            dataset.source(side).path().display(),
+            side.name()
+        );
+    }
     let measured = measure(&saved.weights, checked, &saved.encoder, &dataset, side)?;
+    if let Some(input) = &args.input {
+        tell_unseen(input, checked.schema(), &measured.strangers);
+    }
     if args.json {
         let metrics = &measured.metrics;
         let mut all = serde_json::json!({ "metrics": metrics.values(), "undefined": metrics.reasons() });

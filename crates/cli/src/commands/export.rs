@@ -10,11 +10,11 @@ use arrow::ipc::writer::FileWriter;
 use burnrec_models::{Reads, named};
 use burnrec_train::{Retriever, SavedModel};
 
+use super::output::Place;
 use super::recommend::{SIDES, without_items};
 use super::saved::{open, own_data, plain};
 use crate::args::ExportArgs;
 use crate::error::CliError;
-use crate::setup;
 
 /// Ids with their vectors, all of one width.
 struct Vectors {
@@ -42,9 +42,7 @@ pub fn run(args: &ExportArgs) -> Result<(), CliError> {
     if args.items.is_some() && args.of == "users" {
         return Err(CliError::Usage("--items names items; leave --of users out".into()));
     }
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    setup::probe_folder(folder, "--embeddings")?;
-    setup::tidy_on_signals(folder, "export");
+    let place = Place::of(path, "--embeddings")?;
     let saved = open(&args.run, &args.place)?;
     if saved.encoder.catalogue().is_none() {
         return Err(without_items(&args.run));
@@ -53,22 +51,16 @@ pub fn run(args: &ExportArgs) -> Result<(), CliError> {
         Some(items) => of_file(&saved, items, &args.place.data_dir)?,
         None => of_run(&saved, args.of == "users")?,
     };
-    let failed = |reason: String| CliError::Output { path: path.display().to_string(), reason, option: "--embeddings" };
-    let builder = tempfile::Builder::new()
-        .prefix(&setup::temporary("export"))
-        .permissions(burnrec_data::readable())
-        .tempfile_in(folder);
-    let temporary = builder.map_err(|e| failed(e.to_string()))?;
-    let file = BufWriter::new(temporary.as_file().try_clone().map_err(|e| failed(e.to_string()))?);
+    let temporary = place.temporary("export")?;
+    let file = BufWriter::new(temporary.as_file().try_clone().map_err(|e| place.failed(e.to_string()))?);
     if let Some(id) = vectors.ids.iter().find(|id| as_text && id.contains(char::is_whitespace)) {
         let what = format!(
             "id `{id}` has a space, which word2vec's text cannot express; give --embeddings a name that ends in .arrow"
         );
         return Err(CliError::Usage(what));
     }
-    if as_text { word2vec(file, &vectors) } else { arrow(file, &vectors) }.map_err(failed)?;
-    temporary.as_file().sync_all().map_err(|e| failed(e.to_string()))?;
-    temporary.persist(path).map_err(|e| failed(e.error.to_string()))?;
+    if as_text { word2vec(file, &vectors) } else { arrow(file, &vectors) }.map_err(|e| place.failed(e))?;
+    place.finish(temporary)?;
     tracing::info!("{} vectors of width {} written to {}", vectors.ids.len(), vectors.dim(), path.display());
     Ok(())
 }
@@ -103,7 +95,7 @@ fn of_file(saved: &SavedModel, path: &Path, data_dir: &Path) -> Result<Vectors, 
     let none = || no_vectors(saved);
     let encoder = &saved.encoder;
     let schema = encoder.schema();
-    let own = own_data(saved.checked.experiment(), data_dir)?;
+    let own = own_data(saved, data_dir)?;
     let source = burnrec_data::open(path, &plain(path, &own))?;
     let column = schema.item_column().ok_or_else(none)?;
     let columns = schema.item_columns();

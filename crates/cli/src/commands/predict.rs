@@ -1,64 +1,81 @@
 //! `burnrec predict`
 
-use super::output::Writer;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema};
+use burnrec_data::{FormatKind, POSITION, Side, Source, positions};
+use burnrec_train::Column;
+
+use super::output::{Place, Writer, kind, refuse_input};
 use super::predictions::{add_to_json_lines, beside};
-use super::saved::{open, other_rows};
+use super::saved::{Other, open, other_rows, tell_unseen};
 use crate::args::PredictArgs;
 use crate::error::CliError;
-use crate::setup;
-use burnrec_data::{FormatKind, Side};
 
 /// Scores rows and writes them beside their columns; the output is whole or not there.
 pub fn run(args: &PredictArgs) -> Result<(), CliError> {
-    let same = |a: &std::path::Path, b: &std::path::Path| {
-        a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
-    };
-    if same(&args.input, &args.output) {
-        return Err(CliError::Usage(
-            "--output is --input: a file that is read is never written; name another file".into(),
-        ));
-    }
-    let folder = args.output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
-    let kind = super::output::kind(&args.output)?;
-    if !folder.is_dir() {
-        let path = args.output.display().to_string();
-        return Err(CliError::Output {
-            path,
-            reason: format!("{} is not a folder", folder.display()),
-            option: "--output",
-        });
-    }
-    setup::probe_folder(folder, "--output")?;
-    setup::tidy_on_signals(folder, "predict");
+    refuse_input(&args.input, &args.output)?;
+    let kind = kind(&args.output)?;
+    let place = Place::of(&args.output, "--output")?;
     let saved = open(&args.run, &args.place)?;
-    let (dataset, own) = other_rows(&args.input, saved.checked.experiment(), &args.place.data_dir)?;
-    let source = dataset.source(Side::Train).clone();
     let encoder = saved.encoder.clone();
     let mut columns = encoder.schema().columns(false);
+    let Other { rows, written, names } = other_rows(&args.input, &saved, &args.place.data_dir, &columns)?;
+    let source = rows.source(Side::Train).clone();
     // Groups serve metrics alone: a file to be scored need not have them.
     columns.retain(|c| Some(c) != encoder.schema().group.as_ref() || source.column(c).is_ok());
     for column in &columns {
         source.column(column)?;
     }
-    let keep = args.columns.clone().unwrap_or(own);
+    let keep = args.columns.clone().unwrap_or(names);
     for column in &keep {
-        source.column(column)?;
+        written.column(column)?;
     }
-    let predictions =
-        burnrec_train::predict(&saved.weights, &saved.checked, &encoder, source.stream(&columns)?, &source)?;
+    let scored = burnrec_train::predict(&saved.weights, &saved.checked, &encoder, source.stream(&columns)?, &source)?;
+    tell_unseen(&args.input, encoder.schema(), &scored.strangers);
+    let predictions = match Arc::ptr_eq(&source, &written) {
+        true => scored.columns,
+        false => as_written(scored.columns, &*source, &columns)?,
+    };
     let lines = |path: &std::path::Path| FormatKind::of_path(path) == Some(FormatKind::Jsonl);
-    if lines(&args.input) && lines(&args.output) {
+    if lines(&args.input) && kind == FormatKind::Jsonl {
         // Objects pass through as they stand: numbers stay numbers.
-        return add_to_json_lines(&args.input, args.columns.as_deref(), &predictions, folder, &args.output);
+        return add_to_json_lines(&args.input, args.columns.as_deref(), &predictions, &place);
     }
-    let mut writer = Writer::new(kind, folder, &args.output)?;
+    let path = place.path().display().to_string();
+    let mut writer = Writer::new(kind, place)?;
     let mut at = 0;
-    for batch in source.stream(&keep)? {
+    for batch in written.stream(&keep)? {
         let batch = batch?;
         writer.write(&beside(&batch, &predictions, at)?)?;
         at += batch.num_rows();
     }
+    if at == 0 {
+        writer.write(&beside(&nothing(&*written, &keep)?, &predictions, 0)?)?;
+    }
     writer.finish()?;
-    tracing::info!("{at} rows written to {}", args.output.display());
+    tracing::info!("{at} rows written to {path}");
     Ok(())
+}
+
+/// Predictions of rows in the order of time, in the order of the file.
+fn as_written(scored: Vec<Column>, source: &dyn Source, columns: &[String]) -> Result<Vec<Column>, CliError> {
+    let mut places: Vec<u64> = Vec::new();
+    for batch in source.stream(&columns[..columns.len().min(1)])? {
+        places.extend_from_slice(positions(&batch?));
+    }
+    let mut order: Vec<usize> = (0..places.len()).collect();
+    order.sort_unstable_by_key(|row| places[*row]);
+    Ok(scored.into_iter().map(|column| column.in_order(&order)).collect())
+}
+
+/// No rows of some columns.
+fn nothing(source: &dyn Source, columns: &[String]) -> Result<RecordBatch, CliError> {
+    let mut fields = Vec::with_capacity(columns.len() + 1);
+    for name in columns {
+        fields.push(Field::new(name, source.column(name)?.data_type.clone(), true));
+    }
+    fields.push(Field::new(POSITION, DataType::UInt64, false));
+    Ok(RecordBatch::new_empty(Schema::new(fields).into()))
 }

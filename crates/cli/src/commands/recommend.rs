@@ -7,11 +7,11 @@ use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray, UInt32Array
 use burnrec_features::Catalogue;
 use burnrec_train::{Retriever, TopK, TrainError};
 
-use super::output::Writer;
+use super::output::{Place, Writer, refuse_input};
 use super::saved::{open, own_data, plain};
 use crate::args::RecommendArgs;
 use crate::error::CliError;
-use crate::{out, setup};
+use crate::out;
 
 /// Users that are looked for at once.
 const USERS: usize = 4096;
@@ -20,13 +20,14 @@ pub const SIDES: usize = 3;
 
 /// Recommends.
 pub fn run(args: &RecommendArgs) -> Result<(), CliError> {
+    args.output.as_deref().map_or(Ok(()), |output| refuse_input(&args.users, output))?;
     let writer = args.output.as_deref().map(writer).transpose()?;
     let saved = open(&args.run, &args.place)?;
     let encoder = &saved.encoder;
     let (Some(items), Some(catalogue)) = (&encoder.schema().items, encoder.catalogue()) else {
         return Err(without_items(&args.run));
     };
-    let own = own_data(saved.checked.experiment(), &args.place.data_dir)?;
+    let own = own_data(&saved, &args.place.data_dir)?;
     let source = burnrec_data::open(&args.users, &plain(&args.users, &own))?;
     let mut users: Vec<u32> = Vec::new();
     let mut unknown: Vec<String> = Vec::new();
@@ -88,10 +89,7 @@ fn tell_unknown(args: &RecommendArgs, unknown: &[String]) -> Result<(), CliError
 
 fn writer(path: &Path) -> Result<Writer, CliError> {
     let kind = super::output::kind(path)?;
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    setup::probe_folder(folder, "--output")?;
-    setup::tidy_on_signals(folder, "predict");
-    Writer::new(kind, folder, path)
+    Writer::new(kind, Place::of(path, "--output")?)
 }
 
 /// Where rows go: a file, or standard output as tab-separated lines.

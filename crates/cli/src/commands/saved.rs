@@ -1,10 +1,12 @@
 //! Runs that are opened again, and other rows read as a run's own were.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use burnrec_data::DataConfig;
 use burnrec_data::split::Dataset;
-use burnrec_train::{Experiment, RunFolder, SavedModel};
+use burnrec_data::{DataConfig, DataError, FormatKind, Source, TextConfig};
+use burnrec_features::Schema;
+use burnrec_train::{RunFolder, SavedModel};
 
 use crate::args::Place;
 use crate::error::CliError;
@@ -18,44 +20,108 @@ pub fn open(run: &Path, place: &Place) -> Result<SavedModel, CliError> {
     Ok(SavedModel::open(run, &opened)?)
 }
 
-/// Other rows read as the run's own were: the same side tables, unless their columns are there already.
-///
-/// Returns the rows and the names of the input's own columns. Of the run's data only side tables are read.
-pub fn other_rows(input: &Path, experiment: &Experiment, data_dir: &Path) -> Result<(Dataset, Vec<String>), CliError> {
-    let own = own_data(experiment, data_dir)?;
-    let plain = plain(input, &own);
-    let bare = burnrec_data::open(input, &plain)?;
+/// Rows of another file.
+pub struct Other {
+    /// As they are scored: in the order of time where the run sorts by it.
+    pub rows: Dataset,
+    /// As they stand in the file.
+    pub written: Arc<dyn Source>,
+    /// The names of the file's own columns.
+    pub names: Vec<String>,
+}
+
+/// Other rows read as the run's own were: the same side tables, unless their columns are there already. Of `needed`, keys
+/// that no line of a JSON file has are missing values. Of the run's data only side tables are read.
+pub fn other_rows(input: &Path, saved: &SavedModel, data_dir: &Path, needed: &[String]) -> Result<Other, CliError> {
+    let own = own_data(saved, data_dir)?;
+    let mut plain = plain(input, &own);
+    let asked = |plain: &DataConfig| burnrec_data::open_to_score(input, plain, &[]);
+    let bare = match asked(&plain) {
+        Err(error @ DataError::Ragged { .. }) => {
+            without_labels(&mut plain, saved).ok_or(error)?;
+            asked(&plain)?
+        }
+        bare => bare?,
+    };
     let names: Vec<String> = bare.columns().iter().map(|c| c.name.clone()).collect();
-    let mut join = Vec::new();
+    let (mut join, mut brought) = (Vec::new(), Vec::new());
     for table in own.join {
-        let side = burnrec_data::open_path(Path::new(&table.source), table.format, &table.text)?;
+        let side = burnrec_data::open_path(Path::new(&table.source), &(&table).into())?;
         // A table whose columns the input has already is not joined again.
         if side.columns().iter().filter(|c| c.name != table.on).all(|c| !names.contains(&c.name)) {
+            brought.extend(side.columns().iter().map(|c| c.name.clone()).filter(|name| *name != table.on));
             join.push(table);
         }
     }
     let history = own.history.map(|history| own_history(history, &names, input)).transpose()?.flatten();
-    let rows = burnrec_data::open(input, &DataConfig { join, history, ..plain })?;
-    Ok((Dataset::whole(rows), names))
+    let sort_by = own.sort_by.filter(|column| names.contains(column));
+    let mut needed: Vec<String> = needed.iter().filter(|name| !brought.contains(name)).cloned().collect();
+    needed.extend(join.iter().map(|table| table.on.clone()));
+    let data = DataConfig { join, history, sort_by, ..plain };
+    let rows = burnrec_data::open_to_score(input, &data, &needed)?;
+    let absent: Vec<&String> = needed.iter().filter(|n| bare.column(n).is_err() && rows.column(n).is_ok()).collect();
+    for name in absent.iter().filter(|n| data.history.iter().all(|h| !h.columns.contains_key(**n))) {
+        tracing::warn!("{}: no line has the key `{name}`; it is missing everywhere", input.display());
+    }
+    let written = match data.sort_by {
+        // Histories need the order of time, which is not the file's.
+        Some(_) => {
+            let data = DataConfig { sort_by: None, history: None, ..data };
+            burnrec_data::open_to_score(input, &data, &needed)?
+        }
+        None => rows.clone(),
+    };
+    Ok(Other { rows: Dataset::whole(rows), written, names })
+}
+
+/// A file without a header that has no columns for labels, as those that are to be scored.
+fn without_labels(plain: &mut DataConfig, saved: &SavedModel) -> Option<()> {
+    let labels: Vec<&String> = saved.checked.schema().targets.iter().map(|t| &t.column).collect();
+    let names = plain.text.names.as_mut()?;
+    let before = names.len();
+    names.retain(|name| !labels.contains(&name));
+    (names.len() < before).then_some(())
+}
+
+/// Says of a file which of its inputs have ids that were never learned from.
+pub fn tell_unseen(input: &Path, schema: &Schema, strangers: &[(usize, u64)]) {
+    for (field, ids) in strangers {
+        tracing::warn!(
+            "{}: all {ids} ids of field `{}` are unseen in training, so that they are scored as strangers; compare how they are written (7 is another text than 7.0, unless ids = \"float\")",
+            input.display(),
+            schema.categorical[*field].name
+        );
+    }
 }
 
 /// How the run's own data is read, a public data set's as its manifest says.
-pub fn own_data(experiment: &Experiment, data_dir: &Path) -> Result<DataConfig, CliError> {
+pub fn own_data(saved: &SavedModel, data_dir: &Path) -> Result<DataConfig, CliError> {
     let announce = |line: &str| tracing::info!("{line}");
-    Ok(match burnrec_data::find(data_dir, &experiment.data.source)? {
-        Some(manifest) if !manifest.join.is_empty() => burnrec_data::resolve(data_dir, &experiment.data, &announce)?.1,
-        _ => experiment.data.clone(),
+    let mut own = saved.checked.experiment().data.clone();
+    burnrec_data::place(data_dir, &mut own, &saved.folder);
+    Ok(match burnrec_data::find(data_dir, &own.source)? {
+        Some(manifest) if !manifest.join.is_empty() => burnrec_data::resolve(data_dir, &own, &announce)?.1,
+        _ => own,
     })
 }
 
-/// A file by itself, its text written as the run's own is where it is of that kind.
+/// A file by itself, its text written as the run's own is.
 pub fn plain(input: &Path, own: &DataConfig) -> DataConfig {
-    let kind = burnrec_data::FormatKind::of_path(input);
-    let same = own.format.is_some() && kind.is_none();
-    let alike = same || burnrec_data::FormatKind::of_path(Path::new(&own.source)) == kind;
+    let kind = FormatKind::of_path(input).or(own.format);
+    let text = matches!(kind, Some(FormatKind::Csv | FormatKind::Tsv));
+    let own_kind = own.format.or_else(|| FormatKind::of_path(Path::new(&own.source)));
+    // A delimiter and quotes belong to a format; names and missing values to the data.
+    let same = own_kind == kind;
+    let given = TextConfig {
+        delimiter: own.text.delimiter.filter(|_| same),
+        quote: own.text.quote.clone().filter(|_| same),
+        escape: own.text.escape.filter(|_| same),
+        ..own.text.clone()
+    };
     DataConfig {
-        format: if same { own.format } else { None },
-        text: if alike { own.text.clone() } else { Default::default() },
+        format: if FormatKind::of_path(input).is_none() && !input.is_dir() { own.format } else { None },
+        text: if text { given } else { TextConfig::default() },
+        time_unit: own.time_unit,
         ..DataConfig::of(input.display().to_string())
     }
 }

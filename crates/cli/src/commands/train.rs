@@ -17,12 +17,15 @@ pub fn checked(config: &std::path::Path, overrides: &Overrides) -> Result<(Confi
     if let Some(device) = overrides.device {
         experiment.backend.device = device;
     }
-    if overrides.threads.is_some() {
-        experiment.backend.threads = overrides.threads;
+    if let Some(threads) = overrides.threads {
+        setup::check_threads(threads)?;
+        experiment.backend.threads = Some(threads);
     }
     if experiment.run.name == "run" {
         experiment.run.name = config.file_stem().and_then(|s| s.to_str()).unwrap_or("run").to_string();
     }
+    let beside = config.parent().unwrap_or(std::path::Path::new(""));
+    burnrec_data::place(&overrides.data_dir, &mut experiment.data, beside);
     let checked = experiment.check().map_err(|e| file.locate(e.into()))?;
     Ok((file, checked))
 }

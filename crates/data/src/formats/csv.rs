@@ -1,23 +1,22 @@
 //! Delimited text: CSV and TSV, with plain or typed headers (`name:token`), or given names.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::config::TextConfig;
 use crate::error::DataError;
-use crate::formats::text;
-use crate::source::{CHUNK_ROWS, Column, Format, POSITION, RowStream, Typed, chunks, pack};
+use crate::formats::text::{self, Guard};
+use crate::source::{CHUNK_ROWS, Column, Format, Head, POSITION, RowStream, Typed, chunks, pack};
 
 /// Reads delimited text.
 pub(crate) struct Delimited {
     delimiter: u8,
     quote: Option<u8>,
-    names: Option<Vec<String>>,
+    escape: Option<u8>,
+    text: TextConfig,
 }
 
 impl Delimited {
@@ -35,39 +34,68 @@ impl Delimited {
             Some(q) => Some(ascii("quote", q.chars().next().unwrap_or('"'))?),
         };
         let delimiter = text.delimiter.map_or(Ok(delimiter), |d| ascii("delimiter", d))?;
-        Ok(Self { delimiter, quote, names: text.names.clone() })
+        let escape = text.escape.map(|e| ascii("escape", e)).transpose()?;
+        Ok(Self { delimiter, quote, escape, text: text.clone() })
     }
 
-    fn reader(&self, path: &Path) -> Result<(csv::Reader<CountQuotes>, Arc<AtomicU64>), DataError> {
-        let quotes = Arc::new(AtomicU64::new(0));
-        let text = CountQuotes { inner: text::open(path)?, quote: self.quote, quotes: quotes.clone() };
-        let reader = csv::ReaderBuilder::new()
+    fn reader(&self, path: &Path) -> Result<csv::Reader<Guard>, DataError> {
+        let inner = text::open(path, &self.text)?;
+        let text = Guard::new(inner, path.to_path_buf(), [self.quote, self.escape], self.delimiter);
+        Ok(csv::ReaderBuilder::new()
             .delimiter(self.delimiter)
             .quoting(self.quote.is_some())
             .quote(self.quote.unwrap_or(b'"'))
-            .has_headers(self.names.is_none())
+            .escape(self.escape)
+            .has_headers(self.text.names.is_none())
+            // Rows may end with delimiters that the header lacks: lengths are looked at here.
+            .flexible(true)
             .buffer_capacity(1 << 18)
-            .from_reader(text);
-        Ok((reader, quotes))
+            .from_reader(text))
     }
-}
 
-/// Text on its way to the splitter, its quotes counted: a file that ends inside a quoted value has an odd number.
-struct CountQuotes {
-    inner: Box<dyn Read + Send>,
-    quote: Option<u8>,
-    quotes: Arc<AtomicU64>,
-}
+    /// Cells of the first line.
+    pub(crate) fn width(&self, path: &Path) -> Result<usize, DataError> {
+        let mut reader = self.reader(path)?;
+        Ok(reader.headers().map_err(|e| csv_error(path, e))?.len())
+    }
 
-impl Read for CountQuotes {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let length = self.inner.read(buffer)?;
-        if let Some(quote) = self.quote {
-            let found = buffer[..length].iter().filter(|b| **b == quote).count();
-            self.quotes.fetch_add(found as u64, Ordering::Relaxed);
+    /// The names of the columns; those without one are numbered from 1.
+    fn names(&self, path: &Path, reader: &mut csv::Reader<Guard>) -> Result<Vec<String>, DataError> {
+        if let Some(names) = &self.text.names {
+            return Ok(names.clone());
         }
-        Ok(length)
+        let header = reader.headers().map_err(|e| csv_error(path, e))?;
+        let header: Vec<String> = header.iter().map(|h| h.trim().to_string()).collect();
+        if header.iter().all(String::is_empty) {
+            return Err(DataError::Empty { path: path.to_path_buf() });
+        }
+        if header[0].starts_with("sep=") && header[1..].iter().all(String::is_empty) {
+            let problem = "is Excel's mark of the delimiter, and no header; delete this line, and set data.text.delimiter to what it says";
+            return Err(DataError::Line { path: path.to_path_buf(), line: 1, problem: problem.into() });
+        }
+        let named = |(place, name): (usize, String)| match name.is_empty() {
+            true => format!("unnamed_{}", place + 1),
+            false => name,
+        };
+        Ok(header.into_iter().enumerate().map(named).collect())
     }
+}
+
+/// Checks that a record has a cell a column: further ones must be empty. False for a line of blanks.
+fn fits(path: &Path, record: &csv::ByteRecord, columns: usize) -> Result<bool, DataError> {
+    if record.len() == columns && columns > 1 {
+        return Ok(true);
+    }
+    let blank = |cell: &[u8]| cell.iter().all(u8::is_ascii_whitespace);
+    if record.len() == 1 && columns > 1 && blank(&record[0]) {
+        return Ok(false);
+    }
+    if record.len() >= columns && record.iter().skip(columns).all(blank) {
+        return Ok(true);
+    }
+    let line = record.position().map_or(1, csv::Position::line);
+    let (expected, found) = (columns as u64, record.len() as u64);
+    Err(DataError::Ragged { path: path.to_path_buf(), line, expected, found })
 }
 
 /// Splits `name:token` into its parts; other headers stay as they are.
@@ -88,9 +116,6 @@ fn typed_header(header: &str) -> (String, Option<Typed>) {
 fn csv_error(path: &Path, error: csv::Error) -> DataError {
     let line = error.position().map_or(0, csv::Position::line);
     match error.into_kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            DataError::Ragged { path: path.to_path_buf(), line, expected: expected_len, found: len }
-        }
         csv::ErrorKind::Io(e) => text::read_error(path, line, e),
         csv::ErrorKind::Utf8 { .. } => {
             DataError::Utf8 { path: path.to_path_buf(), line: line.max(1), column: "the header".into() }
@@ -100,54 +125,33 @@ fn csv_error(path: &Path, error: csv::Error) -> DataError {
 }
 
 impl Format for Delimited {
-    fn columns(&self, path: &Path) -> Result<Vec<Column>, DataError> {
-        let (mut reader, _) = self.reader(path)?;
-        let headers: Vec<String> = match &self.names {
-            Some(names) => names.clone(),
-            None => reader
-                .headers()
-                .map_err(|e| csv_error(path, e))?
-                .iter()
-                .map(|h| h.trim_start_matches('\u{feff}').to_string())
-                .collect(),
-        };
-        if headers.iter().all(|h| h.trim().is_empty()) {
-            return Err(DataError::Empty { path: path.to_path_buf() });
-        }
+    fn head(&self, path: &Path) -> Result<Head, DataError> {
+        let mut reader = self.reader(path)?;
+        let names = self.names(path, &mut reader)?;
         let mut record = csv::ByteRecord::new();
-        if !reader.read_byte_record(&mut record).map_err(|e| csv_error(path, e))? {
-            return Err(DataError::HeaderOnly { path: path.to_path_buf() });
+        let mut rows = false;
+        while !rows && reader.read_byte_record(&mut record).map_err(|e| csv_error(path, e))? {
+            rows = fits(path, &record, names.len())?;
         }
-        if record.len() != headers.len() {
-            let line = record.position().map_or(1, csv::Position::line);
-            let (expected, found) = (headers.len() as u64, record.len() as u64);
-            return Err(DataError::Ragged { path: path.to_path_buf(), line, expected, found });
-        }
-        let column = |h: &String| {
-            let (name, typed) = typed_header(h.trim());
+        let column = |name: &String| {
+            let (name, typed) = typed_header(name);
             Column { name, data_type: DataType::Utf8, typed }
         };
-        Ok(headers.iter().map(column).collect())
+        Ok(Head { columns: names.iter().map(column).collect(), rows })
     }
 
     fn stream(&self, path: &Path, file: usize, columns: &[Column]) -> Result<RowStream, DataError> {
-        let all = self.columns(path)?;
-        let index = |c: &Column| {
-            all.iter().position(|a| a.name == c.name).ok_or_else(|| DataError::NoColumn {
-                path: path.to_path_buf(),
-                column: c.name.clone(),
-                available: all.iter().map(|a| a.name.as_str()).collect::<Vec<_>>().join(", "),
-            })
-        };
-        let picked = columns.iter().map(index).collect::<Result<Vec<_>, _>>()?;
-        let (reader, quotes) = self.reader(path)?;
+        let mut reader = self.reader(path)?;
+        let names = self.names(path, &mut reader)?;
+        let place = |c: &Column| names.iter().position(|n| typed_header(n).0 == c.name);
+        let null = self.text.null.iter().flatten().map(|token| token.trim().as_bytes().to_vec()).collect();
         let mut rows = Records {
             path: path.to_path_buf(),
             file,
             reader,
-            quotes,
-            multiline: None,
-            picked,
+            picked: columns.iter().filter_map(place).collect(),
+            width: names.len(),
+            null,
             schema: text_schema(columns),
         };
         Ok(chunks(move || rows.chunk()))
@@ -168,11 +172,12 @@ pub(crate) fn text_schema(columns: &[Column]) -> SchemaRef {
 struct Records {
     path: PathBuf,
     file: usize,
-    reader: csv::Reader<CountQuotes>,
-    quotes: Arc<AtomicU64>,
-    /// Line of the latest record, if a value of it spans lines.
-    multiline: Option<u64>,
+    reader: csv::Reader<Guard>,
     picked: Vec<usize>,
+    /// Columns of the file.
+    width: usize,
+    /// Cells that are missing values.
+    null: Vec<Vec<u8>>,
     schema: SchemaRef,
 }
 
@@ -183,11 +188,12 @@ impl Records {
         let mut record = csv::ByteRecord::new();
         while lines.len() < CHUNK_ROWS {
             if !self.reader.read_byte_record(&mut record).map_err(|e| csv_error(&self.path, e))? {
-                self.closed()?;
                 break;
             }
+            if !fits(&self.path, &record, self.width)? {
+                continue;
+            }
             let line = record.position().map_or(0, csv::Position::line);
-            self.multiline = record.iter().any(|v| v.contains(&b'\n')).then_some(line);
             lines.push(pack(self.file, line));
             for (at, (builder, &field)) in builders.iter_mut().zip(&self.picked).enumerate() {
                 self.push(builder, record.get(field).unwrap_or(b""), line, at)?;
@@ -201,20 +207,8 @@ impl Records {
         Ok(Some(RecordBatch::try_new(self.schema.clone(), arrays)?))
     }
 
-    /// Refuses a file whose last value opens a quote and never closes it.
-    fn closed(&self) -> Result<(), DataError> {
-        match self.multiline {
-            Some(line) if !self.quotes.load(Ordering::Relaxed).is_multiple_of(2) => Err(DataError::Line {
-                path: self.path.clone(),
-                line,
-                problem: "opens a quote that is never closed, so that the rest of the file is one value; close it, or set data.text.quote = \"none\"".into(),
-            }),
-            _ => Ok(()),
-        }
-    }
-
     fn push(&self, builder: &mut StringBuilder, bytes: &[u8], line: u64, at: usize) -> Result<(), DataError> {
-        if bytes.is_empty() {
+        if bytes.is_empty() || self.null.iter().any(|token| token == bytes.trim_ascii()) {
             builder.append_null();
             return Ok(());
         }

@@ -1,53 +1,49 @@
 //! Files of rows: CSV, TSV, Parquet, JSON lines, libsvm.
 
 mod csv;
+mod files;
 mod jsonl;
 mod libsvm;
 mod parquet;
+mod parts;
 mod text;
+mod unify;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{FormatKind, TextConfig};
+use crate::config::{DataConfig, FormatKind, JoinConfig, TextConfig};
 use crate::error::DataError;
-use crate::source::{Column, Format, Location, ROW_BITS, RowStream, Source};
+use crate::source::{Format, Source};
+use crate::value::TimeUnit;
+use files::Files;
 
+pub use jsonl::Object;
 pub(crate) use text::open as open_text;
 
-/// One or several files of one format and the same columns.
-struct Files {
-    root: PathBuf,
-    paths: Vec<PathBuf>,
-    columns: Vec<Column>,
-    format: Arc<dyn Format>,
+/// How a file or folder is read.
+#[derive(Clone, Debug, Default)]
+pub struct Reads {
+    /// Its format; told by the extension when absent.
+    pub format: Option<FormatKind>,
+    /// How text is read.
+    pub text: TextConfig,
+    /// What whole numbers of time columns count; told by their size when absent.
+    pub time_unit: Option<TimeUnit>,
+    /// Whether it may have no rows.
+    pub may_be_empty: bool,
 }
 
-impl Source for Files {
-    fn columns(&self) -> &[Column] {
-        &self.columns
+impl From<&DataConfig> for Reads {
+    fn from(config: &DataConfig) -> Self {
+        let (format, text, time_unit) = (config.format, config.text.clone(), config.time_unit);
+        Self { format, text, time_unit, may_be_empty: false }
     }
+}
 
-    fn stream(&self, columns: &[String]) -> Result<RowStream, DataError> {
-        let wanted: Vec<Column> = columns.iter().map(|name| self.column(name).cloned()).collect::<Result<_, _>>()?;
-        let (paths, format) = (self.paths.clone(), self.format.clone());
-        let each = paths.into_iter().enumerate().flat_map(move |(file, path)| {
-            format.stream(&path, file, &wanted).unwrap_or_else(|e| Box::new(std::iter::once(Err(e))))
-        });
-        Ok(Box::new(each))
-    }
-
-    fn locate(&self, position: u64) -> Location {
-        let file = (position >> ROW_BITS) as usize;
-        Location {
-            path: self.paths.get(file).cloned().unwrap_or_else(|| self.root.clone()),
-            number: position & ((1 << ROW_BITS) - 1),
-            is_line: self.format.is_text(),
-        }
-    }
-
-    fn path(&self) -> &Path {
-        &self.root
+impl From<&JoinConfig> for Reads {
+    fn from(config: &JoinConfig) -> Self {
+        Self { format: config.format, text: config.text.clone(), ..Self::default() }
     }
 }
 
@@ -55,24 +51,8 @@ impl Source for Files {
 ///
 /// # Errors
 /// A path that is not there, is empty, has only a header, or that its format refuses.
-pub fn open_path(path: &Path, format: Option<FormatKind>, text: &TextConfig) -> Result<Arc<dyn Source>, DataError> {
+pub fn open_path(path: &Path, how: &Reads) -> Result<Arc<dyn Source>, DataError> {
     let meta = std::fs::metadata(path).map_err(|e| DataError::io(path, e))?;
-    let kind = match format.or_else(|| FormatKind::of_path(path)) {
-        Some(kind) => kind,
-        None if meta.is_dir() => FormatKind::Parquet,
-        None => {
-            return Err(DataError::Setting {
-                key: "format".into(),
-                problem: format!(
-                    "cannot tell the format of {} by its extension; say csv, tsv, parquet, jsonl or libsvm",
-                    path.display()
-                ),
-            });
-        }
-    };
-    if meta.is_dir() && kind != FormatKind::Parquet {
-        return Err(DataError::IsFolder { path: path.to_path_buf(), expected: "file" });
-    }
     if !meta.is_file() && !meta.is_dir() {
         return Err(DataError::Setting {
             key: "source".into(),
@@ -82,31 +62,46 @@ pub fn open_path(path: &Path, format: Option<FormatKind>, text: &TextConfig) -> 
             ),
         });
     }
-    if meta.is_file() && meta.len() == 0 {
-        return Err(DataError::Empty { path: path.to_path_buf() });
-    }
-    if *text != TextConfig::default() && !matches!(kind, FormatKind::Csv | FormatKind::Tsv) {
+    let (kind, paths) = match meta.is_dir() {
+        true => parts::list(path, how.format)?,
+        false => (kind_of(path, how.format)?, vec![path.to_path_buf()]),
+    };
+    if how.text != TextConfig::default() && !matches!(kind, FormatKind::Csv | FormatKind::Tsv) {
         return Err(DataError::Setting {
             key: "text".into(),
             problem: format!("goes with csv and tsv; {} is {kind:?}: remove it", path.display()),
         });
     }
     let reader: Arc<dyn Format> = match kind {
-        FormatKind::Csv => Arc::new(csv::Delimited::new(text, b',', Some(b'"'))?),
-        FormatKind::Tsv => Arc::new(csv::Delimited::new(text, b'\t', None)?),
-        FormatKind::Parquet => Arc::new(parquet::ParquetFormat::new(path)),
+        FormatKind::Csv => Arc::new(csv::Delimited::new(&how.text, b',', Some(b'"'))?),
+        FormatKind::Tsv => Arc::new(csv::Delimited::new(&how.text, b'\t', None)?),
+        FormatKind::Parquet => Arc::new(parquet::ParquetFormat),
         FormatKind::Jsonl => Arc::new(jsonl::Jsonl),
         FormatKind::Libsvm => Arc::new(libsvm::Libsvm),
     };
-    let paths = match meta.is_dir() {
-        true => parquet::list(path)?,
-        false => vec![path.to_path_buf()],
-    };
-    let columns = reader.columns(&paths[0])?;
-    if let Some(twice) = (1..columns.len()).find(|&i| columns[..i].iter().any(|c| c.name == columns[i].name)) {
-        return Err(DataError::DuplicateColumn { path: paths[0].clone(), column: columns[twice].name.clone() });
+    Ok(Arc::new(Files::open(path, paths, reader, how)?))
+}
+
+/// Cells of the first line of delimited text.
+pub(crate) fn width(path: &Path, format: Option<FormatKind>, text: &TextConfig) -> Result<usize, DataError> {
+    match kind_of(path, format)? {
+        FormatKind::Csv => csv::Delimited::new(text, b',', Some(b'"'))?.width(path),
+        FormatKind::Tsv => csv::Delimited::new(text, b'\t', None)?.width(path),
+        kind => Err(DataError::Setting {
+            key: "text".into(),
+            problem: format!("{} is {kind:?}, which has no header to lack", path.display()),
+        }),
     }
-    Ok(Arc::new(Files { root: path.to_path_buf(), paths, columns, format: reader }))
+}
+
+fn kind_of(path: &Path, given: Option<FormatKind>) -> Result<FormatKind, DataError> {
+    given.or_else(|| FormatKind::of_path(path)).ok_or_else(|| DataError::Setting {
+        key: "format".into(),
+        problem: format!(
+            "cannot tell the format of {} by its extension; say csv, tsv, parquet, jsonl or libsvm",
+            path.display()
+        ),
+    })
 }
 
 impl FormatKind {

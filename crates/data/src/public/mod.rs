@@ -52,6 +52,12 @@ pub fn find(root: &Path, name: &str) -> Result<Option<Manifest>, DataError> {
     Ok(list(root)?.into_iter().find(|m| m.name == name))
 }
 
+/// The rows of a run that may have moved together with its folder: relative places, and absolute ones that are not there
+/// any more, are looked for beside `base` too.
+pub fn place(root: &Path, config: &mut DataConfig, base: &Path) {
+    config.place(base, |name| find(root, name).is_ok_and(|m| m.is_some()));
+}
+
 /// Fetches a data set if it is not there yet, and returns its folder.
 ///
 /// # Errors

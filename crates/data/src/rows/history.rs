@@ -8,14 +8,15 @@ use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, ListBuilder, RecordBatch, StringArray, StringBuilder};
-use arrow::compute::cast;
+use arrow::array::{ArrayRef, ListBuilder, RecordBatch, StringBuilder};
 use arrow::datatypes::{DataType, Field};
 
+use crate::clock::Clock;
 use crate::config::HistoryConfig;
 use crate::error::DataError;
 use crate::source::{Column, Location, RowStream, Source, positions, with_columns};
-use crate::time::time_values;
+use crate::time::{time_text, time_values};
+use crate::value::Values;
 
 /// A source with history columns behind its own.
 pub(crate) struct Historied {
@@ -84,6 +85,10 @@ impl Source for Historied {
     fn path(&self) -> &Path {
         self.inner.path()
     }
+
+    fn clock(&self) -> &Clock {
+        self.inner.clock()
+    }
 }
 
 /// Every value once; 0 is a missing one.
@@ -117,7 +122,7 @@ struct Past {
     events: VecDeque<u32>,
     /// How many of the last events are of the latest moment.
     fresh: usize,
-    latest: f64,
+    latest: i64,
 }
 
 struct Builder {
@@ -134,25 +139,34 @@ impl Builder {
         source: &dyn Source,
     ) -> Result<RecordBatch, DataError> {
         let column = |name: &str| -> Result<&ArrayRef, DataError> { Ok(batch.column(batch.schema().index_of(name)?)) };
-        let users = text(column(&self.config.user)?)?;
+        let values = |name: &str| -> Result<Values, DataError> {
+            Values::of(column(name)?).map_err(|found| DataError::Type {
+                path: source.path().to_path_buf(),
+                column: name.to_string(),
+                found: found.0.to_string(),
+                needed: "one value a row",
+            })
+        };
+        let users = values(&self.config.user)?;
         let times = time_values(batch, &self.config.time, source)?;
-        let collected: Vec<StringArray> =
-            self.config.columns.values().map(|name| text(column(name)?)).collect::<Result<_, _>>()?;
-        let counts = self.counts(batch, source)?;
+        let collected: Vec<Values> = self.config.columns.values().map(|name| values(name)).collect::<Result<_, _>>()?;
+        let counts = self.counts(batch, source, &values)?;
         let width = collected.len();
         let mut lists: Vec<ListBuilder<StringBuilder>> =
             collected.iter().map(|_| ListBuilder::new(StringBuilder::new())).collect();
         for row in 0..batch.num_rows() {
-            if let Some(user) = (!users.is_null(row)).then(|| users.value(row)).filter(|u| !u.is_empty()) {
-                let late = |latest: f64| DataError::Value {
+            if let Some(user) = users.text(row) {
+                let late = |latest: i64| DataError::Value {
                     location: source.locate(positions(batch)[row]).to_string(),
                     column: self.config.time.clone(),
                     problem: format!(
-                        "{} comes behind {latest} of the same user: the history of the earlier row would hold the future; sort the rows, or set data.sort_by = \"{}\"",
-                        times[row], self.config.time
+                        "{} comes behind {} of the same user: the history of the earlier row would hold the future; sort the rows, or set data.sort_by = \"{}\"",
+                        time_text(times[row]),
+                        time_text(latest),
+                        self.config.time
                     ),
                 };
-                let past = entry(&mut self.users, user);
+                let past = entry(&mut self.users, &user);
                 if times[row] < past.latest {
                     return Err(late(past.latest));
                 }
@@ -165,8 +179,7 @@ impl Builder {
                 }
                 if counts[row] {
                     for values in &collected {
-                        let value = (!values.is_null(row)).then(|| values.value(row));
-                        past.events.push_back(self.words.number(value));
+                        past.events.push_back(self.words.number(values.text(row).as_deref()));
                     }
                     past.fresh += 1;
                     past.forget(width, self.config.max_length);
@@ -178,16 +191,20 @@ impl Builder {
     }
 
     /// Which rows enter the histories of later ones.
-    fn counts(&self, batch: &RecordBatch, source: &dyn Source) -> Result<Vec<bool>, DataError> {
+    fn counts(
+        &self,
+        batch: &RecordBatch,
+        source: &dyn Source,
+        values: &dyn Fn(&str) -> Result<Values, DataError>,
+    ) -> Result<Vec<bool>, DataError> {
         match &self.config.only {
             None => Ok(vec![true; batch.num_rows()]),
             Some(only) => {
-                let texts = text(batch.column(batch.schema().index_of(&only.column)?))?;
-                let counts = |(row, value): (usize, Option<&str>)| match value.map(str::trim).filter(|v| !v.is_empty())
-                {
+                let values = values(&only.column)?;
+                let counts = |row: usize| match values.number(row) {
                     // A value that is not known yet does not count.
-                    None => Ok(false),
-                    Some(value) => value.parse::<f64>().map(|x| x >= only.at_least).map_err(|_| DataError::Value {
+                    Ok(value) => Ok(value.is_some_and(|x| x >= only.at_least)),
+                    Err(value) => Err(DataError::Value {
                         location: source.locate(positions(batch)[row]).to_string(),
                         column: only.column.clone(),
                         problem: format!(
@@ -196,7 +213,7 @@ impl Builder {
                         ),
                     }),
                 };
-                texts.iter().enumerate().map(counts).collect()
+                (0..batch.num_rows()).map(counts).collect()
             }
         }
     }
@@ -217,14 +234,14 @@ impl Builder {
 
 fn entry<'a>(users: &'a mut HashMap<Box<str>, Past>, user: &str) -> &'a mut Past {
     if !users.contains_key(user) {
-        users.insert(user.into(), Past { latest: f64::NEG_INFINITY, ..Past::default() });
+        users.insert(user.into(), Past { latest: i64::MIN, ..Past::default() });
     }
     users.entry(user.into()).or_default()
 }
 
 impl Past {
     /// A moment later than the latest settles what happened then.
-    fn arrive(&mut self, time: f64) {
+    fn arrive(&mut self, time: i64) {
         if time > self.latest {
             self.fresh = 0;
             self.latest = time;
@@ -246,20 +263,10 @@ impl Past {
     }
 }
 
-/// Values as text; whole floats as whole numbers, as ids are read everywhere.
-fn text(array: &ArrayRef) -> Result<StringArray, DataError> {
-    let texts = StringArray::from(cast(array, &DataType::Utf8)?.to_data());
-    if !array.data_type().is_floating() {
-        return Ok(texts);
-    }
-    Ok(texts.iter().map(|t| t.map(|t| t.strip_suffix(".0").unwrap_or(t))).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::TextConfig;
-    use crate::formats::open_path;
+    use crate::formats::{Reads, open_path};
     use arrow::array::AsArray;
 
     fn histories(rows: &[(&str, u64, &str, u8)], most: usize, only: bool) -> Result<Vec<String>, DataError> {
@@ -267,7 +274,7 @@ mod tests {
         let path = folder.path().join("log.csv");
         let lines: String = rows.iter().map(|(u, t, i, y)| format!("{u},{t},{i},{y}\n")).collect();
         std::fs::write(&path, format!("user,time,item,y\n{lines}")).unwrap();
-        let source = open_path(&path, None, &TextConfig::default()).unwrap();
+        let source = open_path(&path, &Reads::default()).unwrap();
         let only = if only { serde_json::json!({"column": "y", "at_least": 1.0}) } else { serde_json::Value::Null };
         let config = serde_json::json!({
             "user": "user", "time": "time", "columns": {"past": "item"}, "max_length": most, "only": only,

@@ -5,14 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
-use arrow::compute::{cast, concat_batches, take};
-use arrow::datatypes::DataType;
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
+use arrow::compute::{concat_batches, take};
 
+use crate::clock::Clock;
 use crate::config::JoinConfig;
 use crate::error::DataError;
 use crate::formats::open_path;
 use crate::source::{Column, Location, RowStream, Source, with_columns};
+use crate::value::Values;
 
 /// A source with the columns of a side table beside its own. Keys without a match give nulls.
 pub(crate) struct Joined {
@@ -50,7 +51,7 @@ impl Joined {
 impl SideTable {
     fn read(config: &JoinConfig) -> Result<Self, DataError> {
         let path = Path::new(&config.source);
-        let source = open_path(path, config.format, &config.text)?;
+        let source = open_path(path, &config.into())?;
         source.column(&config.on)?;
         let names = match &config.columns {
             Some(names) => names.clone(),
@@ -61,14 +62,15 @@ impl SideTable {
         let batches = source.stream(&asked)?.collect::<Result<Vec<_>, _>>()?;
         let first = batches.first().ok_or_else(|| DataError::HeaderOnly { path: path.to_path_buf() })?;
         let rows = concat_batches(&first.schema(), &batches)?;
-        let keys = text(rows.column(0))?;
+        let keys = keys(rows.column(0), path, &config.on)?;
         let mut row_of = HashMap::with_capacity(rows.num_rows());
-        for row in (0..rows.num_rows()).filter(|&r| keys.is_valid(r)) {
-            if row_of.insert(keys.value(row).to_string(), row as u32).is_some() {
+        for row in 0..rows.num_rows() {
+            let Some(key) = keys.text(row) else { continue };
+            if row_of.insert(key.to_string(), row as u32).is_some() {
                 return Err(DataError::Value {
                     location: source.locate(crate::source::positions(&rows)[row]).to_string(),
                     column: config.on.clone(),
-                    problem: format!("key `{}` stands twice in this side table; keys must be unique", keys.value(row)),
+                    problem: format!("key `{key}` stands twice in this side table; keys must be unique"),
                 });
             }
         }
@@ -81,18 +83,24 @@ impl SideTable {
         batch: &RecordBatch,
         wanted: &[String],
         counts: &(AtomicU64, AtomicU64),
+        path: &Path,
     ) -> Result<RecordBatch, DataError> {
-        let keys = text(batch.column(batch.schema().index_of(&self.on)?))?;
-        let rows: UInt32Array = keys.iter().map(|k| self.row_of.get(k?).copied()).collect();
+        let keys = keys(batch.column(batch.schema().index_of(&self.on)?), path, &self.on)?;
+        let rows: UInt32Array = (0..keys.len()).map(|row| self.row_of.get(&*keys.text(row)?).copied()).collect();
         counts.0.fetch_add(rows.len() as u64, Relaxed);
         counts.1.fetch_add((rows.len() - rows.null_count()) as u64, Relaxed);
         with_columns(batch, wanted, |name| Ok(take(self.rows.column(self.rows.schema().index_of(name)?), &rows, None)?))
     }
 }
 
-fn text(array: &ArrayRef) -> Result<StringArray, DataError> {
-    let array = cast(array, &DataType::Utf8)?;
-    Ok(StringArray::from(array.to_data()))
+/// The values of a key column.
+fn keys(array: &ArrayRef, path: &Path, column: &str) -> Result<Values, DataError> {
+    Values::of(array).map_err(|found| DataError::Type {
+        path: path.to_path_buf(),
+        column: column.to_string(),
+        found: found.0.to_string(),
+        needed: "one key a row",
+    })
 }
 
 impl Source for Joined {
@@ -114,7 +122,8 @@ impl Source for Joined {
         let seen = counts.clone();
         let path = self.inner.path().to_path_buf();
         let on = side.on.clone();
-        let rows = self.inner.stream(&inner)?.map(move |batch| side.attach(&batch?, &wanted, &seen));
+        let place = path.clone();
+        let rows = self.inner.stream(&inner)?.map(move |batch| side.attach(&batch?, &wanted, &seen, &place));
         let check = std::iter::once_with(move || match (counts.0.load(Relaxed), counts.1.load(Relaxed)) {
             (1.., 0) => Some(Err(DataError::Setting {
                 key: "join".into(),
@@ -134,5 +143,9 @@ impl Source for Joined {
 
     fn path(&self) -> &Path {
         self.inner.path()
+    }
+
+    fn clock(&self) -> &Clock {
+        self.inner.clock()
     }
 }

@@ -3,24 +3,46 @@
 mod history;
 mod join;
 mod sort;
+mod widen;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::DataConfig;
+use crate::config::{DataConfig, FormatKind};
 use crate::error::DataError;
-use crate::formats::open_path;
+use crate::formats::{Reads, open_path};
 use crate::source::Source;
 use history::Historied;
 use join::Joined;
 use sort::Sorted;
+use widen::Widened;
 
 /// Opens the rows of an experiment at `path`: the file, its side tables, and the sort.
 ///
 /// # Errors
 /// Whatever [`open_path`] refuses, in the main file or a side table, and unknown join or sort columns.
 pub fn open(path: &Path, config: &DataConfig) -> Result<Arc<dyn Source>, DataError> {
-    let mut source = open_path(path, config.format, &config.text)?;
+    stack(open_path(path, &Reads::from(config))?, config)
+}
+
+/// Opens rows that are asked about: there may be none, and keys that no line of JSON has are missing on all of them.
+///
+/// # Errors
+/// As [`open`], and columns that another format lacks.
+pub fn open_to_score(path: &Path, config: &DataConfig, keys: &[String]) -> Result<Arc<dyn Source>, DataError> {
+    let mut source = open_path(path, &Reads { may_be_empty: true, ..Reads::from(config) })?;
+    let optional = config.format.or_else(|| FormatKind::of_path(path)) == Some(FormatKind::Jsonl);
+    let brought = |name: &String| config.history.iter().any(|h| h.columns.contains_key(name));
+    let absent = |name: &&String| source.column(name).is_err() && !brought(name);
+    let absent: Vec<String> = keys.iter().filter(absent).filter(|_| optional).cloned().collect();
+    if !absent.is_empty() {
+        source = Arc::new(Widened::new(source, absent));
+    }
+    stack(source, config)
+}
+
+/// Side tables, the sort and the histories over rows.
+fn stack(mut source: Arc<dyn Source>, config: &DataConfig) -> Result<Arc<dyn Source>, DataError> {
     for join in &config.join {
         source = Arc::new(Joined::new(source, join)?);
     }

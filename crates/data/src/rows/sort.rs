@@ -7,11 +7,12 @@ use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Float64Array, RecordBatch, UInt32Array};
+use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, interleave_record_batch, take_record_batch};
 use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::FileWriter;
 
+use crate::clock::Clock;
 use crate::error::DataError;
 use crate::source::{CHUNK_ROWS, Column, Location, RowStream, Source, positions};
 use crate::time::time_values;
@@ -79,6 +80,10 @@ impl Source for Sorted {
     fn path(&self) -> &Path {
         self.inner.path()
     }
+
+    fn clock(&self) -> &Clock {
+        self.inner.clock()
+    }
 }
 
 impl Sorted {
@@ -86,7 +91,7 @@ impl Sorted {
         let all = concat_batches(&batches[0].schema(), batches)?;
         let times = time_values(&all, &self.by, &*self.inner)?;
         let mut order: Vec<u32> = (0..all.num_rows() as u32).collect();
-        order.sort_by(|&a, &b| times[a as usize].total_cmp(&times[b as usize]));
+        order.sort_by(|&a, &b| times[a as usize].cmp(&times[b as usize]));
         Ok(take_record_batch(&all, &UInt32Array::from(order))?)
     }
 }
@@ -118,30 +123,16 @@ impl Run {
 }
 
 /// A head of a run: its time and place decide, so that the merge is stable.
-#[derive(PartialEq)]
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Head {
-    time: f64,
-    position: u64,
+    time: i64,
     run: usize,
-}
-
-impl Eq for Head {}
-
-impl PartialOrd for Head {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Head {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.time.total_cmp(&other.time).then(self.run.cmp(&other.run)).then(self.position.cmp(&other.position))
-    }
+    position: u64,
 }
 
 struct Merge {
     runs: Vec<Run>,
-    current: Vec<Option<(RecordBatch, Float64Array, usize)>>,
+    current: Vec<Option<(RecordBatch, Vec<i64>, usize)>>,
     heap: BinaryHeap<Reverse<Head>>,
     by: String,
     extra: bool,
@@ -162,7 +153,7 @@ impl Merge {
     fn load(&mut self, run: usize) -> Result<(), DataError> {
         self.current[run] = match self.runs[run].reader.next().transpose()? {
             Some(batch) => {
-                let times = Float64Array::from(time_values(&batch, &self.by, &*self.source)?);
+                let times = time_values(&batch, &self.by, &*self.source)?;
                 Some((batch, times, 0))
             }
             None => None,
@@ -172,8 +163,8 @@ impl Merge {
 
     fn push(&mut self, run: usize) {
         if let Some((batch, times, at)) = &self.current[run] {
-            let (time, position) = (times.value(*at), positions(batch)[*at]);
-            self.heap.push(Reverse(Head { time, position, run }));
+            let (time, position) = (times[*at], positions(batch)[*at]);
+            self.heap.push(Reverse(Head { time, run, position }));
         }
     }
 

@@ -3,9 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::{BooleanArray, RecordBatch, StringArray};
-use arrow::compute::{cast, filter_record_batch};
-use arrow::datatypes::DataType;
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::window::Window;
@@ -13,8 +12,10 @@ use crate::config::{Side, SplitConfig};
 use crate::error::DataError;
 use crate::source::{Source, positions};
 use crate::time::time_values;
+use crate::value::Values;
 
-const DAY_SECONDS: f64 = 86_400.0;
+/// Nanoseconds of a day.
+const DAY: i64 = 86_400_000_000_000;
 
 #[derive(Clone)]
 pub(super) enum Plan {
@@ -25,8 +26,8 @@ pub(super) enum Plan {
     },
     From {
         column: String,
-        valid: f64,
-        test: f64,
+        valid: i64,
+        test: i64,
     },
     FromPlace {
         valid: u64,
@@ -71,10 +72,10 @@ impl Plan {
         for batch in source.stream(&[column.to_string()])? {
             times.extend(time_values(&batch?, column, source)?);
         }
-        times.sort_by(f64::total_cmp);
+        times.sort_unstable();
         let cut = |share: f64| {
             let at = (times.len() as f64 * (1.0 - share)).round() as usize;
-            times.get(at).copied().unwrap_or(f64::INFINITY)
+            times.get(at).copied().unwrap_or(i64::MAX)
         };
         Ok(Self::From { column: column.to_string(), valid: cut(valid + test), test: cut(test) })
     }
@@ -84,25 +85,28 @@ impl Plan {
         for batch in source.stream(&source.columns().iter().take(1).map(|c| c.name.clone()).collect::<Vec<_>>())? {
             places.extend_from_slice(positions(&batch?));
         }
-        places.sort_unstable();
-        let cut = |share: f64| {
-            let at = (places.len() as f64 * (1.0 - share)).round() as usize;
-            places.get(at).copied().unwrap_or(u64::MAX)
-        };
-        Ok(Self::FromPlace { valid: cut(valid + test), test: cut(test) })
+        let cut = |share: f64| (places.len() as f64 * (1.0 - share)).round() as usize;
+        let (valid, test) = (cut(valid + test), cut(test));
+        if places.is_sorted() {
+            let place = |at: usize| places.get(at).copied().unwrap_or(u64::MAX);
+            return Ok(Self::FromPlace { valid: place(valid), test: place(test) });
+        }
+        // Rows that are sorted first: their order is that of time, and not of places.
+        let held = |from: usize, to: usize| Arc::new(places.get(from..to).unwrap_or(&[]).iter().copied().collect());
+        Ok(Self::Places { valid: held(valid, test), test: held(test, places.len()) })
     }
 
     fn last_days(source: &dyn Source, column: &str, valid: u32, test: u32) -> Result<Self, DataError> {
-        let mut latest = f64::NEG_INFINITY;
+        let mut latest = i64::MIN;
         for batch in source.stream(&[column.to_string()])? {
-            latest = time_values(&batch?, column, source)?.into_iter().fold(latest, f64::max);
+            latest = time_values(&batch?, column, source)?.into_iter().fold(latest, i64::max);
         }
-        let end = (latest / DAY_SECONDS).floor() + 1.0;
-        let from = |days: f64| (end - days) * DAY_SECONDS;
+        let end = latest.div_euclid(DAY).saturating_add(1);
+        let from = |days: i64| end.saturating_sub(days).saturating_mul(DAY);
         Ok(Self::From {
             column: column.to_string(),
-            valid: from(f64::from(valid) + f64::from(test)),
-            test: from(f64::from(test)),
+            valid: from(i64::from(valid) + i64::from(test)),
+            test: from(i64::from(test)),
         })
     }
 
@@ -113,19 +117,26 @@ impl Plan {
         time: &str,
         held: impl Fn(usize) -> (usize, usize),
     ) -> Result<Self, DataError> {
-        let mut rows: HashMap<u64, Vec<(f64, u64)>> = HashMap::new();
+        let mut rows: HashMap<u64, Vec<(i64, u64)>> = HashMap::new();
         for batch in source.stream(&[user.to_string(), time.to_string()])? {
             let batch = batch?;
             let times = time_values(&batch, time, source)?;
-            let users = cast(batch.column(0), &DataType::Utf8)?;
-            let users = StringArray::from(users.to_data());
-            for ((id, t), &place) in users.iter().zip(times).zip(positions(&batch)) {
-                rows.entry(xxh3_64(id.unwrap_or("").as_bytes())).or_default().push((t, place));
+            let users = Values::of(batch.column(0)).map_err(|found| DataError::Type {
+                path: source.path().to_path_buf(),
+                column: user.to_string(),
+                found: found.0.to_string(),
+                needed: "one user a row",
+            })?;
+            for (row, (t, &place)) in times.into_iter().zip(positions(&batch)).enumerate() {
+                // Rows of nobody have no last ones to hold out.
+                if let Some(id) = users.text(row) {
+                    rows.entry(xxh3_64(id.as_bytes())).or_default().push((t, place));
+                }
             }
         }
         let (mut valid, mut test) = (HashSet::new(), HashSet::new());
         for rows in rows.values_mut() {
-            rows.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            rows.sort_unstable();
             let (v, t) = held(rows.len());
             let (train_end, test_start) = (rows.len().saturating_sub(v + t), rows.len() - t);
             valid.extend(rows[train_end..test_start].iter().map(|r| r.1));
@@ -178,7 +189,7 @@ impl Plan {
             Self::Places { valid, test } => places.iter().map(|p| later(valid.contains(p), test.contains(p))).collect(),
             Self::Windows { train, valid } => {
                 let column = train.column().cloned().unwrap_or_default();
-                let side = |t: f64| match valid {
+                let side = |t: i64| match valid {
                     _ if train.holds(t) => Some(Side::Train),
                     Some(valid) if valid.holds(t) => Some(Side::Valid),
                     _ => None,
@@ -204,15 +215,14 @@ fn random_side(place: u64, seed: u64, valid: f64, test: f64) -> Side {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::TextConfig;
-    use crate::formats::open_path;
+    use crate::formats::{Reads, open_path};
 
     fn source(rows: &[(&str, u64)]) -> (tempfile::TempDir, Arc<dyn Source>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.csv");
         let lines: String = rows.iter().map(|(u, t)| format!("{u},{t}\n")).collect();
         std::fs::write(&path, format!("user,time\n{lines}")).unwrap();
-        let source = open_path(&path, None, &TextConfig::default()).unwrap();
+        let source = open_path(&path, &Reads::default()).unwrap();
         (folder, source)
     }
 

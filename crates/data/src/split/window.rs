@@ -11,10 +11,10 @@ pub enum Window {
     Span {
         /// Column of the time.
         column: String,
-        /// The first moment.
-        from: f64,
+        /// The first moment, in nanoseconds since 1970.
+        from: i64,
         /// The first moment behind.
-        to: f64,
+        to: i64,
     },
 }
 
@@ -31,7 +31,7 @@ impl Window {
         }
     }
 
-    pub(super) fn holds(&self, time: f64) -> bool {
+    pub(super) fn holds(&self, time: i64) -> bool {
         match self {
             Self::Side(_) => false,
             Self::Span { from, to, .. } => (*from..*to).contains(&time),

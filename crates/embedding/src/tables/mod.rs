@@ -4,9 +4,11 @@ mod checkpoint;
 mod gather;
 mod packing;
 mod placement;
+mod strangers;
 mod update;
 
 pub use packing::{Packing, Uploaded};
+pub use strangers::Strangers;
 pub use update::{Gradients, Update};
 
 use std::sync::Arc;

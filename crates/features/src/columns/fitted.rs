@@ -36,6 +36,9 @@ pub struct Fitted {
     pub rows: u64,
     /// Sum of hashes of all their keys: other ids give another one.
     pub keys: String,
+    /// What the rows of each side came to, by its name: other rows give another sum.
+    #[serde(default)]
+    pub sides: std::collections::BTreeMap<String, String>,
     /// What was found of each task's labels.
     pub targets: Vec<TargetFit>,
     /// Fingerprint of the catalogue, where there is one.
@@ -68,6 +71,7 @@ impl Fitted {
         Self {
             rows: 0,
             keys: String::new(),
+            sides: Default::default(),
             targets: vec![TargetFit { known: 1, mean: share, shares: Vec::new() }; tasks],
             catalogue: None,
             trees: None,
@@ -255,6 +259,7 @@ mod tests {
         let good = Fitted {
             rows: 3,
             keys: String::new(),
+            sides: Default::default(),
             targets: vec![target],
             catalogue: None,
             trees: None,

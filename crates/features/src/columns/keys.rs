@@ -1,9 +1,12 @@
 //! Values to stable 64-bit keys.
 
+use std::borrow::Cow;
+
+use burnrec_data::value::{Values, canonical, number_text};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::batch::Keys;
-use crate::columns::reader::{Reader, Values};
+use crate::columns::reader::Reader;
 use crate::config::IdKind;
 use crate::error::FeatureError;
 
@@ -17,17 +20,18 @@ fn number_key(x: f64, seed: u64) -> u64 {
     if x.fract() == 0.0 && x.abs() < 9e15 {
         return int_key(x as i64, seed);
     }
-    key_of(x.to_string().as_bytes(), seed)
+    key_of(number_text(x).as_bytes(), seed)
 }
 
 fn int_key(x: i64, seed: u64) -> u64 {
     key_of(itoa::Buffer::new().format(x).as_bytes(), seed)
 }
 
+/// The key of text as equal values have it.
 fn text_key(reader: &Reader<'_>, row: usize, text: &str, ids: IdKind, seed: u64) -> Result<u64, FeatureError> {
     match ids {
         IdKind::Text => Ok(key_of(text.as_bytes(), seed)),
-        IdKind::Int => match text.trim().parse::<i64>() {
+        IdKind::Int => match text.parse::<i64>() {
             Ok(x) => Ok(int_key(x, seed)),
             Err(_) => Err(reader.error(
                 row,
@@ -35,7 +39,7 @@ fn text_key(reader: &Reader<'_>, row: usize, text: &str, ids: IdKind, seed: u64)
             )),
         },
         IdKind::Float => {
-            match text.trim().parse::<f64>() {
+            match text.parse::<f64>() {
                 Ok(x) if x.is_finite() => Ok(number_key(x, seed)),
                 _ => Err(reader
                     .error(row, format!("`{text}` is not a finite number; use ids = \"text\", or mend the value"))),
@@ -54,9 +58,13 @@ fn keys_of(
 ) -> Result<Vec<u64>, FeatureError> {
     match values {
         Values::Text(a) => {
-            let key = |(i, t): (usize, Option<&str>)| match t {
-                Some(t) if !t.is_empty() => text_key(reader, row_of(i), t, ids, seed),
-                _ => Ok(0),
+            let key = |(i, t): (usize, Option<&str>)| match t.and_then(canonical) {
+                Some(Cow::Borrowed(short)) if a.value(i).len() > short.len() && a.value(i).ends_with('0') => {
+                    reader.tell_whole(row_of(i), a.value(i));
+                    text_key(reader, row_of(i), short, ids, seed)
+                }
+                Some(t) => text_key(reader, row_of(i), &t, ids, seed),
+                None => Ok(0),
             };
             a.iter().enumerate().map(key).collect()
         }
@@ -115,53 +123,83 @@ fn split_text(
     };
     let mut keys = Vec::new();
     let mut offsets = vec![0];
-    for (row, value) in text.iter().enumerate() {
-        let value = value.unwrap_or("").trim();
-        let parts = value.split(separator).map(str::trim).filter(|p| !value.is_empty() && (gaps || !p.is_empty()));
-        for part in parts {
-            keys.push(if part.is_empty() { 0 } else { text_key(reader, row, part, ids, seed)? });
+    for (row, cell) in text.iter().enumerate() {
+        for part in parts(cell.unwrap_or(""), separator, gaps) {
+            let part = canonical(&part);
+            keys.push(part.map_or(Ok(0), |part| text_key(reader, row, &part, ids, seed))?);
         }
         offsets.push(keys.len() as u32);
     }
     Ok((keys, offsets))
 }
 
+/// The values of a cell of several: a list as Python and JSON write it, or text between separators. Empty ones are left
+/// out, or kept as gaps.
+fn parts<'a>(cell: &'a str, separator: &'a str, gaps: bool) -> Vec<Cow<'a, str>> {
+    let cell = cell.trim();
+    if cell.is_empty() {
+        return Vec::new();
+    }
+    let Some(inside) = cell.strip_prefix('[').and_then(|c| c.strip_suffix(']')) else {
+        return cell.split(separator).map(str::trim).filter(|p| gaps || !p.is_empty()).map(Cow::from).collect();
+    };
+    if let Ok(items) = serde_json::from_str::<Vec<serde_json::Value>>(cell)
+        && items.iter().any(serde_json::Value::is_string)
+    {
+        let text = |item: serde_json::Value| match item {
+            serde_json::Value::String(text) => Cow::from(text),
+            serde_json::Value::Null => Cow::from(""),
+            other => Cow::from(other.to_string()),
+        };
+        return items.into_iter().map(text).filter(|p| gaps || !p.is_empty()).collect();
+    }
+    // Lists of numpy have blanks alone between their items.
+    let items: Vec<&str> = match inside.contains(',') {
+        true => inside.split(',').collect(),
+        false => inside.split_whitespace().collect(),
+    };
+    let bare = |item: &'a str| {
+        let item = item.trim();
+        let quoted = |q: char| item.strip_prefix(q).and_then(|i| i.strip_suffix(q));
+        let item = quoted('\'').or_else(|| quoted('"')).unwrap_or(item);
+        Cow::from(if matches!(item, "None" | "null" | "nan") { "" } else { item })
+    };
+    items.into_iter().map(bare).filter(|p| gaps || !p.is_empty()).collect()
+}
+
 fn weight_items(reader: &Reader<'_>, separator: &str, offsets: &[u32]) -> Result<Vec<f32>, FeatureError> {
-    let items: Vec<(usize, String)> = match reader.lists()? {
+    let mut counts = vec![0u32; offsets.len() - 1];
+    let mut weights = Vec::new();
+    let mut add = |row: usize, weight: Result<Option<f64>, &str>| {
+        let shown =
+            weight.as_ref().map_or_else(|text| text.to_string(), |w| w.map_or(String::new(), |w| w.to_string()));
+        let weight = weight.ok().flatten().map(|w| w as f32).filter(|w| w.is_finite());
+        weights.push(weight.ok_or_else(|| reader.error(row, format!("`{shown}` is not a finite weight")))?);
+        counts[row] += 1;
+        Ok::<(), FeatureError>(())
+    };
+    match reader.lists()? {
         Some((values, own)) => {
-            let text = |i: usize| match &values {
-                Values::Text(a) => a.value(i).to_string(),
-                Values::Int(a) => a.value(i).to_string(),
-                Values::Float(a) => a.value(i).to_string(),
-            };
-            own.windows(2)
-                .enumerate()
-                .flat_map(|(r, w)| (w[0]..w[1]).map(move |i| (r, i as usize)))
-                .map(|(r, i)| (r, text(i)))
-                .collect()
+            for (row, span) in own.windows(2).enumerate() {
+                (span[0]..span[1]).try_for_each(|item| add(row, values.number(item as usize)))?;
+            }
         }
         None => match reader.values()? {
-            Values::Text(a) => a
-                .iter()
-                .enumerate()
-                .flat_map(|(r, t)| {
-                    t.unwrap_or("")
-                        .split(separator)
-                        .filter(|p| !p.trim().is_empty())
-                        .map(move |p| (r, p.trim().to_string()))
-                        .collect::<Vec<_>>()
-                })
-                .collect(),
-            Values::Int(a) => a.iter().enumerate().filter_map(|(r, x)| Some((r, x?.to_string()))).collect(),
-            Values::Float(a) => a.iter().enumerate().filter_map(|(r, x)| Some((r, x?.to_string()))).collect(),
+            Values::Text(cells) => {
+                for (row, cell) in cells.iter().enumerate() {
+                    for part in parts(cell.unwrap_or(""), separator, false) {
+                        add(row, burnrec_data::value::number_of(&part).ok_or(&*part))?;
+                    }
+                }
+            }
+            values => {
+                for row in 0..values.len() {
+                    if let Ok(Some(x)) = values.number(row) {
+                        add(row, Ok(Some(x)))?;
+                    }
+                }
+            }
         },
-    };
-    let mut counts = vec![0u32; offsets.len() - 1];
-    let mut weights = Vec::with_capacity(items.len());
-    for (row, text) in items {
-        let weight = text.parse::<f32>().ok().filter(|w| w.is_finite());
-        weights.push(weight.ok_or_else(|| reader.error(row, format!("`{text}` is not a finite weight")))?);
-        counts[row] += 1;
     }
     match counts.iter().zip(offsets.windows(2)).position(|(c, w)| *c != w[1] - w[0]) {
         Some(row) => Err(reader.error(
@@ -241,6 +279,18 @@ mod tests {
         let Keys::One(ab) = cross(&[&a, &a], 2, 1) else { panic!() };
         let Keys::One(other_seed) = cross(&[&a, &a], 2, 2) else { panic!() };
         assert_ne!(ab[0], other_seed[0]);
+    }
+
+    #[test]
+    fn a_cell_of_several_values_is_a_list_however_it_is_written() {
+        for cell in ["a b", "[a, b]", "['a', 'b']", "[\"a\", \"b\"]", "[a b]", " ['a' 'b'] "] {
+            assert_eq!(parts(cell, " ", false), ["a", "b"], "{cell}");
+        }
+        assert_eq!(parts("[\"a, b\", \"c\"]", ",", false), ["a, b", "c"]);
+        assert_eq!(parts("[1, None, 2]", "|", false), ["1", "2"]);
+        assert_eq!(parts("[1, null, 2]", "|", true), ["1", "", "2"]);
+        assert_eq!(parts("a||b", "|", true), ["a", "", "b"]);
+        assert!(parts("[]", " ", true).is_empty() && parts(" ", " ", true).is_empty());
     }
 
     #[test]

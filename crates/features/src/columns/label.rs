@@ -1,7 +1,9 @@
 //! Labels of a batch, and what is known of them.
 
+use burnrec_data::value::{Values, is_null_token, number_of};
+
 use crate::batch::Targets;
-use crate::columns::reader::{Reader, Values};
+use crate::columns::reader::Reader;
 use crate::error::FeatureError;
 use crate::same::same;
 use crate::schema::{Compare, Condition, Of, Rule, Target, in_order};
@@ -40,7 +42,7 @@ fn one(target: &Target, reader: &Reader<'_>) -> Result<Labels, FeatureError> {
         Rule::Classes(classes) => return class_places(reader, classes),
         Rule::Binary => {
             if let Values::Text(a) = reader.values()?
-                && a.iter().flatten().any(|t| !t.trim().is_empty() && t.trim().parse::<f64>().is_err())
+                && a.iter().flatten().any(|t| number_of(t).is_none())
             {
                 let texts = |words: [&str; 3]| words.map(str::to_string);
                 return values(reader, &texts(["1", "true", "True"]), Some(&texts(["0", "false", "False"])));
@@ -67,14 +69,11 @@ fn one(target: &Target, reader: &Reader<'_>) -> Result<Labels, FeatureError> {
     reader.numbers()?.into_iter().enumerate().map(label).collect()
 }
 
-/// The column as text, without blanks around it; missing values are none.
+/// The column as text; missing values are none.
 fn texts(reader: &Reader<'_>) -> Result<Vec<Option<String>>, FeatureError> {
-    let kept = |t: &str| Some(t.trim().to_string()).filter(|t| !t.is_empty());
-    Ok(match reader.values()? {
-        Values::Text(a) => a.iter().map(|t| t.and_then(kept)).collect(),
-        Values::Int(a) => a.iter().map(|x| x.map(|x| x.to_string())).collect(),
-        Values::Float(a) => a.iter().map(|x| x.map(|x| serde_json::json!(x).to_string())).collect(),
-    })
+    let values = reader.values()?;
+    let text = |row: usize| values.text(row).filter(|t| !is_null_token(t)).map(|t| t.into_owned());
+    Ok((0..values.len()).map(text).collect())
 }
 
 fn values(reader: &Reader<'_>, positive: &[String], negative: Option<&[String]>) -> Result<Labels, FeatureError> {

@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::batch::{Batch, Keys, Targets};
 use crate::config::{IdKind, Transform};
 use crate::error::FeatureError;
-use crate::schema::{Categorical, CategoricalSource, Schema};
+use crate::schema::{Categorical, CategoricalSource, Numeric, Schema};
 
 pub use fitted::{Fitted, NumericFit, TargetFit, Vocabulary};
 pub(crate) use fitted::{KeyCounts, KeyHasher, NumberFacts, squeeze};
@@ -37,6 +37,17 @@ pub enum Purpose {
 /// A row without one.
 pub fn ids(batch: &RecordBatch, source: &dyn Source, column: &str) -> Result<Vec<String>, FeatureError> {
     Reader { batch, source, feature: "id", column }.texts()
+}
+
+impl Numeric {
+    /// The values of its column: numbers, or moments in seconds where their age is asked for.
+    pub(crate) fn read(&self, batch: &RecordBatch, source: &dyn Source) -> Result<Vec<Option<f64>>, FeatureError> {
+        let reader = Reader { batch, source, feature: &self.name, column: &self.column };
+        match self.transform {
+            Transform::Age => reader.seconds(),
+            _ => reader.numbers(),
+        }
+    }
 }
 
 /// The columns of a schema with what was fitted for them.
@@ -172,10 +183,9 @@ impl Columns {
                 if numeric.transform == Transform::Age && purpose != Purpose::Train {
                     return Ok(vec![0.0; batch.num_rows()]);
                 }
-                let reader = Reader { batch, source, feature: &numeric.name, column: &numeric.column };
                 let scaled =
                     |x: Option<f64>| numeric.raise(x.map_or(numeric.missing, |x| fit.apply(numeric.transform, x)));
-                Ok(reader.numbers()?.into_iter().map(scaled).collect())
+                Ok(numeric.read(batch, source)?.into_iter().map(scaled).collect())
             })
             .collect::<Result<_, FeatureError>>()?;
         let mut rows = vec![0.0; batch.num_rows() * width];

@@ -1,23 +1,14 @@
 //! One column of a record batch, seen as ids or as numbers, with the place of what cannot be read.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::Mutex;
 
-use arrow::array::{Array, ArrayRef, Float64Array, Int64Array, ListArray, RecordBatch, StringArray, UInt64Array};
-use arrow::compute::cast;
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::DataType;
+use burnrec_data::value::{NoValue, Values, is_null_token, lists, whole};
 use burnrec_data::{Source, positions};
 
 use crate::error::FeatureError;
-
-/// Values in one of the three forms that encoding works on.
-pub(crate) enum Values {
-    /// Text.
-    Text(StringArray),
-    /// Whole numbers; unsigned ones above `i64::MAX` come as text.
-    Int(Int64Array),
-    /// Fractions.
-    Float(Float64Array),
-}
 
 /// A column with what errors about it need.
 pub(crate) struct Reader<'a> {
@@ -53,98 +44,87 @@ impl Reader<'_> {
         }
     }
 
-    fn normal(&self, array: &ArrayRef, needed: &'static str) -> Result<Values, FeatureError> {
-        let to = |t: &DataType| cast(array, t).map_err(|_| self.unreadable(array.data_type(), needed));
-        let values = match array.data_type() {
-            DataType::Utf8 => Values::Text(StringArray::from(array.to_data())),
-            DataType::LargeUtf8
-            | DataType::Utf8View
-            | DataType::Dictionary(..)
-            | DataType::Binary
-            | DataType::Decimal128(..) => Values::Text(StringArray::from(to(&DataType::Utf8)?.to_data())),
-            DataType::UInt64 if has_large(array) => Values::Text(StringArray::from(to(&DataType::Utf8)?.to_data())),
-            // `true` and `false`, as text files have them.
-            DataType::Boolean => Values::Text(StringArray::from(to(&DataType::Utf8)?.to_data())),
-            t if t.is_integer() => Values::Int(Int64Array::from(to(&DataType::Int64)?.to_data())),
-            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
-                Values::Int(Int64Array::from(to(&DataType::Int64)?.to_data()))
-            }
-            t if t.is_floating() => Values::Float(Float64Array::from(to(&DataType::Float64)?.to_data())),
-            DataType::Null => Values::Text(StringArray::from(vec![None::<&str>; array.len()])),
-            other => return Err(self.unreadable(other, needed)),
-        };
-        Ok(values)
-    }
-
     /// The column as one value a row.
     pub(crate) fn values(&self) -> Result<Values, FeatureError> {
-        self.normal(&self.array()?, "one value a row")
+        Values::of(&self.array()?).map_err(|NoValue(found)| self.unreadable(&found, "one value a row"))
     }
 
     /// The column as a list a row, if it is one: the items, and where each row starts.
     pub(crate) fn lists(&self) -> Result<Option<(Values, Vec<u32>)>, FeatureError> {
-        let array = self.array()?;
-        let list = match array.data_type() {
-            DataType::List(_) => ListArray::from(array.to_data()),
-            DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
-                let list = cast(&array, &DataType::List(Arc::clone(item)))
-                    .map_err(|_| self.unreadable(array.data_type(), "a list"))?;
-                ListArray::from(list.to_data())
-            }
-            _ => return Ok(None),
-        };
-        let first = list.value_offsets().first().copied().unwrap_or(0);
-        let last = list.value_offsets().last().copied().unwrap_or(0);
-        let items = list.values().slice(first as usize, (last - first) as usize);
-        let offsets = list.value_offsets().iter().map(|o| (o - first) as u32).collect();
-        Ok(Some((self.normal(&items, "ids")?, offsets)))
+        lists(&self.array()?).map_err(|NoValue(found)| self.unreadable(&found, "a list of values"))
     }
 
-    /// The column as text, whole numbers without a fraction; a missing value is an error.
+    /// The column as text, as equal values have it; a missing value is an error.
     pub(crate) fn texts(&self) -> Result<Vec<String>, FeatureError> {
-        let text = |row: usize, text: Option<String>| {
-            text.filter(|t| !t.is_empty()).ok_or_else(|| self.error(row, "the id is missing; every row needs one"))
+        let values = self.values()?;
+        let text = |row: usize| {
+            let text = values.text(row).ok_or_else(|| self.error(row, "the id is missing; every row needs one"));
+            text.map(|t| t.into_owned())
         };
-        match self.values()? {
-            Values::Text(a) => a.iter().enumerate().map(|(r, t)| text(r, t.map(str::to_string))).collect(),
-            Values::Int(a) => a.iter().enumerate().map(|(r, x)| text(r, x.map(|x| x.to_string()))).collect(),
-            Values::Float(a) => a.iter().enumerate().map(|(r, x)| text(r, x.map(|x| x.to_string()))).collect(),
-        }
+        (0..values.len()).map(text).collect()
     }
 
     /// The column as numbers; missing values are `None`, everything else must be finite.
     pub(crate) fn numbers(&self) -> Result<Vec<Option<f64>>, FeatureError> {
+        let values = self.values()?;
         // Inputs are 32-bit floats: what does not fit is as bad as infinity.
-        let finite = |row: usize, x: f64, shown: &dyn Fn() -> String| match (x as f32).is_finite() {
-            true => Ok(Some(x)),
-            false => Err(self
-                .error(row, format!("`{}` is not a finite 32-bit number; mend the value or leave it empty", shown()))),
-        };
-        match self.values()? {
-            Values::Int(a) => Ok(a.iter().map(|x| x.map(|x| x as f64)).collect()),
-            Values::Float(a) => {
-                a.iter().enumerate().map(|(r, x)| x.map_or(Ok(None), |x| finite(r, x, &|| x.to_string()))).collect()
+        let number = |row: usize| {
+            match values.number(row) {
+            Ok(None) => {
+                self.tell_token(&values, row);
+                Ok(None)
             }
-            Values::Text(a) => {
-                let parse = |(row, text): (usize, Option<&str>)| {
-                    let Some(text) = text.map(str::trim).filter(|t| !t.is_empty()) else { return Ok(None) };
-                    let number = match text {
-                        "true" | "True" | "TRUE" => Ok(1.0),
-                        "false" | "False" | "FALSE" => Ok(0.0),
-                        _ => text.parse::<f64>(),
-                    };
-                    let number = number.map_err(|_| {
-                        self.error(row, format!("`{text}` is not a number; mend the value, leave it empty, or make the field categorical"))
-                    })?;
-                    finite(row, number, &|| text.to_string())
+            Ok(Some(x)) if (x as f32).is_finite() => Ok(Some(x)),
+            Ok(Some(x)) => {
+                let x = match &values {
+                    Values::Text(cells) => cells.value(row).trim().to_string(),
+                    _ => format!("{x:e}"),
                 };
-                a.iter().enumerate().map(parse).collect()
+                let problem = format!("`{x}` is not a finite 32-bit number; mend the value or leave it empty");
+                Err(self.error(row, problem))
             }
+            Err(text) => Err(self.error(
+                row,
+                format!(
+                    "`{text}` is not a number; mend the value, leave it empty, or make the field categorical (cells that stand for a missing value: data.text.null)"
+                ),
+            )),
+        }
+        };
+        (0..values.len()).map(number).collect()
+    }
+
+    /// The column as moments, in seconds since 1970.
+    pub(crate) fn seconds(&self) -> Result<Vec<Option<f64>>, FeatureError> {
+        let times = burnrec_data::times(self.batch, self.column, self.source)?;
+        Ok(times.into_iter().map(|t| t.map(|t| t as f64 * 1e-9)).collect())
+    }
+
+    /// Says once a column that a word of it was read as a missing number.
+    fn tell_token(&self, values: &Values, row: usize) {
+        if let Some(text) = values.text(row).filter(|t| is_null_token(t)) {
+            self.tell(row, &format!("`{text}` is read as a missing number"));
         }
     }
-}
 
-fn has_large(array: &ArrayRef) -> bool {
-    let numbers = UInt64Array::from(array.to_data());
-    numbers.iter().flatten().any(|x| i64::try_from(x).is_err())
+    /// Says once a column that text of it is read as a whole number.
+    pub(crate) fn tell_whole(&self, row: usize, text: &str) {
+        if let Some(id) = whole(text.trim()) {
+            let text = text.trim();
+            self.tell(
+                row,
+                &format!("`{text}` is read as the id `{id}`, so that whole numbers written as floats are not unknown"),
+            );
+        }
+    }
+
+    /// Says something of a column, once.
+    fn tell(&self, row: usize, what: &str) {
+        static TOLD: Mutex<Option<HashSet<String>>> = Mutex::new(None);
+        let mut told = TOLD.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if told.get_or_insert_default().insert(format!("{}\u{0}{}", self.source.path().display(), self.column)) {
+            let position = positions(self.batch).get(row).copied().unwrap_or_default();
+            tracing::warn!("{}: column `{}`: {what}", self.source.locate(position), self.column);
+        }
+    }
 }

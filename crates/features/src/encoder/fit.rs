@@ -1,5 +1,6 @@
 //! How an encoder is fitted on the training rows.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -8,7 +9,7 @@ use burnrec_data::{Side, Source};
 use rayon::prelude::*;
 
 use super::{Encoder, SideRows};
-use crate::batch::Keys;
+use crate::batch::{Keys, Targets};
 use crate::columns::{Columns, Fitted, KeyCounts, NumberFacts, Purpose, Reader, TargetFit, Vocabulary, squeeze};
 use crate::config::IndexPolicy;
 use crate::encoder::unseen::UnseenIds;
@@ -71,6 +72,7 @@ impl Encoder {
         let empty = Fitted {
             rows: 0,
             keys: String::new(),
+            sides: Default::default(),
             targets: Vec::new(),
             catalogue: None,
             trees: None,
@@ -156,14 +158,17 @@ impl Columns {
             labels: schema.targets.iter().map(LabelFacts::of).collect(),
         };
         let (mut rows, mut unseen) = (SideRows::new(), UnseenIds::new(schema));
+        let mut sums: BTreeMap<&'static str, u64> = BTreeMap::new();
         for batch in dataset.stream_sides(columns)? {
             let (side, batch) = batch?;
             *rows.entry(side.name()).or_insert(0) += batch.num_rows() as u64;
             let source = &**dataset.source(side);
-            let keys = match side {
+            let (keys, targets) = match side {
                 Side::Train => self.fit_batch(&mut fitting, &batch, source)?,
                 _ => self.check_batch(&batch, source)?,
             };
+            let sum = sums.entry(side.name()).or_insert(0);
+            *sum = sum.wrapping_add(checksum(&targets, &keys));
             unseen.see(side, &batch, &keys);
         }
         unseen.check(schema, dataset)?;
@@ -173,6 +178,7 @@ impl Columns {
         check_labels(schema, &fitting)?;
         self.fitted.rows = fitting.rows;
         self.fitted.keys = format!("{:016x}", fitting.keys);
+        self.fitted.sides = sums.into_iter().map(|(side, sum)| (side.to_string(), format!("{sum:016x}"))).collect();
         self.fitted.targets = target_fits(schema, &fitting.labels);
         self.fitted.numeric =
             fitting.numbers.into_iter().zip(&schema.numeric).map(|(f, n)| f.fit(n.transform)).collect();
@@ -190,14 +196,11 @@ impl Columns {
     }
 
     /// Reads every value that encoding would read.
-    fn check_batch(&self, batch: &RecordBatch, source: &dyn Source) -> Result<Vec<Keys>, FeatureError> {
-        self.targets(batch, source)?;
+    fn check_batch(&self, batch: &RecordBatch, source: &dyn Source) -> Result<(Vec<Keys>, Targets), FeatureError> {
+        let (targets, _) = self.targets(batch, source)?;
         let keys = self.keys(batch, source)?;
-        self.schema.numeric.par_iter().try_for_each(|numeric| {
-            let reader = Reader { batch, source, feature: &numeric.name, column: &numeric.column };
-            reader.numbers().map(drop)
-        })?;
-        Ok(keys)
+        self.schema.numeric.par_iter().try_for_each(|numeric| numeric.read(batch, source).map(drop))?;
+        Ok((keys, targets))
     }
 
     fn fit_batch(
@@ -205,7 +208,7 @@ impl Columns {
         fitting: &mut Fitting,
         batch: &RecordBatch,
         source: &dyn Source,
-    ) -> Result<Vec<Keys>, FeatureError> {
+    ) -> Result<(Vec<Keys>, Targets), FeatureError> {
         let schema = &self.schema;
         let (targets, weight) = self.targets(batch, source)?;
         for row in 0..targets.rows() {
@@ -219,8 +222,7 @@ impl Columns {
         }
         fitting.rows += batch.num_rows() as u64;
         fitting.numbers.par_iter_mut().zip(&schema.numeric).try_for_each(|(facts, numeric)| {
-            let reader = Reader { batch, source, feature: &numeric.name, column: &numeric.column };
-            reader.numbers()?.into_iter().flatten().for_each(|x| facts.add(squeeze(numeric.transform, x)));
+            numeric.read(batch, source)?.into_iter().flatten().for_each(|x| facts.add(squeeze(numeric.transform, x)));
             Ok::<_, FeatureError>(())
         })?;
         let encoded = self.keys(batch, source)?;
@@ -230,8 +232,15 @@ impl Columns {
                 counts.add(keys);
             }
         });
-        Ok(encoded)
+        Ok((encoded, targets))
     }
+}
+
+/// A sum over rows, their labels and keys, that does not depend on how they are cut into batches.
+pub(super) fn checksum(targets: &Targets, keys: &[Keys]) -> u64 {
+    let label = |x: &f32| (u64::from(x.to_bits()) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let labels = targets.values.iter().fold(0, |sum: u64, x| sum.wrapping_add(label(x)));
+    keys.iter().fold(labels, |sum, keys| sum.wrapping_add(keys.checksum()))
 }
 
 /// Refuses labels that nothing can be learned from.

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use burnrec_data::{Source, positions};
+use burnrec_data::split::Dataset;
+use burnrec_data::{Side, Source, positions};
 
 use crate::batch::{Batch, Keys};
 use crate::columns::{Columns, Fitted, Purpose, Reader};
@@ -42,6 +43,22 @@ impl Encoder {
     /// The items and users, where the schema says what an item is.
     pub fn catalogue(&self) -> Option<&Arc<Catalogue>> {
         self.catalogue.as_ref()
+    }
+
+    /// Whether the rows of a side are those that were there when the encoder was fitted.
+    ///
+    /// # Errors
+    /// Unreadable rows.
+    pub fn is_as_fitted(&self, dataset: &Dataset, side: Side) -> Result<bool, FeatureError> {
+        let (mut sum, source) = (0u64, &**dataset.source(side));
+        for batch in dataset.stream(side, &self.columns.schema.columns(true))? {
+            let batch = batch?;
+            let (targets, _) = self.columns.targets(&batch, source)?;
+            sum = sum.wrapping_add(fit::checksum(&targets, &self.columns.keys(&batch, source)?));
+        }
+        // A side without rows has no sum.
+        let known = self.columns.fitted.sides.get(side.name());
+        Ok(known.map_or(sum == 0, |known| *known == format!("{sum:016x}")))
     }
 
     /// The places of the users of some rows; nothing for those that the catalogue does not know.
@@ -97,8 +114,7 @@ impl Encoder {
         out.numeric = (0..rows).flat_map(|_| missing.iter().copied()).collect();
         for &n in &items.numeric {
             let (numeric, fit) = (&self.columns.schema.numeric[n], &self.columns.fitted.numeric[n]);
-            let reader = Reader { batch, source, feature: &numeric.name, column: &numeric.column };
-            for (row, x) in reader.numbers()?.into_iter().enumerate().filter_map(|(r, x)| Some((r, x?))) {
+            for (row, x) in numeric.read(batch, source)?.into_iter().enumerate().filter_map(|(r, x)| Some((r, x?))) {
                 out.numeric[row * missing.len() + n] = numeric.raise(fit.apply(numeric.transform, x));
             }
         }

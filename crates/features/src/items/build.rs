@@ -27,7 +27,7 @@ struct Builder {
     /// What each item's own inputs were on its first row, one hash an input.
     described: Vec<Vec<u64>>,
     /// Where in `users` each user's latest training row stands, and its time.
-    latest: Vec<Option<(u32, f64)>>,
+    latest: Vec<Option<(u32, i64)>>,
     seen: [Vec<Vec<Seen>>; 3],
 }
 
@@ -50,13 +50,13 @@ impl Catalogue {
             let (ids, users) = (text("features.items.id", column)?, text("features.items.user", &items.user)?);
             let times = match &items.time {
                 Some(time) => burnrec_data::time_values(&rows, time, source)?,
-                None => vec![0.0; encoded.rows],
+                None => vec![0; encoded.rows],
             };
             builder.check_described(schema, items, &rows, source, &encoded, &ids)?;
             builder.add(items, side, encoded, &ids, &users, &times);
         }
         if items.time.is_some() {
-            let ordered = |s: &mut Vec<Seen>| s.sort_by(|a, b| a.time.total_cmp(&b.time));
+            let ordered = |s: &mut Vec<Seen>| s.sort_by_key(|seen| seen.time);
             builder.seen.iter_mut().flatten().for_each(ordered);
         }
         Ok(Some(builder.finish(schema)))
@@ -107,7 +107,7 @@ impl Builder {
         Ok(())
     }
 
-    fn add(&mut self, of: &Items, side: Side, rows: Batch, ids: &[String], users: &[String], times: &[f64]) {
+    fn add(&mut self, of: &Items, side: Side, rows: Batch, ids: &[String], users: &[String], times: &[i64]) {
         let Keys::One(keys) = &rows.keys[of.id] else { return };
         let mut fresh = Vec::new();
         let mut latest = HashMap::new();
@@ -136,7 +136,7 @@ impl Builder {
             self.seen[side as usize][user as usize].push(Seen { item, liked, time: times[row] });
         }
         append(&mut self.items, rows.take(&fresh));
-        let mut latest: Vec<(u32, (u32, f64))> = latest.into_iter().collect();
+        let mut latest: Vec<(u32, (u32, i64))> = latest.into_iter().collect();
         latest.sort_unstable_by_key(|l| l.0);
         let start = self.users.rows as u32;
         append(&mut self.users, rows.take(&latest.iter().map(|l| l.1.0).collect::<Vec<_>>()));

@@ -16,8 +16,8 @@ pub struct Seen {
     pub item: u32,
     /// Whether the row's label says that the user likes it.
     pub liked: bool,
-    /// When, where there is a column of times; else 0.
-    pub time: f64,
+    /// When, in nanoseconds since 1970, where there is a column of times; else 0.
+    pub time: i64,
 }
 
 /// What of a user's past a history holds.
@@ -97,7 +97,7 @@ impl Catalogue {
     pub fn history(&self, user: u32, sides: usize, liked_only: bool) -> Vec<u32> {
         let of = |side: usize| self.seen[side].get(user as usize).into_iter().flatten();
         let mut all: Vec<&Seen> = (0..sides).flat_map(of).filter(|s| s.liked || !liked_only).collect();
-        all.sort_by(|a, b| a.time.total_cmp(&b.time));
+        all.sort_by_key(|seen| seen.time);
         all.into_iter().map(|s| s.item).collect()
     }
 

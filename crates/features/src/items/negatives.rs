@@ -246,7 +246,7 @@ mod tests {
             vec![Keys::One((1..=12).collect()), Keys::One((0..12).map(|i| 101 + i % 3).collect()), none(), none()];
         items.resize(schema.categorical.len(), Keys::One(vec![0; 12]));
         let items = Batch { rows: 12, keys: items, ..Batch::default() };
-        let did = |item: u32, liked: bool| Seen { item, liked, time: 0.0 };
+        let did = |item: u32, liked: bool| Seen { item, liked, time: 0 };
         let user = |u: u32| vec![did(u, true), did(u + 4, true), did(u + 8, true), did((u + 1) % 12, false)];
         let catalogue = Catalogue::made(items, vec![1; 12], (0..4).map(user).collect());
         let users: Vec<u32> = (0..40).map(|r| r % 4).collect();

@@ -123,7 +123,7 @@ impl Iterator for ItemPairs<'_> {
 /// What a user liked in the training rows, cut where nothing happened for longer than the gap.
 fn sessions(catalogue: &Catalogue, user: u32, gap: Option<f64>) -> Vec<Vec<u32>> {
     let liked: Vec<_> = catalogue.seen[0][user as usize].iter().filter(|s| s.liked).collect();
-    let together = |a: &&Seen, b: &&Seen| gap.is_none_or(|g| b.time - a.time <= g);
+    let together = |a: &&Seen, b: &&Seen| gap.is_none_or(|g| (b.time - a.time) as f64 <= g * 1e9);
     liked.chunk_by(together).map(|run| run.iter().map(|s| s.item).collect()).collect()
 }
 
@@ -155,7 +155,7 @@ mod tests {
 
     fn catalogue(runs: &[&[(u32, f64)]], items: usize) -> Catalogue {
         let seen = |run: &&[(u32, f64)]| {
-            run.iter().map(|(item, time)| Seen { item: *item, liked: true, time: *time }).collect()
+            run.iter().map(|(item, time)| Seen { item: *item, liked: true, time: (*time * 1e9) as i64 }).collect()
         };
         let keys = vec![Keys::One((1..=items as u64).collect()), Keys::One(vec![0; items])];
         let mut counts = vec![0; items];

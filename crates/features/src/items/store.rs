@@ -4,10 +4,10 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Float32Array, Float64Array, ListArray, RecordBatch, StringArray, UInt32Array, UInt64Array,
+    Array, ArrayRef, AsArray, Float32Array, Int64Array, ListArray, RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{Field, Float32Type, Float64Type, Schema as ArrowSchema, UInt32Type, UInt64Type};
+use arrow::datatypes::{Field, Float32Type, Int64Type, Schema as ArrowSchema, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::FileWriter;
@@ -42,7 +42,7 @@ impl Catalogue {
             let offsets = offsets(side.iter().map(Vec::len))?;
             users.push(name, list(Arc::new(values), offsets.clone())?);
             if schema.items.as_ref().is_some_and(|i| i.time.is_some()) {
-                let times = Float64Array::from_iter_values(side.iter().flatten().map(|s| s.time));
+                let times = Int64Array::from_iter_values(side.iter().flatten().map(|s| s.time));
                 users.push(&format!("times of {name}"), list(Arc::new(times), offsets)?);
             }
         }
@@ -64,7 +64,7 @@ impl Catalogue {
         let mut seen: [Vec<Vec<Seen>>; 3] = Default::default();
         for (side, name) in seen.iter_mut().zip(SIDES) {
             let lists = column(&users, name)?.as_list_opt::<i32>().ok_or_else(|| wrong(name))?.clone();
-            let unpack = |p: &u32| Seen { item: p & !NOT_LIKED, liked: p & NOT_LIKED == 0, time: 0.0 };
+            let unpack = |p: &u32| Seen { item: p & !NOT_LIKED, liked: p & NOT_LIKED == 0, time: 0 };
             let values = lists.values().as_primitive_opt::<UInt32Type>().ok_or_else(|| wrong(name))?;
             *side = lists
                 .value_offsets()
@@ -73,7 +73,7 @@ impl Catalogue {
                 .collect();
             if let Some(times) = users.column_by_name(&format!("times of {name}")) {
                 let times =
-                    times.as_list_opt::<i32>().and_then(|l| l.values().as_primitive_opt::<Float64Type>().cloned());
+                    times.as_list_opt::<i32>().and_then(|l| l.values().as_primitive_opt::<Int64Type>().cloned());
                 let times = times.filter(|t| t.len() == values.len()).ok_or_else(|| wrong(name))?;
                 side.iter_mut().flatten().zip(times.values()).for_each(|(s, t)| s.time = *t);
             }

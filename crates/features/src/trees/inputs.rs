@@ -7,7 +7,6 @@ use burnrec_data::Source;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::{Batch, Keys};
-use crate::columns::Reader;
 use crate::config::Transform;
 use crate::error::FeatureError;
 use crate::schema::{Numeric, Schema};
@@ -61,8 +60,7 @@ impl Inputs {
     ) -> Result<Vec<Vec<f64>>, FeatureError> {
         let column = |n: &usize| {
             let numeric = &schema.numeric[*n];
-            let reader = Reader { batch, source, feature: &numeric.name, column: &numeric.column };
-            Ok(reader.numbers()?.into_iter().map(|x| x.unwrap_or(f64::NAN)).collect())
+            Ok(numeric.read(batch, source)?.into_iter().map(|x| x.unwrap_or(f64::NAN)).collect())
         };
         self.numbers.iter().map(column).collect()
     }

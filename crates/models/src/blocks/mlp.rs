@@ -105,9 +105,19 @@ impl Layers {
     }
 }
 
+/// Batch norm of one row, which has no variance: by the running statistics, which it leaves alone.
+fn by_running(norm: &BatchNorm, x: Tensor<2>) -> Tensor<2> {
+    let deviation = (norm.running_var.value_sync() + norm.epsilon).sqrt();
+    let centred = x - norm.running_mean.value_sync().unsqueeze::<2>();
+    centred / deviation.unsqueeze::<2>() * norm.gamma.val().unsqueeze::<2>() + norm.beta.val().unsqueeze::<2>()
+}
+
 /// Batch norm, its running statistics settled at once: Burn keeps an update for the thread that made it, and steps
 /// run on whichever worker of the pool is free.
 fn normalise(norm: &BatchNorm, x: Tensor<2>) -> Tensor<2> {
+    if x.dims()[0] == 1 {
+        return by_running(norm, x);
+    }
     let y = norm.forward(x);
     drop((norm.running_mean.value_sync(), norm.running_var.value_sync()));
     y

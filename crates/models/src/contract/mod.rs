@@ -58,6 +58,11 @@ pub trait Architecture {
         Vec::new()
     }
 
+    /// Whether activations are normalised over the batch.
+    fn normalises(&self) -> bool {
+        false
+    }
+
     /// The optimisers of its own that the settings name, with their keys.
     fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
         Vec::new()

@@ -148,6 +148,10 @@ impl Architecture for DcnV2Config {
         }
     }
 
+    fn normalises(&self) -> bool {
+        self.batch_norm
+    }
+
     fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
         self.optimizer.iter().map(|o| ("optimizer", o)).collect()
     }

@@ -79,6 +79,10 @@ impl Architecture for MlpConfig {
         }
     }
 
+    fn normalises(&self) -> bool {
+        self.batch_norm
+    }
+
     fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
         self.optimizer.iter().map(|o| ("optimizer", o)).collect()
     }

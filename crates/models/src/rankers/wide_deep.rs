@@ -95,6 +95,10 @@ impl Architecture for WideDeepConfig {
         }
     }
 
+    fn normalises(&self) -> bool {
+        self.batch_norm
+    }
+
     fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
         let deep = self.deep_optimizer.iter().map(|o| ("deep_optimizer", o));
         std::iter::once(("wide_optimizer", &self.wide_optimizer)).chain(deep).collect()

@@ -121,6 +121,10 @@ impl Architecture for XDeepFmConfig {
         }
     }
 
+    fn normalises(&self) -> bool {
+        self.batch_norm
+    }
+
     fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
         let linear = self.linear_optimizer.iter().map(|o| ("linear_optimizer", o));
         linear.chain(self.optimizer.iter().map(|o| ("optimizer", o))).collect()

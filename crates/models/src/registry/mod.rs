@@ -107,6 +107,11 @@ macro_rules! registry {
                 match self { $(Self::$variant(c) => AnyModel::$variant(c.init(shapes, initial, device)),)* }
             }
 
+            /// Whether activations are normalised over the batch.
+            pub fn normalises(&self) -> bool {
+                match self { $(Self::$variant(c) => c.normalises(),)* }
+            }
+
             /// The optimisers of its own that the settings name, with their keys.
             pub fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
                 match self { $(Self::$variant(c) => c.optimizers(),)* }

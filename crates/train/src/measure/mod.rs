@@ -20,7 +20,7 @@ use crate::stop::Stop;
 use crate::task::{Task, given_name};
 use crate::weights::Weights;
 
-pub use predict::{Column, Values, predict};
+pub use predict::{Column, Predicted, Values, predict};
 pub use score::{Asked, Scored, score_rows};
 
 /// Seed of the lists that positives are ranked in: apart from the run's, so that runs compare.
@@ -33,6 +33,8 @@ pub struct Measurement {
     pub metrics: TaskMetrics,
     /// Those of ranking items by their training rows, where items are ranked.
     pub popularity: Option<TaskMetrics>,
+    /// The inputs of whose ids none was learned from, by their place in the schema, and how many ids they have.
+    pub strangers: Vec<(usize, u64)>,
 }
 
 /// Measures a side.
@@ -70,7 +72,7 @@ pub fn measure(
         let ranked = |p: &Predictions| Predictions { scores: p.items.iter().map(count).collect(), ..p.clone() };
         of(&scored.known.iter().map(ranked).collect::<Vec<_>>())
     });
-    Ok(Measurement { metrics, popularity })
+    Ok(Measurement { metrics, popularity, strangers: scored.strangers.found().collect() })
 }
 
 /// Metrics of each task of a chain given the one before it, on the rows on which that one's label is 1.
@@ -98,5 +100,5 @@ fn retrieval(weights: &Weights, checked: &Checked, encoder: &Encoder, side: Side
     let task = &checked.tasks()[checked.schema().liked()];
     let (model, popularity) = retriever.measure(sides, &task.metrics)?;
     let of = |metrics: Metrics| TaskMetrics(vec![(task.name.clone(), metrics)]);
-    Ok(Measurement { metrics: of(model), popularity: Some(of(popularity)) })
+    Ok(Measurement { metrics: of(model), popularity: Some(of(popularity)), strangers: Vec::new() })
 }

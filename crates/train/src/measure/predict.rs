@@ -28,6 +28,27 @@ pub struct Column {
     pub values: Values,
 }
 
+impl Column {
+    /// The same with the rows of `order`, by their places here.
+    #[must_use]
+    pub fn in_order(self, order: &[usize]) -> Self {
+        let values = match self.values {
+            Values::Numbers(all) => Values::Numbers(order.iter().map(|row| all[*row]).collect()),
+            Values::Classes(all) => Values::Classes(order.iter().map(|row| all[*row].clone()).collect()),
+        };
+        Self { name: self.name, values }
+    }
+}
+
+/// What a stream of rows came to.
+#[derive(Clone, Debug, Default)]
+pub struct Predicted {
+    /// One entry a column.
+    pub columns: Vec<Column>,
+    /// The inputs of whose ids none was learned from, by their place in the schema, and how many ids they have.
+    pub strangers: Vec<(usize, u64)>,
+}
+
 /// The values of a column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
@@ -52,7 +73,7 @@ pub fn predict(
     encoder: &Arc<Encoder>,
     rows: RowStream,
     source: &Arc<dyn Source>,
-) -> Result<Vec<Column>, TrainError> {
+) -> Result<Predicted, TrainError> {
     if checked.learns_pairs() {
         let problem = "a model of pairs scores no rows; use recommend, or export its vectors";
         return Err(bad("features.pairs", problem));
@@ -74,7 +95,7 @@ pub fn predict(
             columns.push(Column { name: title(&given_name(&task.name, &tasks[parent].name)), values });
         }
     }
-    Ok(columns)
+    Ok(Predicted { columns, strangers: scored.strangers.found().collect() })
 }
 
 fn linked(task: &Task, scores: &[f32]) -> Vec<f32> {

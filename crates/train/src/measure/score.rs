@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use burnrec_backend::traffic;
 use burnrec_data::{RowStream, Source};
+use burnrec_embedding::Strangers;
 use burnrec_features::{Batch, Draws, Encoder, LoaderConfig, Purpose, load};
 
 use super::chain::GivenRow;
@@ -46,6 +47,8 @@ pub struct Scored {
     pub known: Vec<Predictions>,
     /// One entry a task: the rows on which its parent's label is 1 and its own is known.
     pub(crate) given: Vec<Vec<GivenRow>>,
+    /// The inputs of whose ids none was learned from.
+    pub strangers: Strangers,
     rows: usize,
 }
 
@@ -120,6 +123,7 @@ pub fn score_rows(weights: &Weights, tasks: &[Task], asked: Asked<'_>, stop: &St
         scores: vec![Vec::new(); tasks.len()],
         known: vec![Predictions::default(); tasks.len()],
         given: vec![Vec::new(); tasks.len()],
+        strangers: Strangers::default(),
         rows: 0,
     };
     let mut waiting: VecDeque<Waiting> = VecDeque::with_capacity(IN_FLIGHT + 1);
@@ -129,6 +133,7 @@ pub fn score_rows(weights: &Weights, tasks: &[Task], asked: Asked<'_>, stop: &St
             break;
         }
         let batch = &prepared.batch;
+        scored.strangers.see(&weights.tables, batch);
         let known = (!batch.targets.is_empty()).then(|| {
             let rows = 0..batch.rows;
             rows.flat_map(|row| tasks.iter().map(move |task| batch.targets.is_known(row, task.target))).collect()

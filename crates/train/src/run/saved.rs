@@ -1,6 +1,6 @@
 //! A model as a run left it, ready to predict.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burnrec_backend::Opened;
@@ -27,6 +27,8 @@ pub struct SavedModel {
     pub encoder: Arc<Encoder>,
     /// Model and tables.
     pub weights: Weights,
+    /// The run's folder.
+    pub folder: PathBuf,
 }
 
 impl SavedModel {
@@ -81,6 +83,7 @@ impl SavedModel {
         let catalogue = read_catalogue(checkpoints, checked.schema(), &loaded.fitted)?;
         let trees = read_trees(checkpoints, &loaded.fitted)?;
         let encoder = Arc::new(Encoder::restore((**checked.schema()).clone(), loaded.fitted, catalogue, trees));
-        Ok(Self { checked, encoder, weights })
+        let folder = checkpoints.parent().unwrap_or(Path::new("")).to_path_buf();
+        Ok(Self { checked, encoder, weights, folder })
     }
 }

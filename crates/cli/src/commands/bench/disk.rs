@@ -7,7 +7,7 @@ use std::time::Instant;
 use burnrec_backend::Opened;
 use burnrec_data::split::Dataset;
 use burnrec_data::synthetic::{SyntheticConfig, generate};
-use burnrec_data::{Side, TextConfig};
+use burnrec_data::{Reads, Side};
 use burnrec_features::{Batch, Encoder, FieldConfig, FieldKind, Loader, LoaderConfig, Transform, Vocabulary, load};
 use burnrec_train::{Checked, Prepared, Stepper, TrainConfig, Weights, prepare};
 
@@ -37,7 +37,7 @@ pub fn run(args: &BenchArgs, rows: u64, opened: &Opened) -> Result<(), CliError>
     let folder = tempfile::tempdir().map_err(|e| CliError::Usage(e.to_string()))?;
     let path = folder.path().join("log.parquet");
     generate(&SyntheticConfig { rows, ..SyntheticConfig::default() }, &path)?;
-    let dataset = Dataset::whole(burnrec_data::open_path(&path, None, &TextConfig::default())?);
+    let dataset = Dataset::whole(burnrec_data::open_path(&path, &Reads::default())?);
     let name = args.workload.clone().unwrap_or_else(|| names().swap_remove(0));
     let workload = Workload::named(&name)?;
     if workload.rows == Rows::Histories {

@@ -1,19 +1,19 @@
 //! Rows, as CSV, TSV, JSON lines or Parquet.
 
+mod cells;
+mod place;
+
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use arrow::array::{Array, ArrayRef, ListArray, RecordBatch, StringArray};
-use arrow::compute::cast;
-use arrow::datatypes::DataType;
+use arrow::array::{Array, RecordBatch};
 use burnrec_data::FormatKind;
 use parquet::arrow::ArrowWriter;
-use serde_json::{Map, Value};
 use tempfile::NamedTempFile;
 
 use crate::error::CliError;
-use crate::setup;
+pub use place::{Place, refuse_input};
 
 /// The format that an output path's extension names.
 pub fn kind(path: &Path) -> Result<FormatKind, CliError> {
@@ -37,7 +37,7 @@ enum Format {
 
 /// Writes beside the target; the target appears whole at the end.
 pub struct Writer {
-    path: PathBuf,
+    place: Place,
     temporary: NamedTempFile,
     format: Format,
     /// Whether tabs divide cells, so that none may stand in one.
@@ -45,19 +45,10 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// A writer for `path`, in its folder.
-    pub fn new(kind: FormatKind, folder: &Path, path: &Path) -> Result<Self, CliError> {
-        let failed = |e: std::io::Error| CliError::Output {
-            path: path.display().to_string(),
-            reason: e.to_string(),
-            option: "--output",
-        };
-        let temporary = tempfile::Builder::new()
-            .prefix(&setup::temporary("predict"))
-            .permissions(burnrec_data::readable())
-            .tempfile_in(folder)
-            .map_err(failed)?;
-        let file = BufWriter::new(temporary.as_file().try_clone().map_err(failed)?);
+    /// A writer for a place, in its folder.
+    pub fn new(kind: FormatKind, place: Place) -> Result<Self, CliError> {
+        let temporary = place.temporary("predict")?;
+        let file = BufWriter::new(temporary.as_file().try_clone().map_err(|e| place.failed(e.to_string()))?);
         let delimited = |file, delimiter| {
             Format::Delimited(
                 Box::new(
@@ -80,11 +71,7 @@ impl Writer {
             _ => Format::Jsonl(file),
         };
         let tabs = kind == FormatKind::Tsv;
-        Ok(Self { path: path.to_path_buf(), temporary, format, tabs })
-    }
-
-    fn failed(&self, reason: impl ToString) -> CliError {
-        CliError::Output { path: self.path.display().to_string(), reason: reason.to_string(), option: "--output" }
+        Ok(Self { place, temporary, format, tabs })
     }
 
     /// Adds rows.
@@ -110,7 +97,7 @@ impl Writer {
             }
             Format::Done => Ok(Format::Done),
         };
-        self.format = written.map_err(|e| self.failed(e))?;
+        self.format = written.map_err(|e| self.place.failed(e))?;
         Ok(())
     }
 
@@ -124,38 +111,9 @@ impl Writer {
             }
             Format::Done => Ok(()),
         };
-        ended.map_err(|e| self.failed(e))?;
-        self.temporary.as_file().sync_all().map_err(|e| self.failed(e))?;
-        let path = self.path.clone();
-        match self.temporary.persist(&path) {
-            Ok(_) => Ok(()),
-            Err(e) => Err(CliError::Output {
-                path: path.display().to_string(),
-                reason: e.error.to_string(),
-                option: "--output",
-            }),
-        }
+        ended.map_err(|e| self.place.failed(e))?;
+        self.place.finish(self.temporary)
     }
-}
-
-/// A column as text; lists are joined by a space.
-fn text(array: &ArrayRef) -> Result<StringArray, String> {
-    let array = match array.data_type() {
-        DataType::List(_) => {
-            let list = ListArray::from(array.to_data());
-            let row = |r: usize| -> Result<Option<String>, String> {
-                if list.is_null(r) {
-                    return Ok(None);
-                }
-                let items = text(&list.value(r))?;
-                Ok(Some(items.iter().flatten().collect::<Vec<_>>().join(" ")))
-            };
-            let rows = (0..list.len()).map(row).collect::<Result<Vec<_>, _>>()?;
-            return Ok(StringArray::from(rows));
-        }
-        _ => cast(array, &DataType::Utf8).map_err(|e| e.to_string())?,
-    };
-    Ok(StringArray::from(array.to_data()))
 }
 
 fn delimited(
@@ -167,7 +125,9 @@ fn delimited(
     if header {
         writer.write_record(rows.schema().fields().iter().map(|f| f.name())).map_err(|e| e.to_string())?;
     }
-    let columns = rows.columns().iter().map(text).collect::<Result<Vec<_>, _>>()?;
+    let schema = rows.schema();
+    let columns = rows.columns().iter().zip(schema.fields()).map(|(c, f)| cells::text(c, f.name()));
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
     for row in 0..rows.num_rows() {
         let cells = columns.iter().map(|c| if c.is_valid(row) { c.value(row) } else { "" });
         if tabs && let Some(at) = cells.clone().position(|c| c.contains(['\t', '\n', '\r'])) {
@@ -183,30 +143,15 @@ fn delimited(
 }
 
 fn json_lines(writer: &mut BufWriter<File>, rows: &RecordBatch) -> Result<(), String> {
-    let columns = rows.columns().iter().map(text).collect::<Result<Vec<_>, _>>()?;
-    let lists: Vec<Option<ListArray>> = rows
-        .columns()
-        .iter()
-        .map(|c| matches!(c.data_type(), DataType::List(_)).then(|| ListArray::from(c.to_data())))
-        .collect();
     let schema = rows.schema();
+    let columns = rows.columns().iter().zip(schema.fields()).map(|(c, f)| cells::json(c, f.name()));
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    let keys: Vec<String> =
+        schema.fields().iter().map(|f| serde_json::Value::from(f.name().as_str()).to_string()).collect();
     for row in 0..rows.num_rows() {
-        let mut object = Map::new();
-        for ((field, column), list) in schema.fields().iter().zip(&columns).zip(&lists) {
-            let value = match list {
-                _ if column.is_null(row) => Value::Null,
-                Some(list) => {
-                    Value::from(text(&list.value(row))?.iter().flatten().map(Value::from).collect::<Vec<_>>())
-                }
-                None if field.data_type().is_numeric() => {
-                    serde_json::from_str(column.value(row)).unwrap_or(Value::Null)
-                }
-                None if *field.data_type() == DataType::Boolean => Value::from(column.value(row) == "true"),
-                None => Value::from(column.value(row)),
-            };
-            object.insert(field.name().clone(), value);
-        }
-        writeln!(writer, "{}", Value::Object(object)).map_err(|e| e.to_string())?;
+        let pairs: Vec<String> =
+            keys.iter().zip(&columns).map(|(key, cells)| format!("{key}:{}", cells[row])).collect();
+        writeln!(writer, "{{{}}}", pairs.join(",")).map_err(|e| e.to_string())?;
     }
     Ok(())
 }
