@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use crate::dense::{Flat, contiguous, is_flex, tensor, values};
 use crate::fresh::Fresh;
 use crate::math::sigmoid as one_sigmoid;
+use crate::parts::{add_row, mul_row, sum_rows};
 use crate::tracked::tracked;
 use crate::vector::vectorized;
 
@@ -41,13 +42,14 @@ pub fn dice(s: Tensor<2>, alpha: Tensor<1>, mean: Tensor<1>, variance: Tensor<1>
     }
     let normal = match of_batch {
         true => {
-            let centred = s.clone() - s.clone().mean_dim(0);
-            let variance = (centred.clone() * centred.clone()).mean_dim(0);
-            centred / (variance + EPSILON).sqrt()
+            let rows = s.dims()[0] as f64;
+            let centred = add_row(s.clone(), sum_rows(s.clone()) / -rows);
+            let variance = sum_rows(centred.clone() * centred.clone()) / rows;
+            mul_row(centred, (variance + EPSILON).sqrt().recip())
         }
         false => (s.clone() - mean.unsqueeze::<2>()) / (variance.unsqueeze::<2>() + EPSILON).sqrt(),
     };
-    let below = alpha.unsqueeze::<2>() * s.clone();
+    let below = mul_row(s.clone(), alpha.unsqueeze::<2>());
     sigmoid(normal) * (s - below.clone()) + below
 }
 
@@ -61,9 +63,10 @@ pub fn moments(s: &Tensor<2>) -> (Tensor<1>, Tensor<1>) {
     let back = |t: Tensor<1>| if tracked.is_autodiff() { Tensor::from_inner(t) } else { t };
     let s = if tracked.is_autodiff() { s.inner() } else { s };
     if !is_flex(&tracked) {
-        let mean = s.clone().mean_dim(0);
+        let rows = s.dims()[0] as f64;
+        let mean = sum_rows(s.clone()) / rows;
         let centred = s - mean.clone();
-        let variance = (centred.clone() * centred).mean_dim(0);
+        let variance = sum_rows(centred.clone() * centred) / rows;
         return (back(mean.flatten(0, 1)), back(variance.flatten(0, 1)));
     }
     let device = s.device();

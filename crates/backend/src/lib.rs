@@ -19,6 +19,7 @@ mod kind;
 mod launches;
 mod math;
 mod outer;
+mod parts;
 mod rows;
 mod tracked;
 pub mod traffic;
@@ -40,5 +41,6 @@ pub use jagged::{Segments, segment_softmax, segment_sum, spread, spread_add, spr
 pub use kind::{DeviceName, Opened};
 pub use launches::LaunchCounter;
 pub use outer::outer_dense;
-pub use rows::{ALIGN, Columns, DeviceRows, PIECE, PackedBatch, Packer, Parts, Plan, RowStep, rule};
+pub use parts::{add_row, average, linear_each, mul_row, product, sum_rows, total};
+pub use rows::{ALIGN, Columns, DeviceRows, Gather, PIECE, PackedBatch, Packer, Parts, Plan, RowStep, rule};
 pub use vector::{prefetch, vectorized};

@@ -8,7 +8,9 @@ mod clock;
 mod config;
 mod error;
 mod formats;
+mod hash;
 pub mod inspect;
+pub mod ipc;
 mod public;
 mod rows;
 mod source;
@@ -23,6 +25,7 @@ pub use config::{
 };
 pub use error::DataError;
 pub use formats::{Object, Reads, open_path};
+pub use hash::sha256;
 pub use public::{Announce, Manifest, Origin, SideFile, fetch, find, list, place, resolve};
 pub use rows::{open, open_to_score};
 pub use source::{CHUNK_ROWS, Column, Location, POSITION, RowStream, Source, Typed, positions};

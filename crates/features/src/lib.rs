@@ -17,6 +17,8 @@ mod sequences;
 mod stream;
 mod trees;
 
+pub use burnrec_data::ipc;
+
 pub use batch::{Batch, Drawn, Keys, NO_ITEM, NO_NEGATIVE, NO_USER, Sharing, Targets};
 pub use columns::{Fitted, NumericFit, Purpose, TargetFit, Vocabulary, ids};
 pub use config::{

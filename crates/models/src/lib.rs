@@ -12,7 +12,7 @@ mod registry;
 
 pub use contract::{
     Architecture, Fields, Following, Head, Heads, InputShapes, Inputs, Learns, Model, Outputs, Reads, SequenceShape,
-    Sequences, StartRule, TaskKind, Trunk,
+    Sequences, Squares, StartRule, TaskKind, Trunk,
 };
 pub use error::ModelError;
 pub use initial::Initial;

@@ -75,7 +75,7 @@ impl Experiment {
         if self.backend.threads.is_some_and(|threads| !THREADS.contains(&threads)) {
             return Err(bad("backend.threads", "must lie in 1..=4096; leave it out for all cores"));
         }
-        if train.batch_size < 2 && self.model.normalises() {
+        if train.batch_size.is_some_and(|rows| rows < 2) && self.model.normalises() {
             return Err(bad(
                 "train.batch_size",
                 "must be at least 2 with batch norm, whose statistics are of the batch",
@@ -89,10 +89,10 @@ impl Experiment {
                 "train.list_size",
                 format!("goes with a loss over lists ({}); remove it", names(Compares::Lists)),
             )),
-            () if in_batch && train.batch_size < 2 => {
+            () if in_batch && train.batch_size.is_some_and(|rows| rows < 2) => {
                 Err(bad("train.batch_size", "must be at least 2 where the batch's other items are the negatives"))
             }
-            () if lists && train.list_size > train.batch_size => {
+            () if lists && train.batch_size.is_some_and(|rows| train.list_size > rows) => {
                 Err(bad("train.list_size", "must be at most train.batch_size"))
             }
             () => Ok(()),

@@ -8,6 +8,9 @@ use crate::task::Task;
 
 const KEY: &str = "train.monitor";
 
+/// What the log-loss counts beside the AUC where nothing else is asked for.
+const CALIBRATION: f64 = 0.25;
+
 /// A weighted sum of metrics.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Monitor {
@@ -17,48 +20,65 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Reads `auc`, `click.auc`, `click.auc + 0.5*convert.auc`.
+    /// Reads `auc`, `click.auc`, `click.auc + 0.5*convert.auc`, `auc - 0.25*logloss`.
     ///
     /// # Errors
-    /// Names that are no tasks or metrics, and sums of what should rise and of what should fall.
+    /// Names that are no tasks or metrics, and sums that are better neither the larger nor the smaller.
     pub(crate) fn parse(text: &str, tasks: &[Task]) -> Result<Self, TrainError> {
         if text.trim().is_empty() {
             return Err(bad(KEY, "is empty; name a metric, or remove the key"));
         }
-        let parts = text.split('+').map(|part| one(part.trim(), tasks)).collect::<Result<Vec<_>, _>>()?;
-        let rises = |part: &(f64, usize, MetricName)| part.2.larger_is_better();
+        let mut parts = Vec::new();
+        for plus in text.split('+') {
+            for (number, part) in plus.split(" - ").enumerate() {
+                let (weight, task, metric) = one(part.trim(), tasks)?;
+                parts.push((if number == 0 { weight } else { -weight }, task, metric));
+            }
+        }
         if parts.iter().any(|part| rises(part) != rises(&parts[0])) {
             return Err(bad(
                 KEY,
-                "adds up metrics of which some are better the larger and some the smaller; take one kind",
+                "adds up metrics of which some are better the larger and some the smaller; take one kind, or subtract the other: auc - 0.25*logloss",
             ));
         }
         Ok(Self { parts, text: text.trim().to_string() })
     }
 
-    /// The sum of what each task is usually judged by.
+    /// The sum of what each task is usually judged by: of probabilities how well they rank, less a share of how far they are
+    /// off, since epochs that rank alike are seldom calibrated alike.
     ///
     /// # Errors
     /// Tasks of which some are judged by what should rise and some by what should fall: their sum says nothing.
     pub(crate) fn usual(tasks: &[Task]) -> Result<Self, TrainError> {
-        let of = |(number, task): (usize, &Task)| (1.0, number, task.measurable.monitor());
-        let parts: Vec<_> = tasks.iter().enumerate().map(of).collect();
+        let mut parts: Vec<(f64, usize, MetricName)> = Vec::new();
+        for (number, task) in tasks.iter().enumerate() {
+            let metric = task.measurable.monitor();
+            parts.push((1.0, number, metric));
+            let calibrated = task.measurable.usual().contains(&MetricName::LogLoss);
+            if metric == MetricName::Auc && calibrated {
+                parts.push((-CALIBRATION, number, MetricName::LogLoss));
+            }
+        }
         let name = |(_, task, metric): &(f64, usize, MetricName)| match tasks.len() {
             1 => metric.name(),
             _ => format!("{}.{}", tasks[*task].name, metric.name()),
         };
-        let names: Vec<String> = parts.iter().map(name).collect();
-        let rises = parts[0].2.larger_is_better();
-        match parts.iter().any(|part| part.2.larger_is_better() != rises) {
-            true => Err(bad(
+        if parts.iter().any(|part| rises(part) != rises(&parts[0])) {
+            let names: Vec<String> = parts.iter().filter(|part| part.0 > 0.0).map(name).collect();
+            return Err(bad(
                 KEY,
                 format!(
                     "is missing: of {} some are better the larger and some the smaller, so that nothing says which epoch is best; name one, or a weighted sum of one kind",
                     names.join(", ")
                 ),
-            )),
-            false => Ok(Self { parts, text: names.join(" + ") }),
+            ));
         }
+        let term = |part: &(f64, usize, MetricName)| match part.0 {
+            weight if weight < 0.0 => format!(" - {}*{}", -weight, name(part)),
+            _ => format!(" + {}", name(part)),
+        };
+        let text = parts.iter().map(term).collect::<String>();
+        Ok(Self { parts, text: text.trim_start_matches(" + ").to_string() })
     }
 
     /// The tasks and metrics that it looks at.
@@ -76,7 +96,7 @@ impl Monitor {
 
     /// Whether a value is better than another.
     pub(crate) fn improves(&self, best: f64, value: f64) -> bool {
-        match self.parts[0].2.larger_is_better() {
+        match rises(&self.parts[0]) {
             true => value > best,
             false => value < best,
         }
@@ -86,6 +106,11 @@ impl Monitor {
     pub fn name(&self) -> &str {
         &self.text
     }
+}
+
+/// Whether a sum is better the larger, by one of its parts.
+fn rises((weight, _, metric): &(f64, usize, MetricName)) -> bool {
+    metric.larger_is_better() == (*weight > 0.0)
 }
 
 fn one(text: &str, tasks: &[Task]) -> Result<(f64, usize, MetricName), TrainError> {
@@ -141,8 +166,19 @@ mod tests {
         let metrics = TaskMetrics(vec![("click".into(), of(0.7)), ("buy".into(), of(0.6))]);
         assert!((monitor.value(&metrics).unwrap() - 1.0).abs() < 1e-12);
         assert!(monitor.improves(0.9, 1.0));
-        assert_eq!(Monitor::usual(&tasks).unwrap().name(), "click.auc + buy.auc");
-        for text in ["auc", "view.auc", "click.aucc", "-1*click.auc", "click.auc + buy.logloss", ""] {
+        let usual = Monitor::usual(&tasks).unwrap();
+        assert_eq!(usual.name(), "click.auc - 0.25*click.logloss + buy.auc - 0.25*buy.logloss");
+        assert_eq!(Monitor::parse(usual.name(), &tasks).unwrap().parts, usual.parts);
+        let one = |auc: f64, logloss: f64| {
+            let of = || Metrics(vec![("auc".into(), Ok(auc)), ("logloss".into(), Ok(logloss))]);
+            usual.value(&TaskMetrics(vec![("click".into(), of()), ("buy".into(), of())])).unwrap()
+        };
+        // Alike in rank: the calibrated one. Better in rank by more than a quarter of what it is worse in log-loss: that one.
+        assert!(usual.improves(one(0.96463, 0.0134), one(0.96460, 0.0082)));
+        assert!(usual.improves(one(0.784, 0.562), one(0.786, 0.566)));
+        for text in
+            ["auc", "view.auc", "click.aucc", "-1*click.auc", "click.auc + buy.logloss", "click.auc - buy.auc", ""]
+        {
             assert!(Monitor::parse(text, &tasks).is_err(), "{text}");
         }
     }

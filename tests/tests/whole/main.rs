@@ -11,6 +11,7 @@ mod commands;
 mod contract;
 mod crash;
 mod device;
+mod mutations;
 mod phases;
 mod quality;
 mod recommend;

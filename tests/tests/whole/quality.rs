@@ -104,6 +104,29 @@ fn pairs_of_fields_that_no_sum_of_weights_can_tell_are_seen_by_the_fm_family() {
 }
 
 #[test]
+fn pairs_within_a_field_of_several_ids_are_seen_by_the_fm_family() {
+    // Of six ids each is there or not; the label is whether just one of the first two is.
+    let make = |count: usize, seed: u64| {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let own: Vec<Vec<u64>> = (0..count).map(|_| (1..=6).filter(|_| rng.random::<bool>()).collect()).collect();
+        let label = |ids: &Vec<u64>| f32::from(u8::from(ids.contains(&1) != ids.contains(&2)));
+        let label = own.iter().map(label).collect();
+        rows(vec![lists(own)], label)
+    };
+    for pooling in ["sum", "mean"] {
+        let fields = format!("a = {{ kind = \"multi\", pooling = \"{pooling}\" }}");
+        let fields: &'static str = fields.leak();
+        let task = Task { fields, ids: vec![6], train: make(3000, 1), test: make(1000, 2) };
+        let linear = auc(&task, "[lr]", 20, 0.02, 1);
+        assert!((linear - 0.5).abs() < 0.12, "lr {linear}");
+        for model in ["[fm]\nembedding_dim = 4\nembedding_std = 0.1"] {
+            let found = auc(&task, model, 20, 0.02, 1);
+            assert!(found > 0.95, "{model} {pooling}: {found}");
+        }
+    }
+}
+
+#[test]
 fn what_a_history_holds_of_the_candidate_is_seen_by_din_and_blurred_by_a_mean() {
     // The label: whether the candidate's category, one of 50, is among the 20 of the history.
     let make = |count: usize, seed: u64| {

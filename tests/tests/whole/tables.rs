@@ -24,6 +24,7 @@ fn slots(schema: &Schema) -> Slots {
         name: "v",
         features,
         sequences: Vec::new(),
+        squares: Vec::new(),
         dim: DIM,
         optimizer: None,
         init: Init::Normal(1.0),
@@ -105,6 +106,51 @@ fn duplicates_are_summed_and_padding_rests() {
             assert!(close, "key {key}: {vector:?} {:?}", expected[&key]);
         }
         assert_eq!(tables.vector(0, 0), Some(vec![0.0; DIM]));
+    }
+}
+
+#[test]
+fn sums_of_squares_stand_behind_all_slots_and_their_gradient_reaches_the_ids() {
+    let schema = schema("a = \"categorical\"\nb = { kind = \"multi\", weights = \"w\", pooling = \"sum\" }");
+    let lookup = Lookup { squares: vec![1], ..slots(&schema).0.remove(0) };
+    let sgd = SparseOptimizer::new(SparseRule::Sgd, 1.0);
+    let vocabularies = [vocabulary(), vocabulary()];
+    let mut tables = Tables::new(schema.clone(), &Slots(vec![lookup]), &vocabularies, &sgd, 1, None).unwrap();
+    let (ids, weights) = ([3u64, 4, 5], [0.5f32, 2.0, 1.0]);
+    let several = Keys::Many { keys: ids.to_vec(), weights: Some(weights.to_vec()), offsets: vec![0, 0, 3] };
+    let rows = batch(vec![Keys::One(vec![1, 2]), several], 2);
+    let (place, at, count) = tables.squares(0)[0];
+    assert_eq!((tables.leaf_slots(0), tables.slot_order(0)[at], place, count), (3, 1, 0, 1));
+    let gather = |tables: &Tables| {
+        let prepared = tables.indexer().prepare(&rows);
+        let gathered = tables.gather(2, &prepared);
+        (prepared, gathered)
+    };
+    let squares =
+        |gathered: &Gathered, row: usize| gathered.leaves[0][(row * 3 + 2) * DIM..(row * 3 + 3) * DIM].to_vec();
+    let (prepared, gathered) = gather(&tables);
+    assert_eq!(squares(&gathered, 0), [0.0; DIM]);
+    let before = squares(&gathered, 1);
+    // d Σ (x v)² = 2 x² v: with a rate of 1 and a small gradient g each v shrinks by 1 - 2 x² g.
+    let g = 0.01;
+    let mut gradient = vec![0.0; 2 * 3 * DIM];
+    gradient[5 * DIM..6 * DIM].fill(g);
+    let one = |keys: u64| Keys::Many { keys: vec![keys], weights: Some(vec![1.0]), offsets: vec![0, 1] };
+    let vector = |tables: &Tables, id: u64| {
+        let alone = batch(vec![Keys::One(vec![0]), one(id)], 1);
+        let gathered = tables.gather(1, &tables.indexer().prepare(&alone));
+        gathered.leaves[0][at * DIM..(at + 1) * DIM].to_vec()
+    };
+    let old: Vec<Vec<f32>> = ids.iter().map(|id| vector(&tables, *id)).collect();
+    for d in 0..DIM {
+        let sum: f32 = old.iter().zip(weights).map(|(v, x)| (x * v[d]).powi(2)).sum();
+        assert!((before[d] - sum).abs() < 1e-5, "{} {sum}", before[d]);
+    }
+    apply(&mut tables, 2, &prepared, &gathered, leaf(&gradient));
+    for ((id, x), old) in ids.iter().zip(weights).zip(old) {
+        for (new, old) in vector(&tables, *id).iter().zip(old) {
+            assert!((new - old * (1.0 - 2.0 * x * x * g)).abs() < 1e-5, "{id}: {new} {old}");
+        }
     }
 }
 

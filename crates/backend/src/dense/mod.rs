@@ -14,6 +14,7 @@ use burn::backend::{Dispatch, DispatchDevice};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
+use crate::parts::{add_row, product};
 pub(crate) use kernel::{Matrix, product as matrix_product};
 use op::DenseOps;
 pub(crate) use op::{Flat, contiguous, own, tensor, values};
@@ -34,7 +35,7 @@ pub enum Activation {
 /// - output: `[B, out]`
 pub fn dense(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, activation: Activation) -> Tensor<2> {
     if !is_flex(&x.device()) {
-        return activate(x.matmul(weight) + bias.unsqueeze::<2>(), activation);
+        return activate(add_row(product(x, weight), bias.unsqueeze::<2>()), activation);
     }
     let act = activation == Activation::Relu;
     Tensor::from_dispatch(<Dispatch as DenseOps>::dense(
@@ -83,7 +84,7 @@ pub fn dense_residual(
     activation: Activation,
 ) -> Tensor<2> {
     if !is_flex(&x.device()) {
-        return activate(x.matmul(weight) + bias.unsqueeze::<2>() + residual, activation);
+        return activate(add_row(product(x, weight), bias.unsqueeze::<2>()) + residual, activation);
     }
     let act = activation == Activation::Relu;
     Tensor::from_dispatch(<Dispatch as DenseOps>::dense_residual(

@@ -15,6 +15,7 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_e
 use burn::tensor::Tensor;
 
 use crate::dense::{Flat, contiguous, is_flex, tensor, values};
+use crate::parts::product;
 use crate::tracked::tracked;
 use kernel::Operands;
 pub(crate) use kernel::dot;
@@ -41,7 +42,7 @@ pub fn outer_dense(x: Tensor<2>, y: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
         let to = rows.min(from + step);
         let of = |t: &Tensor<2>, width: usize| t.clone().slice([from..to, 0..width]);
         let outer = of(&x, p).unsqueeze_dim::<3>(2) * of(&y, q).unsqueeze_dim::<3>(1); // [r, p, q]
-        outer.reshape([to - from, p * q]).matmul(weight.clone()) // [r, n]
+        product(outer.reshape([to - from, p * q]), weight.clone()) // [r, n]
     });
     Tensor::cat(pieces.collect(), 0)
 }

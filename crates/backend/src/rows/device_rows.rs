@@ -4,7 +4,7 @@ use burn::backend::{Dispatch, Shape};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::op::RowOps;
-use super::{Columns, Plan, RowStep};
+use super::{Columns, Gather, Plan, RowStep};
 use crate::traffic;
 
 /// A batch in the device's memory.
@@ -130,17 +130,23 @@ impl DeviceRows {
         (floats(&self.weights), state, counters)
     }
 
-    /// The vectors of a batch `[B, count, dim]`, and who won each maximum where cells are pooled.
-    pub fn gather(&self, batch: &PackedBatch, plan: Plan, columns: Columns) -> Option<(Tensor<3>, Tensor<3, Int>)> {
+    /// The vectors of a batch.
+    pub fn gather(&self, batch: &PackedBatch, plan: Plan, columns: Columns) -> Option<Gather> {
         let weights = self.weights.clone()?.into_dispatch();
         let numbers = batch.numbers.clone();
         if plan.pooled {
-            let (out, winners) = <Dispatch as RowOps>::gather_pooled(weights, numbers.into_dispatch(), plan, columns);
-            return Some((Tensor::from_dispatch(out), Tensor::from_dispatch(winners)));
+            let numbers = numbers.into_dispatch();
+            let squares = columns.squares.map(|_| {
+                let squares = <Dispatch as RowOps>::gather_squares(weights.clone(), numbers.clone(), plan, columns);
+                Tensor::from_dispatch(squares)
+            });
+            let (out, winners) = <Dispatch as RowOps>::gather_pooled(weights, numbers, plan, columns);
+            let (vectors, winners) = (Tensor::from_dispatch(out), Tensor::from_dispatch(winners));
+            return Some(Gather { vectors, winners, squares });
         }
         let out = <Dispatch as RowOps>::gather_one(weights, numbers.clone().into_dispatch(), plan, columns);
         // Nobody reads it: any whole numbers do.
-        Some((Tensor::from_dispatch(out), numbers.unsqueeze::<3>()))
+        Some(Gather { vectors: Tensor::from_dispatch(out), winners: numbers.unsqueeze::<3>(), squares: None })
     }
 
     /// The leaf's gradient summed over pieces of each row's occurrences, `[pieces, dim]`.
@@ -151,14 +157,16 @@ impl DeviceRows {
         winners: &Tensor<3, Int>,
         plan: Plan,
         columns: Columns,
-    ) -> Tensor<2> {
-        Tensor::from_dispatch(<Dispatch as RowOps>::sum_pieces(
+    ) -> Option<Tensor<2>> {
+        let weights = self.weights.clone()?.into_dispatch();
+        Some(Tensor::from_dispatch(<Dispatch as RowOps>::sum_pieces(
             gradient.clone().into_dispatch(),
+            weights,
             batch.numbers.clone().into_dispatch(),
             winners.clone().into_dispatch(),
             plan,
             columns,
-        ))
+        )))
     }
 
     /// Sum of squares of the touched rows' gradients `[1]`.

@@ -41,6 +41,7 @@ pub(super) struct Leaf {
     pub(super) first: usize,
     pub(super) count: usize,
     pub(super) total: usize,
+    pub(super) squares: usize,
     pub(super) dim: usize,
 }
 
@@ -100,10 +101,48 @@ pub(super) fn gather_pooled(
     winners[ABSOLUTE_POS] = winner;
 }
 
+/// The sum of squares of the occurrences of each cell, each by its share; of a maximum its square.
+#[cube(launch)]
+pub(super) fn gather_squares(
+    weights: &Tensor<f32>,
+    packed: &Tensor<i32>,
+    out: &mut Tensor<f32>,
+    parts: Parts,
+    count: usize,
+    dim: usize,
+    length: usize,
+) {
+    if ABSOLUTE_POS >= length {
+        terminate!();
+    }
+    let cell = ABSOLUTE_POS / dim;
+    let d = ABSOLUTE_POS % dim;
+    let start = packed[parts.starts + cell] as usize;
+    let end = packed[parts.starts + cell + 1] as usize;
+    let mut sum = 0.0f32;
+    if packed[parts.maxima + cell % count] == 1 {
+        for at in start..end {
+            let value = weights[packed[parts.rows + at] as usize * dim + d];
+            if at == start || value > sum {
+                sum = value;
+            }
+        }
+        sum *= sum;
+    } else {
+        for at in start..end {
+            let share = f32::reinterpret(packed[parts.shares + at]);
+            let value = share * weights[packed[parts.rows + at] as usize * dim + d];
+            sum += value * value;
+        }
+    }
+    out[ABSOLUTE_POS] = sum;
+}
+
 /// The sum of the leaf's gradient over the occurrences of each piece.
 #[cube(launch)]
 pub(super) fn sum_pieces(
     gradient: &Tensor<f32>,
+    weights: &Tensor<f32>,
     packed: &Tensor<i32>,
     winners: &Tensor<i32>,
     sums: &mut Tensor<f32>,
@@ -111,6 +150,7 @@ pub(super) fn sum_pieces(
     leaf: Leaf,
     length: usize,
     #[comptime] pooled: bool,
+    #[comptime] squares: bool,
 ) {
     if ABSOLUTE_POS >= length {
         terminate!();
@@ -135,6 +175,12 @@ pub(super) fn sum_pieces(
         }
         let cell = place / leaf.count * leaf.total + leaf.first + place % leaf.count;
         sum += share * gradient[cell * dim + d];
+        if comptime!(squares) {
+            // d (share w)² / d w
+            let cell = place / leaf.count * leaf.total + leaf.squares + place % leaf.count;
+            let weight = weights[packed[parts.rows + occurrence as usize] as usize * dim + d];
+            sum += 2.0f32 * share * share * weight * gradient[cell * dim + d];
+        }
     }
     sums[ABSOLUTE_POS] = sum;
 }

@@ -18,6 +18,8 @@ mod tests;
 #[cfg(all(test, feature = "wgpu"))]
 mod tests_pooled;
 
+use burn::tensor::{Int, Tensor};
+
 pub use device_rows::{DeviceRows, PackedBatch};
 pub use pack::Packer;
 
@@ -92,8 +94,21 @@ pub struct Columns {
     pub count: usize,
     /// All slots of the leaf.
     pub total: usize,
+    /// The place of the sum of squares of the first slot, where those are in the leaf too.
+    pub squares: Option<usize>,
     /// Width of a vector.
     pub dim: usize,
+}
+
+/// What was gathered of a table.
+#[derive(Clone, Debug)]
+pub struct Gather {
+    /// The vectors `[B, count, dim]`.
+    pub vectors: Tensor<3>,
+    /// Who won each maximum, where cells are pooled.
+    pub winners: Tensor<3, Int>,
+    /// The sums of squares `[B, count, dim]`, where they are asked for.
+    pub squares: Option<Tensor<3>>,
 }
 
 /// What is the same for every row of one update.

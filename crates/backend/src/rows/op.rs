@@ -31,9 +31,18 @@ pub(crate) trait RowOps: Backend {
         columns: Columns,
     ) -> (FloatTensor<Self>, IntTensor<Self>);
 
+    /// Sums of squares of the cells `[rows, count, dim]`.
+    fn gather_squares(
+        weights: FloatTensor<Self>,
+        packed: IntTensor<Self>,
+        plan: Plan,
+        columns: Columns,
+    ) -> FloatTensor<Self>;
+
     /// Sums `[pieces, dim]` of the leaf's gradient.
     fn sum_pieces(
         gradient: FloatTensor<Self>,
+        weights: FloatTensor<Self>,
         packed: IntTensor<Self>,
         winners: IntTensor<Self>,
         plan: Plan,
@@ -87,7 +96,7 @@ fn parts(p: &Parts) -> kernel::PartsLaunch {
 }
 
 fn leaf(c: &Columns) -> kernel::LeafLaunch {
-    kernel::LeafLaunch::new(c.first, c.count, c.total, c.dim)
+    kernel::LeafLaunch::new(c.first, c.count, c.total, c.squares.unwrap_or(0), c.dim)
 }
 
 fn empty(like: &CubeTensor, shape: Shape, dtype: DType) -> CubeTensor {
@@ -157,8 +166,31 @@ impl RowOps for CubeBackend {
         (out, winners)
     }
 
+    fn gather_squares(weights: CubeTensor, packed: CubeTensor, plan: Plan, columns: Columns) -> CubeTensor {
+        let shape = Shape::from(vec![plan.cells / columns.count.max(1), columns.count, columns.dim]);
+        let out = empty(&weights, shape, DType::F32);
+        let length = plan.cells * columns.dim;
+        if length > 0 {
+            let (count, dim) = threads(&weights, length);
+            kernel::gather_squares::launch(
+                &weights.client.clone(),
+                count,
+                dim,
+                weights.into_tensor_arg(),
+                packed.into_tensor_arg(),
+                out.clone().into_tensor_arg(),
+                parts(&plan.parts),
+                columns.count,
+                columns.dim,
+                length,
+            );
+        }
+        out
+    }
+
     fn sum_pieces(
         gradient: CubeTensor,
+        weights: CubeTensor,
         packed: CubeTensor,
         winners: CubeTensor,
         plan: Plan,
@@ -174,6 +206,7 @@ impl RowOps for CubeBackend {
                 count,
                 dim,
                 gradient.into_tensor_arg(),
+                weights.into_tensor_arg(),
                 packed.into_tensor_arg(),
                 winners.into_tensor_arg(),
                 sums.clone().into_tensor_arg(),
@@ -181,6 +214,7 @@ impl RowOps for CubeBackend {
                 leaf(&columns),
                 length,
                 plan.pooled,
+                columns.squares.is_some(),
             );
         }
         sums

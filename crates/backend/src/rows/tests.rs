@@ -163,7 +163,7 @@ struct Case {
 
 impl Case {
     fn columns(&self) -> Columns {
-        Columns { first: 1, count: COUNT, total: TOTAL, dim: self.dim }
+        Columns { first: 1, count: COUNT, total: TOTAL, squares: None, dim: self.dim }
     }
 
     fn table(&self, rule: u32) -> Plain {
@@ -204,10 +204,10 @@ impl Case {
         }
         let (numbers, plan) = self.pack();
         let batch = PackedBatch::upload(numbers, device);
-        let (leaf, winners) = rows.gather(&batch, plan, self.columns())?;
+        let Gather { vectors: leaf, winners, .. } = rows.gather(&batch, plan, self.columns())?;
         let shape = [self.ids.len() / COUNT, TOTAL, self.dim];
         let gradient = Tensor::<3>::from_data(TensorData::new(gradient.to_vec(), shape), device);
-        let sums = rows.sums(&batch, &gradient, &winners, plan, self.columns());
+        let sums = rows.sums(&batch, &gradient, &winners, plan, self.columns())?;
         rows.step(&batch, sums, None, plan, settings(rule));
         let (weights, state, counters) = rows.read(0, self.rows);
         Some((crate::traffic::read(leaf), Plain { weights, state, counters }))

@@ -1,8 +1,8 @@
 //! What stands for rows on a device in a build without any GPU runtime: it cannot be made.
 
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 
-use super::{Columns, Plan, RowStep};
+use super::{Columns, Gather, Plan, RowStep};
 
 /// Cannot exist in this build.
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ impl DeviceRows {
     }
 
     /// See the build with a GPU runtime.
-    pub fn gather(&self, _batch: &PackedBatch, _plan: Plan, _columns: Columns) -> Option<(Tensor<3>, Tensor<3, Int>)> {
+    pub fn gather(&self, _batch: &PackedBatch, _plan: Plan, _columns: Columns) -> Option<Gather> {
         match *self {}
     }
 
@@ -75,7 +75,7 @@ impl DeviceRows {
         _winners: &Tensor<3, Int>,
         _plan: Plan,
         _columns: Columns,
-    ) -> Tensor<2> {
+    ) -> Option<Tensor<2>> {
         match *self {}
     }
 

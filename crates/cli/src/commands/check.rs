@@ -1,7 +1,8 @@
 //! `burnrec check`
 
 use burnrec_backend::DeviceName;
-use burnrec_data::{SplitConfig, split::Dataset};
+use burnrec_data::split::Dataset;
+use burnrec_data::{DataError, Source, SplitConfig};
 use burnrec_features::{CategoricalSource, Schema};
 use burnrec_train::{Checked, Task, check_placement};
 
@@ -37,13 +38,19 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
         }
         explain_inputs(&checked)?;
         out::line(&format!(
-            "  train   {} epochs at most, batch {}, {:?} at {}, best by {}",
+            "  train   {} epochs at most, batch {}, {:?} at {}, tables {:?} at {}",
             e.train.epochs,
-            e.train.batch_size,
+            e.train.batch_size.map_or("by the number of rows (64 to 1024)".to_string(), |rows| rows.to_string()),
             e.train.optimizer.kind,
             e.train.learning_rate,
-            checked.monitor().name(),
+            e.train.sparse.kind,
+            e.train.sparse.learning_rate,
         ))?;
+        let trade = match checked.monitor().name().contains(" - ") {
+            true => "; so much of the second outweighs the first: name one alone in train.monitor to have it decide",
+            false => "",
+        };
+        out::line(&format!("  best    by {}{trade}", checked.monitor().name()))?;
     }
     Ok(())
 }
@@ -52,7 +59,9 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
 fn explain_inputs(checked: &Checked) -> Result<(), CliError> {
     let (schema, e) = (checked.schema(), checked.experiment());
     let fields: Vec<String> = (0..schema.categorical.len()).map(|place| field(schema, place)).collect();
-    let numeric: Vec<&str> = schema.numeric.iter().map(|n| n.name.as_str()).collect();
+    let number =
+        |n: &burnrec_features::Numeric| format!("{} ({})", n.name, format!("{:?}", n.transform).to_lowercase());
+    let numeric: Vec<String> = schema.numeric.iter().map(number).collect();
     out::line(&format!("  ids     {}", fields.join(", ")))?;
     out::line(&format!("  numbers {}", if numeric.is_empty() { "none".into() } else { numeric.join(", ") }))?;
     for lookup in &checked.slots().0 {
@@ -116,13 +125,38 @@ fn field(schema: &Schema, place: usize) -> String {
             None => " (sequence)".to_string(),
         },
         (CategoricalSource::One { .. }, _) => String::new(),
-        (CategoricalSource::Many { .. }, _) => " (multi)".to_string(),
+        (CategoricalSource::Many { .. }, _) => {
+            format!(" (multi, {})", format!("{:?}", field.pooling.unwrap_or_default()).to_lowercase())
+        }
         (CategoricalSource::Bucket { .. }, _) => " (bucket)".to_string(),
         (CategoricalSource::Cross { .. }, _) => " (cross)".to_string(),
         (CategoricalSource::Drawn, None) => " (drawn)".to_string(),
         (CategoricalSource::Leaves, _) => " (of trees)".to_string(),
     };
     format!("{}{kind}", field.name)
+}
+
+/// Says what the whole numbers of time columns are taken for.
+fn times(source: &dyn Source, checked: &Checked) -> Result<(), DataError> {
+    let data = &checked.experiment().data;
+    let split = match &data.split {
+        SplitConfig::Time { column, .. } | SplitConfig::Day { column, .. } => Some(column),
+        SplitConfig::UserLast { time, .. } | SplitConfig::LeaveOneOut { time, .. } => Some(time),
+        _ => None,
+    };
+    let history = data.history.as_ref().map(|history| &history.time);
+    let mut columns: Vec<&String> = data.sort_by.iter().chain(split).chain(history).collect();
+    columns.sort();
+    columns.dedup();
+    for column in columns {
+        if let Some(batch) = source.stream(std::slice::from_ref(column))?.next() {
+            burnrec_data::time_values(&batch?, column, source)?;
+        }
+        if let Some(unit) = source.clock().unit(column) {
+            drop(out::line(&format!("  times   {column} counts {}", unit.name())));
+        }
+    }
+    Ok(())
 }
 
 fn data(args: &CheckArgs, file: &ConfigFile, checked: &Checked) -> Result<String, CliError> {
@@ -148,6 +182,7 @@ fn data(args: &CheckArgs, file: &ConfigFile, checked: &Checked) -> Result<String
             burnrec_data::open_path(path.as_ref(), &(&resolved).into()).map_err(|e| located(e.into()))?;
         }
     }
+    times(&*source, checked).map_err(|e| located(e.into()))?;
     let dataset = Dataset::whole(source);
     let schema = checked.schema();
     schema.check_columns(&**dataset.source(burnrec_data::Side::Train), true).map_err(|e| located(e.into()))?;

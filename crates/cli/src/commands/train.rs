@@ -64,6 +64,12 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
         Job { checked, dataset, opened, out: folder.clone(), resume: args.resume, stop: setup::stop_on_signals() };
     let summary = burnrec_train::train(job, &mut Progress::new(Progress::is_json())).map_err(|e| located(e.into()))?;
     print(&summary)?;
+    if summary.status == "completed" && summary.epochs > 1 && summary.best_epoch == summary.epochs {
+        tracing::warn!(
+            "the best epoch was the last of {}: more may be better; raise train.epochs, or the learning rates",
+            summary.epochs
+        );
+    }
     out::line(&format!("run folder {}", folder.display()))
 }
 

@@ -15,6 +15,9 @@ pub struct Lookup {
     pub features: Vec<usize>,
     /// Sequences, by their place in the schema: their vectors come out position by position, `[positions, dim]` each.
     pub sequences: Vec<usize>,
+    /// Features of several ids a row, among `features`, of which the leaf has also the sums of squares, `Σ x_i² v_i²` where
+    /// the slot itself is `Σ x_i v_i`: behind all slots, one for every slot of the tables that have such features.
+    pub squares: Vec<usize>,
     /// Width of the vectors.
     pub dim: usize,
     /// The optimiser; the run's own (`train.sparse`) when absent.

@@ -161,11 +161,19 @@ impl SparseOptimizer {
             }
             _ if !(0.0..1.0).contains(&self.beta_1) => bad("beta_1", "must lie in 0..1, 1 excluded"),
             _ if !(0.0..1.0).contains(&self.beta_2) => bad("beta_2", "must lie in 0..1, 1 excluded"),
+            _ if self.epsilon == 0.0 && self.divides_by_a_root() && self.initial_accumulator == 0.0 => {
+                bad("epsilon", "must be above 0: a weight without a gradient would be 0 / 0")
+            }
             _ if self.kind == SparseRule::Ftrl && self.beta == 0.0 && self.l2 == 0.0 => {
                 bad("beta", "must be above 0 with FTRL unless l2 is")
             }
             _ => self.refuse_strays(key),
         }
+    }
+
+    /// Whether rates are divided by a root of squared gradients and `epsilon`.
+    fn divides_by_a_root(&self) -> bool {
+        matches!(self.kind, SparseRule::Adam | SparseRule::Adagrad | SparseRule::RowwiseAdagrad)
     }
 
     /// Settings that the rule does not use would be silently ignored.

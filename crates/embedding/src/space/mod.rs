@@ -6,5 +6,5 @@ mod occurrences;
 mod radix;
 
 pub use index::{Indexer, slot_order};
-pub(crate) use numbering::{FeatureRows, Growing, Space};
+pub(crate) use numbering::{FeatureRows, Growing, KeyMap, Space};
 pub use occurrences::SpaceBatch;

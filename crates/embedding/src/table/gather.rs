@@ -62,6 +62,26 @@ impl Table {
         }
     }
 
+    /// Adds the sums of squares of one batch row to the whole row of the leaf, whose slots are gathered.
+    pub(crate) fn gather_squares(&self, space: &SpaceBatch, b: usize, leaf: &mut [f32]) {
+        let (dim, Some(first)) = (self.layout.dim, self.squares) else { return };
+        for slot in 0..self.columns.count {
+            let place = b * self.columns.count + slot;
+            let (slots, squares) = leaf.split_at_mut(first * dim);
+            let target = &mut squares[slot * dim..(slot + 1) * dim];
+            if space.pooling[slot] == Pooling::Max {
+                let own = &slots[(self.columns.first + slot) * dim..(self.columns.first + slot + 1) * dim];
+                target.iter_mut().zip(own).for_each(|(t, v)| *t = v * v);
+                continue;
+            }
+            for occurrence in space.starts[place] as usize..space.starts[place + 1] as usize {
+                let weight = space.places[occurrence].1;
+                let weights = self.weights(space.rows[occurrence]);
+                target.iter_mut().zip(weights).for_each(|(t, w)| *t += (weight * w) * (weight * w));
+            }
+        }
+    }
+
     fn gather_max(&self, space: &SpaceBatch, span: std::ops::Range<usize>, target: &mut [f32], winners: &mut [u32]) {
         for at in span {
             for ((t, winner), w) in target.iter_mut().zip(winners.iter_mut()).zip(self.weights(space.rows[at])) {

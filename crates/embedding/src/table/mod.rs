@@ -45,6 +45,8 @@ pub(crate) struct Table {
     pub(crate) columns: Columns,
     /// Which sequences of the lookup the space's are.
     pub(crate) sequences: Vec<usize>,
+    /// The place in the leaf of the sum of squares of its first slot, where it has such sums.
+    pub(crate) squares: Option<usize>,
     pub(crate) optimizer: SparseOptimizer,
     pub(crate) layout: Layout,
     /// Whether its rows are known from the start.
@@ -97,6 +99,7 @@ impl Table {
             lookup: number,
             columns,
             sequences,
+            squares: None,
             optimizer,
             layout,
             fixed,
@@ -214,6 +217,14 @@ impl Table {
                 .for_each(|(i, (w, s))| fill(from + i as u32, w, s)),
         }
         part
+    }
+
+    /// Starts the optimiser state of rows from their weights.
+    pub(crate) fn restart(&self, part: &mut RowsPart) {
+        if self.layout.state > 0 {
+            let rows = part.weights.chunks(self.layout.dim).zip(part.state.chunks_mut(self.layout.state));
+            rows.for_each(|(weights, state)| self.optimizer.init_state(weights, state));
+        }
     }
 
     /// Padding (0) and the rows of unseen ids (key 0) start at zero.

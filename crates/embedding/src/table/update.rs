@@ -75,7 +75,8 @@ impl Update<'_> {
                     prefetch(shard.row(local((later >> 32) as u32)));
                 }
                 done += 1;
-                add_occurrence(&mut sum, space, packed as u32, gradient, winners);
+                let weights = shard.weights(local((packed >> 32) as u32));
+                add_occurrence(&mut sum, space, packed as u32, gradient, winners, weights);
             }
             let at = local((segment[0] >> 32) as u32);
             let mut row = shard.row_mut(at);
@@ -100,7 +101,8 @@ impl Table {
             for segment in order.chunk_by(|a, b| a >> 32 == b >> 32) {
                 sum.fill(0.0);
                 for &packed in segment {
-                    add_occurrence(&mut sum, space, packed as u32, gradient, winners);
+                    let weights = self.shards[number].weights(local((packed >> 32) as u32));
+                    add_occurrence(&mut sum, space, packed as u32, gradient, winners, weights);
                 }
                 squares += sum.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>();
             }
@@ -119,6 +121,8 @@ pub(crate) struct Gradient<'a> {
     slots: usize,
     /// The first position of each of the table's sequences behind them, and its gradient.
     sequences: Vec<(usize, &'a [f32])>,
+    /// The place in the leaf of the sum of squares of the first slot, where there are some.
+    squares: Option<usize>,
 }
 
 impl<'a> Gradient<'a> {
@@ -129,7 +133,16 @@ impl<'a> Gradient<'a> {
             (first - positions, gradient.sequences.get(*number).map_or(&[][..], Vec::as_slice))
         });
         let sequences = own.collect();
-        Self { leaf: &gradient.leaf, columns: table.columns, slots: space.slots, sequences }
+        let squares = table.squares;
+        Self { leaf: &gradient.leaf, columns: table.columns, slots: space.slots, sequences, squares }
+    }
+
+    /// The part of the sum of squares of a slot position, where there is one.
+    #[inline(always)]
+    fn of_squares(&self, place: usize, dim: usize) -> Option<&'a [f32]> {
+        let first = self.squares.filter(|_| place < self.slots)?;
+        let at = (place / self.columns.count * self.columns.total + first + place % self.columns.count) * dim;
+        Some(&self.leaf[at..at + dim])
     }
 
     /// The part at a slot position.
@@ -158,7 +171,14 @@ fn piece<'a>(space: &SpaceBatch, occurrence: u32, gradient: &Gradient<'a>, dim: 
 
 /// Adds one occurrence's share of the gradient.
 #[inline(always)]
-fn add_occurrence(sum: &mut [f32], space: &SpaceBatch, occurrence: u32, gradient: &Gradient<'_>, winners: &[u32]) {
+fn add_occurrence(
+    sum: &mut [f32],
+    space: &SpaceBatch,
+    occurrence: u32,
+    gradient: &Gradient<'_>,
+    winners: &[u32],
+    weights: &[f32],
+) {
     let dim = sum.len();
     let (piece, place, weight) = piece(space, occurrence, gradient, dim);
     if space.pooling.is_empty() {
@@ -168,8 +188,16 @@ fn add_occurrence(sum: &mut [f32], space: &SpaceBatch, occurrence: u32, gradient
     let is_maximum = place < space.slots && space.pooling[place % space.pooling.len()] == Pooling::Max;
     if is_maximum {
         let won = &winners[place * dim..(place + 1) * dim];
-        sum.iter_mut().zip(piece).zip(won).filter(|(_, w)| **w == occurrence).for_each(|((s, g), _)| *s += g);
+        let squares = gradient.of_squares(place, dim);
+        for (d, s) in sum.iter_mut().enumerate().filter(|(d, _)| won[*d] == occurrence) {
+            *s += piece[d] + squares.map_or(0.0, |g| 2.0 * g[d] * weights[d]);
+        }
     } else {
         sum.iter_mut().zip(piece).for_each(|(s, g)| *s += weight * g);
+        if let Some(squares) = gradient.of_squares(place, dim) {
+            // ∂ (x v)² / ∂ v
+            let by = 2.0 * weight * weight;
+            sum.iter_mut().zip(squares).zip(weights).for_each(|((s, g), w)| *s += by * g * w);
+        }
     }
 }

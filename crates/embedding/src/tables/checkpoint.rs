@@ -13,8 +13,8 @@ use arrow::array::{
     ArrayRef, AsArray, FixedSizeListArray, Float32Array, RecordBatch, UInt16Array, UInt32Array, UInt64Array,
 };
 use arrow::datatypes::{DataType, Field, Float32Type, Schema as ArrowSchema, UInt16Type, UInt32Type, UInt64Type};
-use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::FileWriter;
+use burnrec_features::ipc::Batches;
 use burnrec_features::{Schema, Vocabulary};
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +61,7 @@ fn write(path: &Path, schema: ArrowSchema, batches: impl Iterator<Item = Vec<Arr
 
 fn read(path: &Path) -> Result<impl Iterator<Item = Result<RecordBatch, EmbeddingError>> + '_, EmbeddingError> {
     let file = File::open(path).map_err(io_error(path))?;
-    let reader = FileReader::try_new(BufReader::new(file), None).map_err(arrow_error(path))?;
+    let reader = Batches::open(BufReader::new(file)).map_err(arrow_error(path))?;
     Ok(reader.map(|batch| batch.map_err(arrow_error(path))))
 }
 
@@ -194,8 +194,11 @@ impl Tables {
         }
         let mut tables = Self::without_rows(Indexer::new(schema, slots, &vocabularies)?, slots, default, seed);
         for (space, (growing, rows)) in tables.indexer.spaces.iter().zip(growing.iter().zip(&facts.rows)) {
-            let numbered = growing.rows.values().all(|row| (space.rows..*rows).contains(row));
-            if *rows < space.rows || !numbered || (!space.grows && *rows != space.rows) {
+            // Every row behind the fixed ones is of one key, so that no file can ask for more rows than it has keys.
+            let mut own: Vec<u32> = growing.rows.values().copied().collect();
+            own.sort_unstable();
+            let numbered = own.iter().copied().eq(space.rows..*rows);
+            if *rows < space.rows || !numbered {
                 return Err(mismatch(&path, "has other numbers of rows than the index files"));
             }
         }

@@ -36,8 +36,8 @@ impl Tables {
         winners: &mut [Vec<u32>],
     ) -> Vec<f32> {
         let tables = || self.tables.iter().enumerate().filter(|(_, t)| t.lookup == lookup && t.device_rows.is_none());
-        let width = self.slot_order[lookup].len() * self.dims[lookup];
-        if tables().next().is_none() || width == 0 {
+        let width = self.leaf_slots(lookup) * self.dims[lookup];
+        if tables().next().is_none() || self.slot_order[lookup].is_empty() {
             return Vec::new();
         }
         let maxima = |table: &Table| prepared[table.space].pooling.contains(&Pooling::Max);
@@ -47,6 +47,7 @@ impl Tables {
                 for (i, row) in rows.chunks_mut(width).enumerate() {
                     table.prefetch_row(space, task * ROWS_A_TASK + i + 1);
                     table.gather_row(space, task * ROWS_A_TASK + i, &mut row[table.span()], &mut []);
+                    table.gather_squares(space, task * ROWS_A_TASK + i, row);
                 }
             }
         });
@@ -54,7 +55,11 @@ impl Tables {
             let own = table.span().len();
             winners[number] = vec![NOBODY; batch_rows * own];
             let rows = leaf.chunks_mut(width).zip(winners[number].chunks_mut(own)).enumerate();
-            rows.for_each(|(b, (row, won))| table.gather_row(&prepared[table.space], b, &mut row[table.span()], won));
+            let space = &prepared[table.space];
+            rows.for_each(|(b, (row, won))| {
+                table.gather_row(space, b, &mut row[table.span()], won);
+                table.gather_squares(space, b, row);
+            });
         }
         leaf
     }

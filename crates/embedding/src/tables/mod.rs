@@ -20,7 +20,7 @@ use crate::error::EmbeddingError;
 use crate::lookups::Slots;
 use crate::optimizer::SparseOptimizer;
 use crate::placement::TableDevice;
-use crate::space::{FeatureRows, Growing, Indexer, Space, SpaceBatch};
+use crate::space::{FeatureRows, Growing, Indexer, KeyMap, Space, SpaceBatch};
 use crate::table::{Columns, Place, ROWS_A_MOVE, RowsPart, Shard, Table};
 
 /// The gathered vectors of a batch.
@@ -62,6 +62,10 @@ pub struct Tables {
     pub(crate) grown: Vec<u32>,
     pub(crate) tables: Vec<Table>,
     pub(crate) slot_order: Vec<Vec<usize>>,
+    /// Runs of sums of squares: the place behind all slots of the lookup's leaf, the slot that it is of, and how many there are.
+    squares: Vec<Vec<(usize, usize, usize)>>,
+    /// Slots of each lookup's leaf, those of squares included.
+    leaf_slots: Vec<usize>,
     pub(crate) dims: Vec<usize>,
     /// Sequences of each lookup.
     pub(crate) sequences: Vec<usize>,
@@ -89,25 +93,52 @@ impl Tables {
     }
 
     pub(crate) fn without_rows(indexer: Indexer, slots: &Slots, default: &SparseOptimizer, seed: u64) -> Self {
-        let (mut tables, mut slot_order) = (Vec::new(), Vec::new());
+        let (mut tables, mut slot_order, mut squares, mut leaf_slots) = (vec![], vec![], vec![], vec![]);
         for (number, lookup) in slots.0.iter().enumerate() {
             let uses = |space: &Space| space.features.iter().chain(&space.sequences).all(|f| lookup.uses(*f));
             let mut order = Vec::new();
             for (which, space) in indexer.spaces.iter().enumerate().filter(|(_, s)| uses(s)) {
-                let columns = Columns { first: order.len(), count: space.features.len(), total: lookup.features.len() };
+                let columns = Columns { first: order.len(), count: space.features.len(), total: 0 };
                 order.extend(&space.features);
                 let at = |s: &usize| lookup.sequences.iter().position(|l| l == s).unwrap_or(0);
                 let sequences = space.sequences.iter().map(at).collect();
                 let place = Place { space: which, lookup: number, columns, sequences, fixed: !space.grows };
                 tables.push(Table::new(place, lookup, default, stream_seed(seed, lookup.name, 0)));
             }
+            let (mut total, mut squared) = (order.len(), Vec::new());
+            for table in tables.iter_mut().filter(|t: &&mut Table| t.lookup == number) {
+                let Columns { first, count, .. } = table.columns;
+                if !(first..first + count).any(|slot| lookup.squares.contains(&order[slot])) {
+                    continue;
+                }
+                // Slots of one id and of a maximum come along: their square is that of the slot, so that they have no pairs.
+                table.squares = Some(total);
+                squared.push((total - order.len(), first, count));
+                total += count;
+            }
+            let own = tables.iter_mut().filter(|t| t.lookup == number);
+            own.for_each(|table| table.columns.total = total);
+            leaf_slots.push(total);
             slot_order.push(order);
+            squares.push(squared);
         }
         let growing = indexer.spaces.iter().map(|_| Growing::default()).collect();
         let grown = indexer.spaces.iter().map(|s| s.rows).collect();
         let dims = slots.0.iter().map(|l| l.dim).collect();
         let sequences = slots.0.iter().map(|l| l.sequences.len()).collect();
-        Self { indexer, growing, grown, tables, slot_order, dims, sequences, step: 0, device: None }
+        Self {
+            indexer,
+            growing,
+            grown,
+            tables,
+            slot_order,
+            squares,
+            leaf_slots,
+            dims,
+            sequences,
+            step: 0,
+            device: None,
+        }
     }
 
     fn fill_fixed_rows(&mut self) {
@@ -119,7 +150,8 @@ impl Tables {
         }
     }
 
-    /// Takes over the weights of another model's lookup, row by row; optimiser state stays as it is. False where the two
+    /// Takes over the weights of another model's lookup, row by row; optimiser state starts from
+    /// them. False where the two
     /// do not have the same rows.
     #[must_use]
     pub fn adopt(&mut self, lookup: usize, other: &Self, of: usize) -> bool {
@@ -136,7 +168,8 @@ impl Tables {
         for (place, their) in own.into_iter().zip(theirs) {
             let rows = self.grown[self.tables[place].space];
             let weights = their.part(0, rows).weights;
-            let part = RowsPart { weights, ..self.tables[place].part(0, rows) };
+            let mut part = RowsPart { weights, ..self.tables[place].part(0, rows) };
+            self.tables[place].restart(&mut part);
             self.tables[place].write(0, &part);
         }
         true
@@ -161,9 +194,14 @@ impl Tables {
         self.dims[lookup]
     }
 
-    /// Slots of a lookup's leaf: one of zeros where it has no fields.
-    pub(crate) fn leaf_slots(&self, lookup: usize) -> usize {
-        self.slot_order[lookup].len().max(1)
+    /// Slots of a lookup's leaf, those of squares included: one of zeros where it has no fields.
+    pub fn leaf_slots(&self, lookup: usize) -> usize {
+        self.leaf_slots[lookup].max(1)
+    }
+
+    /// Runs of sums of squares: the place behind all slots of the lookup's leaf, the slot that it is of, and how many there are.
+    pub fn squares(&self, lookup: usize) -> &[(usize, usize, usize)] {
+        &self.squares[lookup]
     }
 
     /// The key → row half that the loader's thread uses.
@@ -216,7 +254,11 @@ impl Tables {
                 }
                 let seen = growing.waiting.entry(key).or_insert(0);
                 *seen += 1;
-                if *seen >= min_count {
+                let admits = *seen >= min_count;
+                if !admits && growing.waiting.len() > WAITING {
+                    age(&mut growing.waiting, WAITING / 2);
+                }
+                if admits {
                     growing.waiting.remove(&key);
                     growing.rows.insert(key, before + admitted.len() as u32);
                     admitted.push(key);
@@ -261,6 +303,19 @@ impl Tables {
     }
 }
 
+/// Keys that wait for admission to a space at most.
+const WAITING: usize = 1 << 22;
+
+/// Halves what waiting keys were seen, so often until few enough are left: those of long ago, and those seen once, go.
+fn age(waiting: &mut KeyMap<u32>, most: usize) {
+    while waiting.len() > most {
+        waiting.retain(|_, seen| {
+            *seen /= 2;
+            *seen > 0
+        });
+    }
+}
+
 /// The key of every row of a space; 0 for padding and the unseen rows. A modulo bucket's key is made of its number.
 pub(crate) fn keys_by_row(space: &Space, growing: &Growing, rows: u32) -> Vec<u64> {
     let mut keys = vec![0; rows as usize];
@@ -275,4 +330,19 @@ pub(crate) fn keys_by_row(space: &Space, growing: &Growing, rows: u32) -> Vec<u6
     }
     growing.rows.iter().for_each(|(key, row)| keys[*row as usize] = *key);
     keys
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_admission_is_bounded_and_what_was_seen_often_stays() {
+        let mut waiting: KeyMap<u32> = (1..=1000).map(|key| (key, 1 + u32::from(key % 10 == 0) * 8)).collect();
+        age(&mut waiting, 500);
+        assert_eq!(waiting.len(), 100);
+        assert!(waiting.iter().all(|(key, seen)| key % 10 == 0 && *seen == 4));
+        age(&mut waiting, 50);
+        assert!(waiting.is_empty());
+    }
 }

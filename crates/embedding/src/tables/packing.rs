@@ -1,8 +1,8 @@
 //! A batch on its way to a device with memory of its own: packed on the loader's thread, sent up in one piece,
 //! gathered and updated there.
 
-use burn::tensor::{Int, Tensor};
-use burnrec_backend::{Columns, PackedBatch, Packer, Plan, RowStep, rule};
+use burn::tensor::Tensor;
+use burnrec_backend::{Columns, Gather, PackedBatch, Packer, Plan, RowStep, rule};
 use burnrec_features::{Batch, Pooling};
 
 use super::{Gathered, Tables};
@@ -32,8 +32,8 @@ pub struct Uploaded {
     columns: Vec<usize>,
     /// Host lookups: where the leaf stands.
     leaf_at: Vec<usize>,
-    /// One entry a table: its vectors and who won each maximum.
-    pieces: Vec<Option<(Tensor<3>, Tensor<3, Int>)>>,
+    /// One entry a table: its vectors, who won each maximum, and the sums of squares where they are asked for.
+    pieces: Vec<Option<Gather>>,
 }
 
 impl Indexer {
@@ -73,8 +73,10 @@ impl Packing {
 impl Uploaded {
     /// The leaf of a host lookup, or the vectors that were gathered on the device, `[B, slots, dim]`.
     pub fn leaf(&self, tables: &Tables, lookup: usize, shape: [usize; 3]) -> Tensor<3> {
-        let own = tables.tables.iter().zip(&self.pieces).filter(|(t, _)| t.lookup == lookup);
-        let mut pieces: Vec<Tensor<3>> = own.filter_map(|(_, piece)| Some(piece.as_ref()?.0.clone())).collect();
+        let own = || tables.tables.iter().zip(&self.pieces).filter(|(t, _)| t.lookup == lookup);
+        let vectors = own().filter_map(|(_, piece)| Some(piece.as_ref()?.vectors.clone()));
+        let squares = own().filter_map(|(_, piece)| piece.as_ref()?.squares.clone());
+        let mut pieces: Vec<Tensor<3>> = vectors.chain(squares).collect();
         match pieces.len() {
             0 => self.batch.floats(self.leaf_at[lookup], shape),
             1 => pieces.remove(0),
@@ -96,7 +98,7 @@ impl Uploaded {
 
 fn columns(table: &Table) -> Columns {
     let crate::table::Columns { first, count, total } = table.columns;
-    Columns { first, count, total, dim: table.layout.dim }
+    Columns { first, count, total, squares: table.squares, dim: table.layout.dim }
 }
 
 impl Tables {
@@ -121,10 +123,10 @@ impl Tables {
 
     /// The gradients of tables on the device, summed by pieces; one entry a table. `gradients` has one a lookup.
     pub fn sum_on_device(&self, uploaded: &Uploaded, gradients: &[Option<Tensor<3>>]) -> Vec<Option<Tensor<2>>> {
-        let sum = |(table, piece): (&Table, &Option<(Tensor<3>, Tensor<3, Int>)>)| {
-            let (gradient, (_, winners)) = (gradients[table.lookup].as_ref()?, piece.as_ref()?);
+        let sum = |(table, piece): (&Table, &Option<Gather>)| {
+            let (gradient, piece) = (gradients[table.lookup].as_ref()?, piece.as_ref()?);
             let plan = uploaded.plans[table.space]?;
-            Some(table.device_rows.as_ref()?.sums(&uploaded.batch, gradient, winners, plan, columns(table)))
+            table.device_rows.as_ref()?.sums(&uploaded.batch, gradient, &piece.winners, plan, columns(table))
         };
         self.tables.iter().zip(&uploaded.pieces).map(sum).collect()
     }

@@ -21,6 +21,8 @@ pub struct Batch {
     pub weight: Vec<f32>,
     /// The group of each row, or the list that it is ranked in; empty where there is none.
     pub group: Vec<u64>,
+    /// The list of each row, where lists are cut to a size: rows of one group may be of several. Else the groups are the lists.
+    pub list: Vec<u32>,
     /// The item of each row by its place in the catalogue, [`NO_ITEM`] for unknown ones; empty without a catalogue.
     pub item: Vec<u32>,
     /// The user of each row by its place in the catalogue, [`NO_USER`] for unknown ones; empty where nothing asks for it.
@@ -85,6 +87,7 @@ impl Batch {
             targets: self.targets.take(order),
             weight: pick(&self.weight, order),
             group: pick(&self.group, order),
+            list: pick(&self.list, order),
             item: pick(&self.item, order),
             user: pick(&self.user, order),
             drawn: None,

@@ -30,7 +30,7 @@ impl Sampler {
         match config.sampler {
             SamplerKind::Uniform => Self::Uniform(items().collect()),
             SamplerKind::Popularity => Self::by_counts(&counts(), config.power),
-            SamplerKind::InBatch => Self::by_counts(&catalogue.counts, 1.0),
+            SamplerKind::InBatch => Self::by_counts(&counts(), 1.0),
             SamplerKind::LogUniform => {
                 let mut order: Vec<u32> = items().collect();
                 order.sort_by_key(|i| (std::cmp::Reverse(catalogue.counts[*i as usize]), *i));

@@ -9,10 +9,9 @@ use arrow::array::{
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{Field, Float32Type, Int64Type, Schema as ArrowSchema, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
-use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::FileWriter;
-
-use xxhash_rust::xxh3::xxh3_128;
+use burnrec_data::ipc::Batches;
+use burnrec_data::sha256;
 
 use super::catalogue::{Catalogue, Seen};
 use crate::batch::{Batch, Keys};
@@ -52,7 +51,7 @@ impl Catalogue {
 
     /// What tells those bytes from others.
     pub fn fingerprint(tables: &[Vec<u8>; 2]) -> String {
-        format!("{:032x}{:032x}", xxh3_128(&tables[0]), xxh3_128(&tables[1]))
+        tables.iter().map(|table| sha256(table)).collect()
     }
 
     /// A catalogue from those bytes.
@@ -61,22 +60,29 @@ impl Catalogue {
     /// Bytes that are no such tables.
     pub fn from_arrow(schema: &Schema, items: &[u8], users: &[u8]) -> Result<Self, ArrowError> {
         let (items, users) = (read(items)?, read(users)?);
+        let known = items.num_rows();
         let mut seen: [Vec<Vec<Seen>>; 3] = Default::default();
         for (side, name) in seen.iter_mut().zip(SIDES) {
             let lists = column(&users, name)?.as_list_opt::<i32>().ok_or_else(|| wrong(name))?.clone();
             let unpack = |p: &u32| Seen { item: p & !NOT_LIKED, liked: p & NOT_LIKED == 0, time: 0 };
             let values = lists.values().as_primitive_opt::<UInt32Type>().ok_or_else(|| wrong(name))?;
+            if values.null_count() > 0 || values.values().iter().any(|p| (p & !NOT_LIKED) as usize >= known) {
+                return Err(ArrowError::SchemaError(format!("column `{name}` names items that are not there")));
+            }
             *side = lists
                 .value_offsets()
                 .windows(2)
                 .map(|w| values.values()[w[0] as usize..w[1] as usize].iter().map(unpack).collect())
                 .collect();
             if let Some(times) = users.column_by_name(&format!("times of {name}")) {
-                let times =
-                    times.as_list_opt::<i32>().and_then(|l| l.values().as_primitive_opt::<Int64Type>().cloned());
+                let times = times.as_list_opt::<i32>().filter(|l| l.value_offsets() == lists.value_offsets());
+                let times = times.and_then(|l| l.values().as_primitive_opt::<Int64Type>().cloned());
                 let times = times.filter(|t| t.len() == values.len()).ok_or_else(|| wrong(name))?;
                 side.iter_mut().flatten().zip(times.values()).for_each(|(s, t)| s.time = *t);
             }
+        }
+        if seen.iter().any(|side| side.len() != users.num_rows()) {
+            return Err(ArrowError::SchemaError("users have other numbers of rows".into()));
         }
         let catalogue = Self {
             ids: texts(&items)?,
@@ -154,7 +160,7 @@ fn wrong(name: &str) -> ArrowError {
 }
 
 fn read(bytes: &[u8]) -> Result<RecordBatch, ArrowError> {
-    let reader = FileReader::try_new(Cursor::new(bytes), None)?;
+    let reader = Batches::open(Cursor::new(bytes))?;
     let schema = reader.schema();
     let batches = reader.collect::<Result<Vec<_>, _>>()?;
     arrow::compute::concat_batches(&schema, &batches)
@@ -188,22 +194,34 @@ fn rows(schema: &Schema, table: &RecordBatch) -> Result<Batch, ArrowError> {
         };
         let lists = lists.as_list_opt::<i32>().ok_or_else(|| wrong(&name))?;
         let values = lists.values().as_primitive_opt::<UInt64Type>().ok_or_else(|| wrong(&name))?.values().to_vec();
+        let offsets: Vec<u32> = lists.value_offsets().iter().map(|o| o.cast_unsigned()).collect();
+        let fits = match many {
+            true => offsets.first() == Some(&0) && offsets.last().is_some_and(|end| *end as usize == values.len()),
+            false => offsets.iter().enumerate().all(|(row, offset)| *offset as usize == row) && values.len() == count,
+        };
+        if !fits || lists.values().null_count() > 0 {
+            return Err(wrong(&name));
+        }
         let weights = match table.column_by_name(&format!("weights of {}", field.name)) {
             Some(w) => {
                 let w = w.as_list_opt::<i32>().and_then(|w| w.values().as_primitive_opt::<Float32Type>().cloned());
-                Some(w.ok_or_else(|| wrong(&name))?.values().to_vec())
+                Some(w.filter(|w| w.len() == values.len()).ok_or_else(|| wrong(&name))?.values().to_vec())
             }
             None => None,
         };
-        let offsets = lists.value_offsets().iter().map(|o| o.cast_unsigned()).collect();
         keys.push(if many { Keys::Many { keys: values, weights, offsets } } else { Keys::One(values) });
     }
     let numeric = match table.column_by_name("numbers") {
         Some(lists) => {
             let lists = lists.as_list_opt::<i32>().ok_or_else(|| wrong("numbers"))?;
-            lists.values().as_primitive_opt::<Float32Type>().ok_or_else(|| wrong("numbers"))?.values().to_vec()
+            let values = lists.values().as_primitive_opt::<Float32Type>().ok_or_else(|| wrong("numbers"))?.values();
+            match values.len() == count * schema.numeric.len() {
+                true => values.to_vec(),
+                false => return Err(wrong("numbers")),
+            }
         }
-        None => Vec::new(),
+        None if schema.numeric.is_empty() => Vec::new(),
+        None => return Err(wrong("numbers")),
     };
     Ok(Batch { rows: count, keys, numeric, ..Batch::default() })
 }

@@ -19,6 +19,8 @@ pub(crate) struct Shuffler {
     lists: Option<usize>,
     /// Where the lists of `order` end.
     ends: Vec<usize>,
+    /// The list of each row of `order`, where rows are of lists.
+    list: Vec<u32>,
 }
 
 impl Shuffler {
@@ -26,7 +28,18 @@ impl Shuffler {
     pub(crate) fn new(capacity: usize, batch_size: usize, rng: Option<Stream>, lists: Option<usize>) -> Self {
         let capacity = if rng.is_some() || lists.is_some() { capacity.max(batch_size) } else { batch_size };
         let lists = lists.map(|most| most.clamp(1, batch_size));
-        Self { capacity, batch_size, rng, current: None, order: Vec::new(), at: 0, next: None, lists, ends: Vec::new() }
+        Self {
+            capacity,
+            batch_size,
+            rng,
+            current: None,
+            order: Vec::new(),
+            at: 0,
+            next: None,
+            lists,
+            ends: Vec::new(),
+            list: Vec::new(),
+        }
     }
 
     fn pending(&self) -> usize {
@@ -61,7 +74,8 @@ impl Shuffler {
                         0 => end,
                         n => self.ends[n - 1].max(self.at + 1),
                     };
-                    let batch = current.take(&self.order[self.at..end]);
+                    let list = self.list.get(self.at..end).unwrap_or(&[]).to_vec();
+                    let batch = Batch { list, ..current.take(&self.order[self.at..end]) };
                     self.at = end;
                     return Some(batch);
                 }
@@ -70,7 +84,8 @@ impl Shuffler {
             let next = self.next.take()?;
             if last && next.rows <= self.batch_size {
                 self.rotate(next);
-                let rest = self.current.take().map(|b| b.take(&self.order));
+                let list = std::mem::take(&mut self.list);
+                let rest = self.current.take().map(|b| Batch { list, ..b.take(&self.order) });
                 self.order.clear();
                 return rest.filter(|b| b.rows > 0);
             }
@@ -127,6 +142,7 @@ impl Shuffler {
             Some(*end)
         });
         self.ends = ends.collect();
+        self.list = lists.iter().zip(0..).flat_map(|(list, number)| std::iter::repeat_n(number, list.len())).collect();
         self.order = lists.concat();
     }
 }
@@ -197,6 +213,12 @@ mod tests {
                 for group in 0..11 {
                     let rows = batch.group.iter().filter(|g| **g == group).count();
                     assert!([0, 3, 4, 6, 9, 10].contains(&rows), "{rows} of {group}");
+                }
+                // No list is longer than asked for, and each is of one group.
+                let pairs: Vec<(u32, u64)> = batch.list.iter().copied().zip(batch.group.iter().copied()).collect();
+                assert_eq!(pairs.len(), batch.rows);
+                for list in pairs.chunk_by(|a, b| a.0 == b.0) {
+                    assert!(list.len() <= 6 && list.iter().all(|row| row.1 == list[0].1), "{list:?}");
                 }
                 seen += batch.rows;
             }

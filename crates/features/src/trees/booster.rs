@@ -38,7 +38,19 @@ impl Forest for Booster {
         self.0.json_dump().map_err(|e| e.to_string())
     }
 
-    fn load(text: &str) -> Result<Self, String> {
-        GradientBooster::from_json(text).map(Self).map_err(|e| e.to_string())
+    fn load(text: &str, columns: usize) -> Result<Self, String> {
+        let booster = GradientBooster::from_json(text).map_err(|e| e.to_string())?;
+        for (number, tree) in booster.trees.iter().enumerate() {
+            // A child stands behind its parent, so that every way down ends.
+            let mut sound = !tree.nodes.is_empty();
+            for (at, node) in tree.nodes.iter().enumerate().filter(|(_, node)| !node.is_leaf) {
+                let mut children = [node.left_child, node.right_child, node.missing_node].into_iter();
+                sound &= node.split_feature < columns && children.all(|c| c > at && c < tree.nodes.len());
+            }
+            if !sound {
+                return Err(format!("tree {number} is none: its nodes lead nowhere, or in a circle"));
+            }
+        }
+        Ok(Self(booster))
     }
 }

@@ -14,6 +14,6 @@ pub(crate) trait Forest: Sized {
     /// As text.
     fn save(&self) -> Result<String, String>;
 
-    /// From that text.
-    fn load(text: &str) -> Result<Self, String>;
+    /// From that text, over so many columns.
+    fn load(text: &str, columns: usize) -> Result<Self, String>;
 }

@@ -33,6 +33,21 @@ pub(crate) struct Inputs {
     means: Vec<BTreeMap<u64, f64>>,
 }
 
+impl Inputs {
+    /// How many columns there are.
+    pub(crate) fn columns(&self) -> usize {
+        self.numbers.len() + self.ids.len()
+    }
+
+    /// Whether it reads inputs that a schema has, and knows of each id's input what it means.
+    pub(crate) fn fits(&self, schema: &Schema) -> bool {
+        self.numbers.iter().all(|n| *n < schema.numeric.len())
+            && self.ids.iter().all(|place| *place < schema.categorical.len())
+            && self.means.len() == self.ids.len()
+            && self.means.iter().flat_map(BTreeMap::values).all(|mean| mean.is_finite())
+    }
+}
+
 /// Rows before the means are known.
 pub(crate) struct Raw {
     numbers: Vec<Vec<f64>>,

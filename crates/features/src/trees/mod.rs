@@ -11,12 +11,13 @@ mod inputs;
 use burnrec_data::split::Dataset;
 use burnrec_data::{Side, positions};
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::batch::Keys;
 use crate::columns::{Columns, Purpose};
 use crate::config::TreesConfig;
 use crate::error::{FeatureError, bad};
+use crate::schema::Schema;
 use booster::Booster;
 use forest::Forest;
 use inputs::{Inputs, Matrix};
@@ -131,15 +132,19 @@ impl Trees {
     ///
     /// # Errors
     /// Text of something else.
-    pub fn load(text: &str) -> Result<Self, FeatureError> {
+    pub fn load(text: &str, schema: &Schema) -> Result<Self, FeatureError> {
         let refused = |e: String| bad("features.trees", e);
-        let saved: Saved = serde_json::from_str(text).map_err(|e| refused(e.to_string()))?;
-        Ok(Self { share: saved.share, inputs: saved.inputs, forest: Booster::load(&saved.forest).map_err(refused)? })
+        let Saved { share, inputs, forest } = serde_json::from_str(text).map_err(|e| refused(e.to_string()))?;
+        if !inputs.fits(schema) || !(0.0..=1.0).contains(&share) {
+            return Err(refused("read other inputs than the config has".into()));
+        }
+        let forest = Booster::load(&forest, inputs.columns()).map_err(refused)?;
+        Ok(Self { share, inputs, forest })
     }
 
     /// What tells that text from others: trees and what learned from their leaves belong together.
     pub fn fingerprint(text: &str) -> String {
-        format!("{:032x}", xxh3_128(text.as_bytes()))
+        burnrec_data::sha256(text.as_bytes())
     }
 }
 

@@ -43,7 +43,8 @@ impl Cin {
             weights.push(initial.normal(deviation, [before * fields, count], device));
             let halved = split && number + 1 < maps.len();
             let out = if halved { count - count / 2 } else { count };
-            scores.push(initial.linear_logit(out, &[0.0], device));
+            // One bias a logit, which the first-order terms have.
+            scores.push(Linear { bias: None, ..initial.linear_logit(out, &[0.0], device) });
             before = if halved { count / 2 } else { count };
         }
         Self { weights, scores, split, rectify }

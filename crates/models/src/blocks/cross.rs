@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, activation};
-use burnrec_backend::{Activation, cross_term};
+use burnrec_backend::{Activation, cross_term, product};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -102,14 +102,14 @@ impl Cross {
         let Some(down) = &self.down else {
             return cross_term(x0, layer(&self.up, x.clone(), None, Activation::Identity), x);
         };
-        let low = x.clone().matmul(down.val()); // [B, K·r]
+        let low = product(x.clone(), down.val()); // [B, K·r]
         let CrossShape::Mixture { rank, experts, inner, .. } = self.shape else {
             return cross_term(x0, layer(&self.up, low, None, Activation::Identity), x);
         };
         let (rows, gates) = (x.dims()[0], self.gates(&x)); // [B, K]
         let each = (0..experts).map(|e| {
             let own = apply(inner, low.clone().slice([0..rows, e * rank..(e + 1) * rank])); // [B, r]
-            let own = apply(inner, own.matmul(self.middle[e].val())); // [B, r]
+            let own = apply(inner, product(own, self.middle[e].val())); // [B, r]
             match &gates {
                 Some(gates) => own * gates.clone().slice([0..rows, e..e + 1]),
                 None => own,
@@ -121,12 +121,12 @@ impl Cross {
             None => Tensor::full([rows, 1], experts as f32, &x.device()),
         };
         let bias = self.up.bias.as_ref().map(|b| total * b.val().unsqueeze::<2>()); // [B, d]
-        let up = stacked.matmul(self.up.weight.val());
+        let up = product(stacked, self.up.weight.val());
         cross_term(x0, bias.map_or(up.clone(), |b| up + b), x)
     }
 
     fn gates(&self, x: &Tensor<2>) -> Option<Tensor<2>> {
-        let scores = x.clone().matmul(self.gate.as_ref()?.val()); // [B, K]
+        let scores = product(x.clone(), self.gate.as_ref()?.val()); // [B, K]
         Some(match self.shape {
             CrossShape::Mixture { gate: Gate::Sigmoid, .. } => activation::sigmoid(scores),
             _ => activation::softmax(scores, 1),

@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Linear};
 use burn::tensor::{Device, Tensor, activation::relu, activation::softmax};
-use burnrec_backend::Activation;
+use burnrec_backend::{Activation, linear_each};
 
 use crate::blocks::layer;
 use crate::initial::Initial;
@@ -44,7 +44,7 @@ impl Experts {
         let [rows, width] = first.dims();
         let each = first.reshape([rows, self.count, width / self.count]).swap_dims(0, 1); // [E, B, h]
         let each = self.weights.iter().zip(&self.biases).fold(each, |each, (weight, bias)| {
-            relu(each.matmul(weight.val()) + bias.val()) // [E, B, h']
+            relu(linear_each(each, weight.val(), bias.val())) // [E, B, h']
         });
         let width = each.dims()[2];
         each.swap_dims(0, 1).reshape([rows, self.count * width])

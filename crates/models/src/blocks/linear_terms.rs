@@ -2,6 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
+use burnrec_backend::{add_row, product};
 
 use crate::contract::{InputShapes, Inputs};
 use crate::initial::Initial;
@@ -30,9 +31,9 @@ impl LinearTerms {
     /// - output `[B, 1]`
     pub fn forward(&self, inputs: &Inputs, lookup: usize) -> Tensor<2> {
         let ids: Tensor<2> = inputs.lookups[lookup].clone().sum_dim(1).flatten(1, 2); // [B, 1]
-        let sum = ids + self.bias.val().unsqueeze::<2>(); // [B, 1]
+        let sum = add_row(ids, self.bias.val().unsqueeze::<2>()); // [B, 1]
         match (&self.numeric, &inputs.numeric) {
-            (Some(weights), Some(numbers)) => sum + numbers.clone().matmul(weights.val()),
+            (Some(weights), Some(numbers)) => sum + product(numbers.clone(), weights.val()),
             _ => sum,
         }
     }

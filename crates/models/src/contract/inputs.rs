@@ -9,6 +9,8 @@ use burnrec_features::Sharing;
 pub struct Inputs {
     /// One leaf a lookup of the model, in the order it declared them: `[B, slots, dim]`.
     pub lookups: Vec<Tensor<3>>,
+    /// The sums of squares that a lookup asked for, one entry a lookup.
+    pub squares: Vec<Option<Squares>>,
     /// The sequences of each lookup, in the order it declared them: `[positions, dim]` each.
     pub sequences: Vec<Vec<Tensor<2>>>,
     /// Which positions belong to which row, one entry a group of [`super::InputShapes::groups`].
@@ -19,6 +21,15 @@ pub struct Inputs {
     pub numeric: Option<Tensor<2>>,
     /// How what was drawn belongs to the rows, in training and where something was.
     pub sharing: Option<Sharing>,
+}
+
+/// `Σ x_i² v_i²` of slots that are `Σ x_i v_i`.
+#[derive(Clone, Debug)]
+pub struct Squares {
+    /// Runs: the first place among the sums, the slot that it is of, and how many there are.
+    pub runs: Vec<(usize, usize, usize)>,
+    /// The sums `[B, places, dim]`.
+    pub sums: Tensor<3>,
 }
 
 /// Pairs of positions that follow each other in a row, with a position of the batch that holds another id; each
@@ -37,6 +48,7 @@ impl Inputs {
     /// Inputs without sequences.
     pub fn slots(lookups: Vec<Tensor<3>>, numeric: Option<Tensor<2>>) -> Self {
         Self {
+            squares: vec![None; lookups.len()],
             sequences: vec![Vec::new(); lookups.len()],
             lookups,
             segments: Vec::new(),
@@ -61,6 +73,20 @@ impl Inputs {
                 (drawn * query.clone().unsqueeze_dim::<3>(1)).sum_dim(2).reshape([rows, k])
             }
         })
+    }
+
+    /// The pairs within the fields of several ids of a lookup, `½ Σ_k [(Σ_i x_i v_ik)² - Σ_i x_i² v_ik²]` over them, `[B, 1]`;
+    /// none where no field has them.
+    pub fn pairs_within(&self, lookup: usize) -> Option<Tensor<2>> {
+        let Squares { runs, sums } = self.squares.get(lookup)?.as_ref()?;
+        let [rows, _, dim] = sums.dims();
+        let part = |of: &Tensor<3>, from: usize, count: usize| of.clone().slice([0..rows, from..from + count, 0..dim]);
+        let of = |(place, slot, count): &(usize, usize, usize)| -> Tensor<2> {
+            let sum = part(&self.lookups[lookup], *slot, *count); // [B, count, k]
+            let pairs: Tensor<2> = (sum.clone() * sum - part(sums, *place, *count)).flatten(1, 2);
+            pairs.sum_dim(1) * 0.5 // [B, 1]
+        };
+        runs.iter().map(of).reduce(|a, b| a + b)
     }
 
     /// One slot of a lookup: `[B, dim]`.

@@ -13,7 +13,7 @@ use burnrec_features::Schema;
 use crate::error::ModelError;
 use crate::initial::Initial;
 
-pub use inputs::{Following, Inputs};
+pub use inputs::{Following, Inputs, Squares};
 pub use outputs::{Head, Outputs};
 pub use reads::{Fields, Heads, Learns, Reads, Sequences, TaskKind};
 pub use shapes::{InputShapes, SequenceShape};

@@ -17,7 +17,7 @@ use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{check_vectors, linear_lookup, vector_lookup};
+use super::{check_vectors, linear_lookup, pair_lookup};
 use crate::blocks::{Layers, LayersConfig, LinearTerms, layer};
 use crate::contract::{Architecture, InputShapes, Inputs, Model, Outputs, Reads, Trunk};
 use crate::error::ModelError;
@@ -90,7 +90,7 @@ impl Architecture for DeepFmConfig {
     }
 
     fn slots(&self, schema: &Schema) -> Slots {
-        let vectors = vector_lookup("vectors", schema, self.embedding_dim, self.embedding_std, self.optimizer.clone());
+        let vectors = pair_lookup("vectors", schema, self.embedding_dim, self.embedding_std, self.optimizer.clone());
         Slots(vec![linear_lookup("linear", schema, self.linear_optimizer.clone()), vectors])
     }
 
@@ -102,7 +102,8 @@ impl Architecture for DeepFmConfig {
             numeric: (self.numeric_pairs && shapes.numeric > 0)
                 .then(|| initial.normal(self.embedding_std, own, device)),
             layers: layers.init(width, initial, device),
-            score: initial.linear_logit(layers.output(width), &[0.0], device),
+            // The first-order terms have the bias.
+            score: Linear { bias: None, ..initial.linear_logit(layers.output(width), &[0.0], device) },
         }
     }
 
@@ -127,6 +128,7 @@ impl Model for DeepFm {
             vectors = Tensor::cat(vec![vectors, scaled], 1); // [B, F + N, k]
         }
         let machine = self.terms.forward(inputs, 0) + pair_term(vectors); // [B, 1]
+        let machine = inputs.pairs_within(1).map_or(machine.clone(), |within| machine + within);
         let hidden = self.layers.forward(inputs.flat(1), inputs.numeric.clone()); // [B, h]
         Outputs::one(machine + layer(&self.score, hidden, None, Activation::Identity)) // [B, 1]
     }
@@ -149,8 +151,7 @@ mod tests {
         };
         let config = DeepFmConfig { embedding_dim: 4, numeric_pairs: true, ..DeepFmConfig::default() };
         let mut deepfm = config.init(&shapes, &mut Initial::new(1), &device);
-        deepfm.score =
-            Linear { weight: Initial::new(1).zeros([64, 1], &device), bias: Some(Initial::new(1).zeros([1], &device)) };
+        deepfm.score = Linear { weight: Initial::new(1).zeros([64, 1], &device), bias: None };
         let mut fm = FmConfig { embedding_dim: 4, ..FmConfig::default() }.init(&shapes, &mut Initial::new(1), &device);
         let random = |shape| Tensor::<3>::random(shape, Distribution::Default, &device);
         let numbers = Tensor::random([5, 2], Distribution::Default, &device);

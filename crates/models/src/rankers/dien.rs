@@ -14,7 +14,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::activation::softplus;
 use burn::tensor::{Device, Tensor};
-use burnrec_backend::{Segments, Update, segment_softmax, segment_sum, spread_mul, weighted_sum};
+use burnrec_backend::{Segments, Update, average, product, segment_softmax, segment_sum, spread_mul, weighted_sum};
 use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
@@ -155,7 +155,7 @@ impl Interest {
         let device = keys.device();
         let none = Tensor::zeros([keys.dims()[0], 1], &device);
         let states = self.extract.forward(keys, none, segments, Update::Plain);
-        let asked = query.matmul(self.attention.val()); // [B, d]
+        let asked = product(query, self.attention.val()); // [B, d]
         let scores = spread_mul(states.clone(), asked, segments).sum_dim(1); // [positions, 1]
         let attention = segment_softmax(scores, segments);
         let (input, update) = match how {
@@ -173,7 +173,7 @@ impl Interest {
 fn auxiliary(states: &Tensor<2>, keys: &Tensor<2>, following: &Following) -> Tensor<1> {
     let from = states.clone().select(0, following.from.clone()); // [pairs, d]
     let score = |of: &Tensor<1, burn::tensor::Int>| (from.clone() * keys.clone().select(0, of.clone())).sum_dim(1);
-    (softplus(-score(&following.to), 1.0) + softplus(score(&following.other), 1.0)).mean()
+    average(softplus(-score(&following.to), 1.0) + softplus(score(&following.other), 1.0))
 }
 
 impl Model for Dien {

@@ -63,6 +63,7 @@ impl Architecture for EgesConfig {
             name,
             features,
             sequences: Vec::new(),
+            squares: Vec::new(),
             dim,
             optimizer: optimizer.clone(),
             init,

@@ -3,9 +3,9 @@
 //! ```text
 //! z = b + Σ_i w_i x_i + Σ_{i<j} <v_i, v_j> x_i x_j
 //! ```
-//! i runs over the categorical fields (x = 1) and the numbers (x = the scaled value). Crosses enter the
-//! first-order term only. A multi-valued field is pooled to one vector before the pair term, so pairs
-//! inside a field do not count: the variant that CTR toolkits use.
+//! i runs over the ids of the categorical fields (x = 1; of a field of several ids a row their weights, over their number where
+//! it is pooled by the mean) and the numbers (x = the scaled value). Crosses enter the first-order term only. Ids of one field are
+//! pairs too, as they are of two, unless the field is pooled by the maximum.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
@@ -15,7 +15,7 @@ use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{check_vectors, linear_lookup, vector_lookup};
+use super::{check_vectors, linear_lookup, pair_lookup};
 use crate::blocks::LinearTerms;
 use crate::contract::{Architecture, InputShapes, Inputs, Model, Outputs, Reads, Trunk};
 use crate::error::ModelError;
@@ -61,7 +61,7 @@ impl Architecture for FmConfig {
     }
 
     fn slots(&self, schema: &Schema) -> Slots {
-        let vectors = vector_lookup("factors", schema, self.embedding_dim, self.embedding_std, self.optimizer.clone());
+        let vectors = pair_lookup("factors", schema, self.embedding_dim, self.embedding_std, self.optimizer.clone());
         Slots(vec![linear_lookup("linear", schema, self.linear_optimizer.clone()), vectors])
     }
 
@@ -97,6 +97,7 @@ impl Model for Fm {
             let scaled = numbers.clone().unsqueeze_dim::<3>(2) * own.val().unsqueeze::<3>(); // [B, N, k]
             vectors = Tensor::cat(vec![vectors, scaled], 1); // [B, F + N, k]
         }
-        Outputs::one(self.terms.forward(inputs, 0) + pair_term(vectors))
+        let logit = self.terms.forward(inputs, 0) + pair_term(vectors);
+        Outputs::one(inputs.pairs_within(1).map_or(logit.clone(), |within| logit + within))
     }
 }

@@ -60,7 +60,15 @@ impl Architecture for GbdtLrConfig {
             return Slots(vec![linear_lookup("linear", schema, optimizer)]);
         }
         let features = schema.trees.iter().map(|t| t.1).collect();
-        Slots(vec![Lookup { name: "linear", features, sequences: Vec::new(), dim: 1, optimizer, init: Init::Zeros }])
+        Slots(vec![Lookup {
+            name: "linear",
+            features,
+            sequences: Vec::new(),
+            squares: Vec::new(),
+            dim: 1,
+            optimizer,
+            init: Init::Zeros,
+        }])
     }
 
     fn init(&self, shapes: &InputShapes, initial: &mut Initial, device: &Device) -> GbdtLr {

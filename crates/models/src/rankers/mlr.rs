@@ -10,6 +10,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::activation::{log_sigmoid, log_softmax};
 use burn::tensor::{Device, Tensor};
+use burnrec_backend::product;
 use burnrec_embedding::{Init, Lookup, Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
@@ -69,6 +70,7 @@ impl Architecture for MlrConfig {
             name: "regions",
             features: schema.slots(),
             sequences: Vec::new(),
+            squares: Vec::new(),
             dim: 2 * self.regions,
             optimizer: self.optimizer.clone(),
             init: Init::Normal(self.std),
@@ -97,7 +99,7 @@ impl Model for Mlr {
         let ids: Tensor<2> = inputs.lookups[0].clone().sum_dim(1).flatten(1, 2); // [B, 2m]
         let mut scores = ids + self.bias.val().unsqueeze::<2>();
         if let (Some(weights), Some(numbers)) = (&self.numeric, &inputs.numeric) {
-            scores = scores + numbers.clone().matmul(weights.val());
+            scores = scores + product(numbers.clone(), weights.val());
         }
         let [rows, both] = scores.dims();
         let regions = log_softmax(scores.clone().slice([0..rows, 0..both / 2]), 1); // [B, m]

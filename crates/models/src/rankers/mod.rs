@@ -13,13 +13,21 @@ macro_rules! declare {
 every_model!(declare);
 
 use burnrec_embedding::{Init, Lookup, SparseOptimizer};
-use burnrec_features::Schema;
+use burnrec_features::{Pooling, Schema};
 
 use crate::error::ModelError;
 
 /// One weight an id, over every categorical field and cross, starting at zero.
 fn linear_lookup(name: &'static str, schema: &Schema, optimizer: Option<SparseOptimizer>) -> Lookup {
-    Lookup { name, features: schema.slots(), sequences: Vec::new(), dim: 1, optimizer, init: Init::Zeros }
+    Lookup {
+        name,
+        features: schema.slots(),
+        sequences: Vec::new(),
+        squares: Vec::new(),
+        dim: 1,
+        optimizer,
+        init: Init::Zeros,
+    }
 }
 
 /// One vector an id, over every categorical field that is not a cross.
@@ -34,10 +42,24 @@ fn vector_lookup(
         name,
         features: schema.columns_only(),
         sequences: Vec::new(),
+        squares: Vec::new(),
         dim,
         optimizer,
         init: Init::Normal(deviation),
     }
+}
+
+/// [`vector_lookup`], with the squares that the pairs within fields of several ids are made of.
+fn pair_lookup(
+    name: &'static str,
+    schema: &Schema,
+    dim: usize,
+    deviation: f32,
+    optimizer: Option<SparseOptimizer>,
+) -> Lookup {
+    let lookup = vector_lookup(name, schema, dim, deviation, optimizer);
+    let summed = |f: &usize| matches!(schema.categorical[*f].pooling, Some(Pooling::Sum | Pooling::Mean));
+    Lookup { squares: lookup.features.iter().copied().filter(summed).collect(), ..lookup }
 }
 
 /// [`vector_lookup`], with the positions of every sequence.

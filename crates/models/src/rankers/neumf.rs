@@ -205,6 +205,7 @@ impl Architecture for NeuMfConfig {
             name,
             features: features.clone(),
             sequences: Vec::new(),
+            squares: Vec::new(),
             dim,
             optimizer: self.optimizer.clone(),
             init: Init::Normal(self.embedding_std),

@@ -116,7 +116,8 @@ impl Architecture for XDeepFmConfig {
             terms: LinearTerms::new(shapes, initial, device),
             cin: Cin::new(shapes.lookups[1].0, &self.cin, self.split_half, self.cin_relu, initial, device),
             layers: layers.init(width, initial, device),
-            score: initial.linear_logit(layers.output(width), &[0.0], device),
+            // The first-order terms have the bias.
+            score: Linear { bias: None, ..initial.linear_logit(layers.output(width), &[0.0], device) },
             dim: self.embedding_dim,
         }
     }

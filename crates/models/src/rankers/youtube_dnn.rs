@@ -99,6 +99,7 @@ impl Architecture for YoutubeDnnConfig {
             name,
             features,
             sequences,
+            squares: Vec::new(),
             dim,
             optimizer: self.optimizer.clone(),
             init: Init::Normal(self.embedding_std),

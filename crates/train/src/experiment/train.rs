@@ -13,8 +13,9 @@ use crate::experiment::rate::RateSchedule;
 pub struct TrainConfig {
     /// Passes over the training rows, at most.
     pub epochs: usize,
-    /// Rows a step.
-    pub batch_size: usize,
+    /// Rows a step; when absent a 128th of the training rows, from 64 to 1024, so that an epoch of few rows has steps enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<usize>,
     /// Learning rate of the dense weights.
     pub learning_rate: f64,
     /// Optimiser of the dense weights.
@@ -35,8 +36,8 @@ pub struct TrainConfig {
     /// L2 strength on the dense weight matrices, not on biases.
     pub l2: f64,
     /// What decides which epoch is best, of validation metrics: `auc`, or with several tasks `click.auc`, or a weighted sum
-    /// of such as `click.auc + 0.5*convert.auc`. When absent the sum of what each task is usually judged by, where all
-    /// of those should rise or all should fall.
+    /// of such as `click.auc + 0.5*convert.auc` or `auc - 0.25*logloss`. When absent the sum of what each task is usually
+    /// judged by: for a probability `auc - 0.25*logloss`, so that of two epochs that rank alike the calibrated one is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monitor: Option<String>,
     /// Epochs without a better `monitor` after which training stops; never when 0.
@@ -57,7 +58,7 @@ impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             epochs: 20,
-            batch_size: 1024,
+            batch_size: None,
             learning_rate: 1e-3,
             optimizer: DenseOptimizer::default(),
             sparse: SparseOptimizer::default(),
@@ -131,13 +132,22 @@ fn bad(key: &str, problem: &str) -> Result<(), TrainError> {
 }
 
 impl TrainConfig {
+    /// Rows a step, with so many training rows.
+    pub fn rows_a_step(&self, training_rows: u64) -> usize {
+        let share = (training_rows / 128).clamp(64, 1024) as usize;
+        // The power of two below.
+        self.batch_size.unwrap_or(1 << share.ilog2())
+    }
+
     /// Refuses settings that cannot work by themselves.
     pub(crate) fn check(&self) -> Result<(), TrainError> {
         let positive = |x: f64| x > 0.0 && x.is_finite();
         let at_least_zero = |x: f64| x >= 0.0 && x.is_finite();
         match self {
             _ if self.epochs == 0 => bad("epochs", "must be at least 1")?,
-            _ if !(1..=1 << 24).contains(&self.batch_size) => bad("batch_size", "must lie in 1..=16777216")?,
+            _ if !self.batch_size.is_none_or(|rows| (1..=1 << 24).contains(&rows)) => {
+                bad("batch_size", "must lie in 1..=16777216")?
+            }
             _ if !positive(self.learning_rate) => bad("learning_rate", "must be above 0")?,
             _ if !self.clip_norm.is_none_or(positive) => bad("clip_norm", "must be above 0")?,
             _ if !at_least_zero(self.l1) => bad("l1", "must be at least 0")?,

@@ -10,7 +10,7 @@ use burnrec_features::Batch;
 use crate::objective::HostTarget;
 use crate::task::Task;
 
-pub(crate) use tensors::{feed, following};
+pub(crate) use tensors::{divided, feed, following};
 
 /// A batch whose keys have rows already, where the tables' policy allows it ahead of time.
 pub struct Prepared {

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use burnrec_backend::{Segments, traffic};
 use burnrec_embedding::{Gathered, Packing, Slots, SpaceBatch, Tables, Uploaded};
 use burnrec_features::{Batch, Following as Places};
-use burnrec_models::{Following, Inputs};
+use burnrec_models::{Following, Inputs, Squares};
 
 use crate::objective::{HostTarget, Target, column};
 
@@ -26,10 +26,26 @@ pub(crate) struct Feed {
 
 impl Feed {
     /// A batch as a model reads it, off the graph.
-    pub(crate) fn inputs(self) -> Inputs {
+    pub(crate) fn inputs(self, tables: &Tables) -> Inputs {
         let Self { leaves, sequences, segments, numeric, .. } = self;
-        Inputs { lookups: leaves, sequences, segments, following: Vec::new(), numeric, sharing: None }
+        let (lookups, squares) = divided(&leaves, tables);
+        Inputs { lookups, squares, sequences, segments, following: Vec::new(), numeric, sharing: None }
     }
+}
+
+/// The vectors of leaves, and the sums of squares behind them.
+pub(crate) fn divided(leaves: &[Tensor<3>], tables: &Tables) -> (Vec<Tensor<3>>, Vec<Option<Squares>>) {
+    let part = |(lookup, leaf): (usize, &Tensor<3>)| {
+        let runs = tables.squares(lookup).to_vec();
+        if runs.is_empty() {
+            return (leaf.clone(), None);
+        }
+        let [rows, all, dim] = leaf.dims();
+        let own = tables.slot_order(lookup).len();
+        let sums = leaf.clone().slice([0..rows, own..all, 0..dim]);
+        (leaf.clone().slice([0..rows, 0..own, 0..dim]), Some(Squares { runs, sums }))
+    };
+    leaves.iter().enumerate().map(part).unzip()
 }
 
 /// Gathers, and brings everything to the device: in one upload where it has memory of its own.
@@ -43,7 +59,7 @@ pub(crate) fn feed(
     targets: &[HostTarget],
 ) -> (Feed, Gathered) {
     let mut gathered = tables.gather(batch.rows, spaces);
-    let shape = |lookup: usize| [batch.rows, slots.0[lookup].features.len().max(1), slots.0[lookup].dim];
+    let shape = |lookup: usize| [batch.rows, tables.leaf_slots(lookup), slots.0[lookup].dim];
     let of_device = |tensor: Tensor<3>| if device.is_autodiff() { Tensor::from_inner(tensor) } else { tensor };
     let flat = |tensor: Tensor<2>| if device.is_autodiff() { Tensor::from_inner(tensor) } else { tensor };
     let sequences = sequences(tables, &mut gathered, device);

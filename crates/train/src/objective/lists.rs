@@ -4,7 +4,7 @@
 //! are rows whose label is not known.
 
 use burn::tensor::{Device, Tensor};
-use burnrec_backend::{Segments, segment_softmax};
+use burnrec_backend::{Segments, segment_softmax, total};
 use burnrec_features::Batch;
 
 use crate::objective::pairs::{HostPairs, Pairs, Rule};
@@ -127,7 +127,7 @@ impl Lists {
                 let p = segment_softmax(scores.clone().detach(), &self.lists); // [B, 1]
                 let surprise = p.clone().clamp_min(1e-38).log();
                 let normaliser = p * (scores.clone() - surprise) * counts.clone();
-                (normaliser - scores * shares.clone()).sum()
+                total(normaliser - scores * shares.clone())
             }
             None => (scores * 0.0).sum(),
         }

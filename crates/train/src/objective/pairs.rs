@@ -2,7 +2,7 @@
 
 use burn::tensor::activation::softplus;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use burnrec_backend::{Segments, segment_sum, spread, traffic};
+use burnrec_backend::{Segments, segment_sum, spread, total, traffic};
 
 use crate::objective::span::Span;
 
@@ -121,7 +121,7 @@ impl Pairs {
             weight = weight * self.discounts(fixed, second);
         }
         let each = softplus(d.clone(), 1.0) - d * self.target.clone();
-        let both = (each * weight).sum();
+        let both = total(each * weight);
         both.clone() - both.detach() * 0.5
     }
 

@@ -18,12 +18,16 @@ impl Span {
 
 pub(super) fn spans(batch: &Batch, task: usize) -> Vec<Span> {
     let mut start = 0;
-    let of = |list: &[u64]| {
+    let of = |list: &[(u32, u64)]| {
         let at = start;
         start += list.len();
         let known = (0..list.len()).filter(|i| batch.targets.is_known(at + i, task));
         let known = known.map(|i| (i, batch.targets.value(at + i, task))).collect();
         Span { start: at, length: list.len(), known }
     };
-    batch.group.chunk_by(|a, b| a == b).map(of).collect()
+    let rows: Vec<(u32, u64)> = match batch.list.is_empty() {
+        true => batch.group.iter().map(|group| (0, *group)).collect(),
+        false => batch.list.iter().map(|list| (*list, 0)).collect(),
+    };
+    rows.chunk_by(|a, b| a == b).map(of).collect()
 }

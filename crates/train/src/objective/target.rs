@@ -1,6 +1,7 @@
 //! What a batch's scores should have been, on the host and on the device that computes.
 
 use burn::tensor::{Device, Tensor};
+use burnrec_backend::{average, total};
 use burnrec_features::Batch;
 
 use crate::objective::drawn::{Drawn, HostDrawn};
@@ -73,9 +74,9 @@ impl Target {
     /// The weighted mean of a number a row `[B, 1]`; 0 where nothing is known.
     pub(crate) fn mean(&self, each: Tensor<2>) -> Tensor<1> {
         match &self.weights {
-            None => each.mean(),
-            Some(weights) if self.total > 0.0 => (each * weights.clone()).sum() / self.total,
-            Some(weights) => (each * weights.clone()).sum(),
+            None => average(each),
+            Some(weights) if self.total > 0.0 => total(each * weights.clone()) / self.total,
+            Some(weights) => total(each * weights.clone()),
         }
     }
 }

@@ -55,6 +55,21 @@ fn at(kind: LossKind, scores: &[f32], labels: &[f32], groups: &[u64]) -> (f32, V
     (value.into_scalar(), gradient)
 }
 
+#[test]
+fn a_list_is_what_the_loader_cut_and_not_the_group() {
+    let device = Device::flex();
+    let batch = Batch {
+        rows: 4,
+        targets: Targets::one(vec![1.0, 0.0, 0.0, 1.0]),
+        group: vec![7; 4],
+        list: vec![0, 0, 1, 1],
+        ..Batch::default()
+    };
+    let scores = Tensor::<2>::zeros([4, 1], &device);
+    let value = loss(LossKind::Softmax, &batch, scores, &device).into_scalar::<f32>();
+    assert!((value - 2f32.ln()).abs() < 1e-6, "{value}");
+}
+
 fn close(a: &[f32], b: &[f32]) {
     assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5) && a.len() == b.len(), "{a:?} {b:?}");
 }

@@ -19,14 +19,14 @@ fn trees_path(checkpoints: &Path) -> PathBuf {
 }
 
 /// Reads the trees, and checks that what learned from their leaves belongs to them.
-pub(crate) fn read_trees(checkpoints: &Path, fitted: &Fitted) -> Result<Option<Trees>, TrainError> {
+pub(crate) fn read_trees(checkpoints: &Path, schema: &Schema, fitted: &Fitted) -> Result<Option<Trees>, TrainError> {
     let Some(expected) = &fitted.trees else { return Ok(None) };
     let path = trees_path(checkpoints);
     let text = fs::read_to_string(&path).map_err(|e| broken(&path, format!("cannot be read ({e})")))?;
     if Trees::fingerprint(&text) != *expected {
         return Err(broken(&path, "holds other trees than the ones whose leaves this checkpoint learned from"));
     }
-    Ok(Some(Trees::load(&text)?))
+    Ok(Some(Trees::load(&text, schema)?))
 }
 
 /// Writes the catalogue and the trees of a run, where it has them.
@@ -53,7 +53,7 @@ pub(crate) fn read_catalogue(
     let bytes = |path: &PathBuf| fs::read(path).map_err(|e| broken(path, format!("cannot be read ({e})")));
     let tables = [bytes(&paths[0])?, bytes(&paths[1])?];
     let found = Catalogue::fingerprint(&tables);
-    if let Some(at) = (0..2).find(|at| found.get(at * 32..at * 32 + 32) != expected.get(at * 32..at * 32 + 32)) {
+    if let Some(at) = (0..2).find(|at| found.get(at * 64..at * 64 + 64) != expected.get(at * 64..at * 64 + 64)) {
         return Err(broken(&paths[at], "was altered"));
     }
     let catalogue = Catalogue::from_arrow(schema, &tables[0], &tables[1]);

@@ -81,7 +81,7 @@ impl SavedModel {
         }
         let weights = Weights::new(model, tables, checked.slots().clone(), &opened.device);
         let catalogue = read_catalogue(checkpoints, checked.schema(), &loaded.fitted)?;
-        let trees = read_trees(checkpoints, &loaded.fitted)?;
+        let trees = read_trees(checkpoints, checked.schema(), &loaded.fitted)?;
         let encoder = Arc::new(Encoder::restore((**checked.schema()).clone(), loaded.fitted, catalogue, trees));
         let folder = checkpoints.parent().unwrap_or(Path::new("")).to_path_buf();
         Ok(Self { checked, encoder, weights, folder })

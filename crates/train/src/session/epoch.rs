@@ -78,7 +78,13 @@ impl Session<'_> {
         let rows = self.rows.get("train").filter(|_| known)?;
         let left = self.encoder.trees().map_or(1.0, Trees::share_left);
         let rows = (*rows as f64 * left).round() as u64;
-        Some((rows + positives * negatives).div_ceil(checked.experiment().train.batch_size as u64))
+        Some((rows + positives * negatives).div_ceil(self.rows_a_step() as u64))
+    }
+
+    /// Rows a step.
+    fn rows_a_step(&self) -> usize {
+        let rows = self.rows.get("train").copied().unwrap_or(0);
+        self.job.checked.experiment().train.rows_a_step(rows)
     }
 
     /// The batches of an epoch that are still to come.
@@ -86,7 +92,7 @@ impl Session<'_> {
         let checked = &self.job.checked;
         let (train, seed) = (&checked.experiment().train, checked.experiment().run.seed);
         let config = LoaderConfig {
-            batch_size: train.batch_size,
+            batch_size: self.rows_a_step(),
             shuffle: train.shuffle.then(|| stream_seed(seed, "shuffle", 0)),
             epoch: self.progress.epoch as u64,
             buffer_rows: train.shuffle_rows,

@@ -21,7 +21,7 @@ impl Stepper {
         let Walked(mut gradients) = walked;
         let (tables, inputs) = (&self.weights.tables, &gathered.inputs);
         let leaves: Vec<Option<Tensor<3>>> =
-            inputs.lookups.iter().map(|leaf| leaf.grad_remove(&mut gradients)).collect();
+            gathered.leaves.iter().map(|leaf| leaf.grad_remove(&mut gradients)).collect();
         let own_memory = gathered.uploaded.is_some();
         let mut host = Vec::with_capacity(leaves.len());
         let mut device = Vec::with_capacity(leaves.len());

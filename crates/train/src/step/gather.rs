@@ -6,12 +6,14 @@ use burnrec_models::{Inputs, Model};
 
 use super::Stepper;
 use crate::error::TrainError;
-use crate::feed::{Prepared, feed, following};
+use crate::feed::{Prepared, divided, feed, following};
 use crate::objective::Target;
 
 /// A batch as the model reads it, with what the way back needs.
 pub struct Gathered {
     pub(crate) inputs: Inputs,
+    /// What each lookup gave, where gradients come back to.
+    pub(crate) leaves: Vec<Tensor<3>>,
     pub(crate) targets: Vec<Target>,
     /// Rows of the batch.
     pub(crate) rows: usize,
@@ -33,14 +35,25 @@ impl Stepper {
             false => Vec::new(),
         };
         let tracked = |own: Vec<Tensor<2>>| own.into_iter().map(Tensor::require_grad).collect::<Vec<_>>();
+        let leaves: Vec<Tensor<3>> = feed.leaves.into_iter().map(Tensor::require_grad).collect();
+        let (lookups, squares) = divided(&leaves, tables);
         let inputs = Inputs {
-            lookups: feed.leaves.into_iter().map(Tensor::require_grad).collect(),
+            lookups,
+            squares,
             sequences: feed.sequences.into_iter().map(tracked).collect(),
             segments: feed.segments,
             following,
             numeric: feed.numeric,
             sharing: batch.drawn.as_ref().map(|drawn| drawn.sharing),
         };
-        Ok(Gathered { inputs, targets: feed.targets, rows: batch.rows, spaces, vectors, uploaded: feed.uploaded })
+        Ok(Gathered {
+            inputs,
+            leaves,
+            targets: feed.targets,
+            rows: batch.rows,
+            spaces,
+            vectors,
+            uploaded: feed.uploaded,
+        })
     }
 }

@@ -33,7 +33,7 @@ impl Stepper {
         let Divided { dense, mut sparse } = gradients;
         let mut dense = of_module(dense, &model);
         // The graph goes before the optimiser takes the weights: a second handle would make it copy them.
-        let Gathered { inputs, targets, rows, spaces, vectors, uploaded } = gathered;
+        let Gathered { inputs, targets, rows, spaces, vectors, uploaded, leaves: _ } = gathered;
         drop((inputs, targets));
         self.resting.drop_gradients(&model, &mut dense);
         penalise(&model, &mut dense, self.strengths.l1, self.strengths.l2);

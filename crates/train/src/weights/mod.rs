@@ -133,7 +133,7 @@ impl Frozen<'_> {
             weights.tables.resolve(&prepared.batch, &mut prepared.spaces);
             let Prepared { batch, spaces, packing, .. } = prepared;
             let (feed, _) = feed(&weights.tables, &weights.slots, &device, &batch, &spaces, packing, &[]);
-            what(&self.model, &feed.inputs())
+            what(&self.model, &feed.inputs(&weights.tables))
         };
         // CubeCL keeps a stream a thread; on the host the pool's workers share the parallel parts.
         if has_own_memory(&device) { run(prepared) } else { rayon::scope(|_| run(prepared)) }
