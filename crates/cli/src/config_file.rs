@@ -27,6 +27,8 @@ fn said(message: &str) -> String {
 pub struct ConfigFile {
     path: PathBuf,
     text: String,
+    /// What the command line changed: `KEY=VALUE`.
+    overrides: Vec<String>,
 }
 
 /// Reads a file and applies `KEY=VALUE` overrides.
@@ -46,7 +48,7 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<(ConfigFile, Experiment
     }
     if overrides.is_empty() {
         let experiment = parse(path, &text)?;
-        return Ok((ConfigFile { path: path.to_path_buf(), text }, experiment));
+        return Ok((ConfigFile { path: path.to_path_buf(), text, overrides: Vec::new() }, experiment));
     }
     let mut document: DocumentMut =
         text.parse().map_err(|e: toml_edit::TomlError| ConfigError::at(path, &text, e.span(), e.message().trim()))?;
@@ -61,7 +63,7 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<(ConfigFile, Experiment
             CliError::from,
         )
     })?;
-    Ok((ConfigFile { path: path.to_path_buf(), text: changed }, experiment))
+    Ok((ConfigFile { path: path.to_path_buf(), text, overrides: overrides.to_vec() }, experiment))
 }
 
 fn parse(path: &Path, text: &str) -> Result<Experiment, ConfigError> {
@@ -94,6 +96,16 @@ impl ConfigFile {
     /// Turns an error about a key into one about its line, where the file has the key or a table above it.
     pub fn locate(&self, error: CliError) -> CliError {
         let Some(key) = error.key() else { return error };
+        // What the command line gave is blamed by itself: the file has no line of it.
+        let is_of = |given: &&String| {
+            let own = given.split('=').next().unwrap_or("").trim();
+            let below =
+                |a: &str, b: &str| a.strip_prefix(b).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            below(&key, own) || below(own, &key)
+        };
+        if let Some(given) = self.overrides.iter().rfind(is_of) {
+            return CliError::Usage(format!("--set {given}: {error}"));
+        }
         let Ok(document) = toml_edit::Document::parse(self.text.as_str()) else { return error };
         let mut item: &dyn toml_edit::TableLike = document.as_table();
         let mut span = None;

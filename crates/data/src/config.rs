@@ -28,6 +28,13 @@ pub struct DataConfig {
     /// Sort all rows by this event-time column before use; file order when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sort_by: Option<String>,
+    /// One row for every item of rows that have several: impressions with a flag an item, lines of a user and items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explode: Option<ExplodeConfig>,
+    /// libsvm and libfm lines: fields by ranges of indices, both ends included: `{ user = [0, 942], item = [943, 2624] }`.
+    /// Each becomes a column of lists, and `NAME_values` beside it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields_by_index: BTreeMap<String, [u64; 2]>,
     /// Side tables joined by a key column, for example users and items.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub join: Vec<JoinConfig>,
@@ -94,6 +101,30 @@ pub enum Encoding {
     Utf16,
     /// ISO 8859-1.
     Latin1,
+}
+
+/// How a row of several items becomes one row an item, in their order. A row without items gives none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExplodeConfig {
+    /// The column of the items: a list, or text.
+    pub column: String,
+    /// What stands between two items of text; by default a blank.
+    #[serde(default = "blank")]
+    pub separator: String,
+    /// More columns with a value for each item: `["clicks"]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub along: Vec<String>,
+    /// What takes an item apart, at its last place: `"-"` for `N123-0`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The columns that both parts become: `["item", "clicked"]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub into: Option<Vec<String>>,
+}
+
+fn blank() -> String {
+    " ".into()
 }
 
 /// A side table, looked up by key for every row.
@@ -246,7 +277,7 @@ pub enum SplitConfig {
     },
     /// Files of their own.
     Files {
-        /// Path of the validation rows.
+        /// Path of the validation rows, or `"0.1"`: a share of the training rows, by a seeded hash of their places.
         valid: String,
         /// Path of the test rows.
         test: String,
@@ -296,6 +327,8 @@ impl DataConfig {
             text: TextConfig::default(),
             time_unit: None,
             sort_by: None,
+            explode: None,
+            fields_by_index: BTreeMap::new(),
             join: Vec::new(),
             history: None,
             split: SplitConfig::default(),

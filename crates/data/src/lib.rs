@@ -21,7 +21,8 @@ pub mod value;
 
 pub use clock::Clock;
 pub use config::{
-    DataConfig, Encoding, FormatKind, HistoryConfig, JoinConfig, OnlyConfig, Side, SplitConfig, TextConfig,
+    DataConfig, Encoding, ExplodeConfig, FormatKind, HistoryConfig, JoinConfig, OnlyConfig, Side, SplitConfig,
+    TextConfig,
 };
 pub use error::DataError;
 pub use formats::{Object, Reads, open_path};

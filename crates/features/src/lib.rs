@@ -23,7 +23,7 @@ pub use batch::{Batch, Drawn, Keys, NO_ITEM, NO_NEGATIVE, NO_USER, Sharing, Targ
 pub use columns::{Fitted, NumericFit, Purpose, TargetFit, Vocabulary, ids};
 pub use config::{
     FeaturesConfig, FieldConfig, FieldKind, IdKind, IndexPolicy, ItemsConfig, LabelConfig, LabelValue, NegativesConfig,
-    PairsConfig, Pooling, SamplerKind, TargetConfig, Transform, TreesConfig,
+    PairsConfig, Pooling, SamplerKind, TargetConfig, TimePart, Transform, TreesConfig,
 };
 pub use encoder::{Encoder, SideRows};
 pub use error::FeatureError;

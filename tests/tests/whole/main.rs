@@ -21,4 +21,5 @@ mod sources;
 mod tables;
 mod tasks;
 mod trees;
+mod values;
 mod workspace;

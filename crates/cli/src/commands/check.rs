@@ -125,6 +125,7 @@ fn field(schema: &Schema, place: usize) -> String {
             None => " (sequence)".to_string(),
         },
         (CategoricalSource::One { .. }, _) => String::new(),
+        (CategoricalSource::Time { part, .. }, _) => format!(" ({} of a time)", format!("{part:?}").to_lowercase()),
         (CategoricalSource::Many { .. }, _) => {
             format!(" (multi, {})", format!("{:?}", field.pooling.unwrap_or_default()).to_lowercase())
         }
@@ -178,7 +179,7 @@ fn data(args: &CheckArgs, file: &ConfigFile, checked: &Checked) -> Result<String
         source.column(column).map_err(|e| located(e.into()))?;
     }
     if let SplitConfig::Files { valid, test } = &resolved.split {
-        for path in [valid, test] {
+        for path in [valid, test].into_iter().filter(|path| path.parse::<f64>().is_err()) {
             burnrec_data::open_path(path.as_ref(), &(&resolved).into()).map_err(|e| located(e.into()))?;
         }
     }

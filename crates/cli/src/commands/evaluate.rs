@@ -33,7 +33,7 @@ pub fn run(args: &EvaluateArgs) -> Result<(), CliError> {
         }
         None => {
             let mut own = checked.experiment().data.clone();
-            burnrec_data::place(&args.place.data_dir, &mut own, &args.run);
+            burnrec_data::place(&args.place.data_dir, &mut own, &saved.folder);
             let (path, data) = burnrec_data::resolve(&args.place.data_dir, &own, &|line| tracing::info!("{line}"))?;
             (Dataset::open(&path, &data)?, side)
         }

@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray, UInt32Array};
 use arrow::datatypes::{DataType, Field};
 use arrow::ipc::writer::FileWriter;
 use burnrec_models::{Reads, named};
@@ -20,6 +20,8 @@ use crate::error::CliError;
 struct Vectors {
     ids: Vec<String>,
     values: Vec<f32>,
+    /// Training rows of each item; none of users.
+    rows: Option<Vec<u32>>,
 }
 
 impl Vectors {
@@ -83,11 +85,12 @@ fn of_run(saved: &SavedModel, users: bool) -> Result<Vectors, CliError> {
     let items = retriever.item_vectors().ok_or_else(none)?;
     let catalogue = saved.encoder.catalogue().ok_or_else(none)?;
     if !users {
-        return Ok(Vectors { ids: catalogue.ids.clone(), values: burnrec_train::values(items) });
+        let (ids, rows) = (catalogue.ids.clone(), Some(catalogue.rows.clone()));
+        return Ok(Vectors { ids, values: burnrec_train::values(items), rows });
     }
     let all: Vec<u32> = (0..catalogue.user_ids.len() as u32).collect();
     let values = burnrec_train::values(retriever.ranking_users(&all, SIDES, items));
-    Ok(Vectors { ids: catalogue.user_ids.clone(), values })
+    Ok(Vectors { ids: catalogue.user_ids.clone(), values, rows: None })
 }
 
 /// Vectors of the items of a file, by what describes them there.
@@ -103,7 +106,7 @@ fn of_file(saved: &SavedModel, path: &Path, data_dir: &Path) -> Result<Vectors, 
         source.column(name)?;
     }
     let retriever = retriever(saved)?;
-    let mut out = Vectors { ids: Vec::new(), values: Vec::new() };
+    let mut out = Vectors { ids: Vec::new(), values: Vec::new(), rows: Some(Vec::new()) };
     let mut new = 0;
     for rows in source.stream(&columns)? {
         let rows = rows?;
@@ -111,6 +114,8 @@ fn of_file(saved: &SavedModel, path: &Path, data_dir: &Path) -> Result<Vectors, 
         let encoded = encoder.encode_items(&rows, &*source)?;
         let known =
             |item: &&u32| encoder.catalogue().is_some_and(|c| c.rows.get(**item as usize).is_some_and(|n| *n > 0));
+        let rows_of = |item: &u32| encoder.catalogue().and_then(|c| c.rows.get(*item as usize).copied()).unwrap_or(0);
+        out.rows.get_or_insert_default().extend(encoded.item.iter().map(rows_of));
         new += encoded.rows - encoded.item.iter().filter(known).count();
         out.values.extend(burnrec_train::values(retriever.vectors_of(encoded).ok_or_else(none)?));
     }
@@ -127,8 +132,10 @@ fn arrow(mut file: BufWriter<std::fs::File>, vectors: &Vectors) -> Result<(), St
     let values = Arc::new(Float32Array::from(vectors.values.clone()));
     let lists = FixedSizeListArray::try_new(field, vectors.dim() as i32, values, None).map_err(|e| e.to_string())?;
     let ids: ArrayRef = Arc::new(StringArray::from_iter_values(&vectors.ids));
-    let rows = RecordBatch::try_from_iter([("id", ids), ("vector", Arc::new(lists) as ArrayRef)])
-        .map_err(|e| e.to_string())?;
+    let mut columns = vec![("id", ids), ("vector", Arc::new(lists) as ArrayRef)];
+    // Items that training never touched have vectors that say little: they are marked by a 0.
+    columns.extend(vectors.rows.as_ref().map(|r| ("rows", Arc::new(UInt32Array::from(r.clone())) as ArrayRef)));
+    let rows = RecordBatch::try_from_iter(columns).map_err(|e| e.to_string())?;
     let mut writer = FileWriter::try_new(&mut file, &rows.schema()).map_err(|e| e.to_string())?;
     writer.write(&rows).and_then(|()| writer.finish()).map_err(|e| e.to_string())?;
     drop(writer);

@@ -39,7 +39,8 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
         false => as_written(scored.columns, &*source, &columns)?,
     };
     let lines = |path: &std::path::Path| FormatKind::of_path(path) == Some(FormatKind::Jsonl);
-    if lines(&args.input) && kind == FormatKind::Jsonl {
+    let exploded = saved.checked.experiment().data.explode.is_some();
+    if lines(&args.input) && kind == FormatKind::Jsonl && !exploded {
         // Objects pass through as they stand: numbers stay numbers.
         return add_to_json_lines(&args.input, args.columns.as_deref(), &predictions, &place);
     }
@@ -66,7 +67,8 @@ fn as_written(scored: Vec<Column>, source: &dyn Source, columns: &[String]) -> R
         places.extend_from_slice(positions(&batch?));
     }
     let mut order: Vec<usize> = (0..places.len()).collect();
-    order.sort_unstable_by_key(|row| places[*row]);
+    // Rows of one place, as those of one impression, stay in their order.
+    order.sort_by_key(|row| places[*row]);
     Ok(scored.into_iter().map(|column| column.in_order(&order)).collect())
 }
 

@@ -1,6 +1,6 @@
 //! Runs that are opened again, and other rows read as a run's own were.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burnrec_data::split::Dataset;
@@ -12,8 +12,22 @@ use crate::args::Place;
 use crate::error::CliError;
 use crate::setup;
 
-/// Opens a run on the device that the command line or the run names.
+/// A run, or the latest of a folder of runs.
+fn latest(run: &Path) -> PathBuf {
+    if RunFolder::is_started(run) {
+        return run.to_path_buf();
+    }
+    let entries = std::fs::read_dir(run).into_iter().flatten().flatten().map(|entry| entry.path());
+    let found = entries.filter(|path| RunFolder::is_started(path)).max();
+    if let Some(found) = &found {
+        tracing::info!("{}: the latest run is {}", run.display(), found.display());
+    }
+    found.unwrap_or_else(|| run.to_path_buf())
+}
+
+/// Opens a run, or the latest of a folder of runs, on the device that the command line or the run names.
 pub fn open(run: &Path, place: &Place) -> Result<SavedModel, CliError> {
+    let run = &*latest(run);
     let experiment = RunFolder::config(run)?;
     setup::threads(place.threads.or(experiment.backend.threads))?;
     let opened = setup::device(place.device.unwrap_or(experiment.backend.device))?;
@@ -122,6 +136,8 @@ pub fn plain(input: &Path, own: &DataConfig) -> DataConfig {
         format: if FormatKind::of_path(input).is_none() && !input.is_dir() { own.format } else { None },
         text: if text { given } else { TextConfig::default() },
         time_unit: own.time_unit,
+        explode: own.explode.clone(),
+        fields_by_index: own.fields_by_index.clone(),
         ..DataConfig::of(input.display().to_string())
     }
 }

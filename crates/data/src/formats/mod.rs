@@ -20,6 +20,7 @@ use files::Files;
 
 pub use jsonl::Object;
 pub(crate) use text::open as open_text;
+pub(crate) use unify::list_of_text;
 
 /// How a file or folder is read.
 #[derive(Clone, Debug, Default)]

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field};
 use crate::value::{NoValue, Values, lists};
 
 /// A type of list, its items text.
-pub(super) fn list_of_text() -> DataType {
+pub(crate) fn list_of_text() -> DataType {
     DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)))
 }
 

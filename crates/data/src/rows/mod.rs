@@ -1,5 +1,7 @@
 //! Rows as an experiment asks for them: side tables joined, sorted by time, with what users did before.
 
+mod by_index;
+mod explode;
 mod history;
 mod join;
 mod sort;
@@ -12,6 +14,8 @@ use crate::config::{DataConfig, FormatKind};
 use crate::error::DataError;
 use crate::formats::{Reads, open_path};
 use crate::source::Source;
+use by_index::ByIndex;
+use explode::Exploded;
 use history::Historied;
 use join::Joined;
 use sort::Sorted;
@@ -43,6 +47,12 @@ pub fn open_to_score(path: &Path, config: &DataConfig, keys: &[String]) -> Resul
 
 /// Side tables, the sort and the histories over rows.
 fn stack(mut source: Arc<dyn Source>, config: &DataConfig) -> Result<Arc<dyn Source>, DataError> {
+    if !config.fields_by_index.is_empty() {
+        source = Arc::new(ByIndex::new(source, &config.fields_by_index)?);
+    }
+    if let Some(explode) = &config.explode {
+        source = Arc::new(Exploded::new(source, explode)?);
+    }
     for join in &config.join {
         source = Arc::new(Joined::new(source, join)?);
     }

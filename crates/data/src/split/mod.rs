@@ -30,6 +30,18 @@ pub struct Dataset {
     plan: Plan,
 }
 
+/// The share of the training rows that validates, where it is no path.
+fn share_of(valid: &str) -> Result<Option<f64>, DataError> {
+    match valid.parse::<f64>() {
+        Ok(share) if share > 0.0 && share < 1.0 => Ok(Some(share)),
+        Ok(share) if !Path::new(valid).exists() => Err(DataError::Setting {
+            key: "split.valid".into(),
+            problem: format!("{share} is no share of the training rows: it must lie between 0 and 1"),
+        }),
+        _ => Ok(None),
+    }
+}
+
 impl Dataset {
     /// Opens the rows at `path` and fits the split that the configuration asks for.
     ///
@@ -38,11 +50,21 @@ impl Dataset {
     pub fn open(path: &Path, config: &DataConfig) -> Result<Self, DataError> {
         let main = open(path, config)?;
         if let SplitConfig::Files { valid, test } = &config.split {
+            if let Some(share) = share_of(valid)? {
+                let test = open(Path::new(test), config)?;
+                let plan = Plan::Random { seed: 0, valid: share, test: 0.0 };
+                return Ok(Self { main: main.clone(), held_out: Some([main, test]), plan });
+            }
             let held_out = Some([open(Path::new(valid), config)?, open(Path::new(test), config)?]);
             return Ok(Self { main, held_out, plan: Plan::None });
         }
         let plan = Plan::fit(&*main, &config.split)?;
         Ok(Self { main, held_out: None, plan })
+    }
+
+    /// Whether a side's rows are in a file of their own.
+    fn apart(&self, side: Side) -> bool {
+        self.held_out.is_some() && (matches!(self.plan, Plan::None) || side == Side::Test)
     }
 
     /// All rows of a source on one side, as `evaluate` and `predict` use them.
@@ -96,7 +118,7 @@ impl Dataset {
         if self.held_out.is_some() {
             let mut all: SideStream = Box::new(std::iter::empty());
             for side in [Side::Train, Side::Valid, Side::Test] {
-                let rows = self.source(side).stream(columns)?;
+                let rows = self.stream(side, columns)?;
                 all = Box::new(all.chain(rows.map(move |batch| Ok((side, batch?)))));
             }
             return Ok(all);
@@ -123,7 +145,7 @@ impl Dataset {
         let extra = needed.is_some_and(|c| !wanted.contains(c));
         wanted.extend(needed.filter(|_| extra).cloned());
         let stream = source.stream(&wanted)?;
-        if matches!(self.plan, Plan::None) {
+        if matches!(self.plan, Plan::None) || self.apart(side) {
             return Ok(stream);
         }
         let plan = self.plan.clone();

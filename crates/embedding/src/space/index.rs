@@ -60,6 +60,13 @@ impl Indexer {
 
     /// Rows of every space whose rows are fixed; growing spaces come out empty, see [`crate::Tables::resolve`].
     pub fn prepare(&self, batch: &Batch) -> Vec<SpaceBatch> {
+        let mut spaces = self.look_up(batch);
+        spaces.iter_mut().for_each(SpaceBatch::sort);
+        spaces
+    }
+
+    /// The same for rows that are only asked about: not in the order in which gradients are summed.
+    pub fn look_up(&self, batch: &Batch) -> Vec<SpaceBatch> {
         self.spaces
             .iter()
             .map(|space| match space.grows {

@@ -31,7 +31,7 @@ pub struct SpaceBatch {
 }
 
 impl SpaceBatch {
-    /// Looks all keys of the space up with `row(slot, key)`.
+    /// Looks all keys of the space up with `row(slot, key)`; [`SpaceBatch::sort`] puts their rows in order.
     pub(crate) fn new(schema: &Schema, space: &Space, batch: &Batch, row: &(dyn Fn(usize, u64) -> u32 + Sync)) -> Self {
         let mut out = Self::default();
         match space.pooled {
@@ -41,7 +41,6 @@ impl SpaceBatch {
         out.slots = batch.rows * space.features.len();
         out.sequences =
             space.sequences.iter().enumerate().map(|(i, s)| out.lay(schema, space, batch, i, *s, row)).collect();
-        out.sort();
         out
     }
 
@@ -86,7 +85,8 @@ impl SpaceBatch {
         }
     }
 
-    fn sort(&mut self) {
+    /// Finds the order in which gradients are summed.
+    pub(crate) fn sort(&mut self) {
         let packed = |(at, row): (usize, &u32)| (u64::from(rotate(*row)) << 32) | at as u64;
         self.order = self.rows.iter().enumerate().filter(|(_, r)| **r != 0).map(packed).collect();
         sort_by_row(&mut self.order);

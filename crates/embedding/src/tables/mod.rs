@@ -228,8 +228,16 @@ impl Tables {
         growing.try_for_each(|(which, space)| self.admit_to(which, space, batch))
     }
 
-    /// Looks the keys of growing spaces up; the loader's thread cannot, since they get rows while training.
+    /// Looks the keys of growing spaces up, and orders them for a step; the loader's thread cannot, since they get rows while
+    /// training.
     pub fn resolve(&self, batch: &Batch, prepared: &mut [SpaceBatch]) {
+        self.look_up(batch, prepared);
+        let grown = self.indexer.spaces.iter().zip(prepared).filter(|(space, _)| space.grows);
+        grown.for_each(|(_, prepared)| prepared.sort());
+    }
+
+    /// Looks the keys of growing spaces up, for rows that are only asked about.
+    pub fn look_up(&self, batch: &Batch, prepared: &mut [SpaceBatch]) {
         let grown = self.indexer.spaces.iter().enumerate().filter(|(_, s)| s.grows);
         for (which, space) in grown {
             let rows = &self.growing[which].rows;

@@ -25,6 +25,25 @@ impl Keys {
         }
     }
 
+    /// Leaves the last `most` keys of each row.
+    pub(crate) fn keep_last(&mut self, most: usize) {
+        let Self::Many { keys, weights, offsets } = self else { return };
+        let spans: Vec<std::ops::Range<usize>> = offsets
+            .windows(2)
+            .map(|w| (w[0] as usize).max((w[1] as usize).saturating_sub(most))..w[1] as usize)
+            .collect();
+        let kept = |span: &std::ops::Range<usize>| span.clone();
+        *keys = spans.iter().flat_map(|span| keys[kept(span)].iter().copied()).collect();
+        *weights = weights.as_ref().map(|w| spans.iter().flat_map(|span| w[kept(span)].iter().copied()).collect());
+        let mut end = 0;
+        *offsets = std::iter::once(0)
+            .chain(spans.iter().map(|span| {
+                end += span.len() as u32;
+                end
+            }))
+            .collect();
+    }
+
     /// A sum over all keys that does not depend on how they are cut into batches.
     pub(crate) fn checksum(&self) -> u64 {
         let (Self::One(keys) | Self::Many { keys, .. }) = self;

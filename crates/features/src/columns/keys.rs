@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::batch::Keys;
 use crate::columns::reader::Reader;
-use crate::config::IdKind;
+use crate::config::{IdKind, TimePart};
 use crate::error::FeatureError;
 
 /// The key of a text value; never 0, which means missing.
@@ -208,6 +208,18 @@ fn weight_items(reader: &Reader<'_>, separator: &str, offsets: &[u32]) -> Result
         )),
         None => Ok(weights),
     }
+}
+
+/// Parts of moments, in UTC.
+pub(crate) fn of_times(times: &[Option<i64>], part: TimePart, seed: u64) -> Keys {
+    const HOUR: i64 = 3_600_000_000_000;
+    let number = |time: i64| match part {
+        TimePart::Hour => time.div_euclid(HOUR).rem_euclid(24),
+        // 1970 began on a Thursday.
+        TimePart::Weekday => (time.div_euclid(24 * HOUR) + 3).rem_euclid(7),
+        TimePart::Day => time.div_euclid(24 * HOUR),
+    };
+    Keys::One(times.iter().map(|time| time.map_or(0, |time| int_key(number(time), seed))).collect())
 }
 
 /// Buckets of numbers: the key of the bucket's number.

@@ -48,6 +48,7 @@ fn one(target: &Target, reader: &Reader<'_>) -> Result<Labels, FeatureError> {
                 return values(reader, &texts(["1", "true", "True"]), Some(&texts(["0", "false", "False"])));
             }
         }
+        Rule::Always => return Ok(vec![Some(1.0); reader.batch.num_rows()]),
         Rule::Threshold(_) | Rule::Number => {}
     }
     let label = |(row, x): (usize, Option<f64>)| match (&target.rule, x) {

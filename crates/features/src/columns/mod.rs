@@ -124,6 +124,7 @@ impl Columns {
             .collect();
         encoded.extend(crosses);
         self.check_sequences(&encoded, batch, source)?;
+        self.cut_sequences(&mut encoded, batch, source);
         Ok(encoded)
     }
 
@@ -133,6 +134,10 @@ impl Columns {
         let reader = |column| Reader { batch, source, feature: &field.name, column };
         match &field.source {
             CategoricalSource::One { column, ids } => keys::one(&reader(column), *ids, field.key_seed),
+            CategoricalSource::Time { column, part } => {
+                let times = burnrec_data::times(batch, column, source)?;
+                Ok(keys::of_times(&times, *part, field.key_seed))
+            }
             CategoricalSource::Many { column, ids, separator, weights } => {
                 let weights = weights.as_deref().map(reader);
                 keys::many(&reader(column), *ids, separator, weights.as_ref(), field.key_seed, field.sequence.is_some())
@@ -146,7 +151,26 @@ impl Columns {
         }
     }
 
-    /// Refuses sequences that are longer than declared, or not as long as the one they go along with.
+    /// Keeps the latest ids of sequences that are longer than declared, and says so once.
+    fn cut_sequences(&self, encoded: &mut [Keys], batch: &RecordBatch, source: &dyn Source) {
+        let fields = &self.schema.categorical;
+        let sequences = fields.iter().enumerate().filter_map(|(place, f)| Some((place, f, f.sequence?.max_length?)));
+        for (place, field, most) in sequences {
+            let Some(row) = encoded[place].lengths().position(|length| length > most) else { continue };
+            if let CategoricalSource::Many { column, .. } = &field.source {
+                let reader = Reader { batch, source, feature: &field.name, column };
+                reader.tell(row, &format!("holds more than max_length = {most} ids; the latest {most} are kept"));
+            }
+            // Those that go along have the same lengths, and the same limit or their leader's.
+            for (other, keys) in encoded.iter_mut().enumerate() {
+                if fields[other].sequence.is_some_and(|s| s.leader == place) || other == place {
+                    keys.keep_last(most);
+                }
+            }
+        }
+    }
+
+    /// Refuses sequences that are not as long as the one they go along with.
     fn check_sequences(&self, encoded: &[Keys], batch: &RecordBatch, source: &dyn Source) -> Result<(), FeatureError> {
         let fields = &self.schema.categorical;
         let sequences = fields.iter().enumerate().filter_map(|(place, f)| Some((place, f, f.sequence?)));
@@ -155,12 +179,6 @@ impl Columns {
             let CategoricalSource::Many { column, .. } = &field.source else { continue };
             let reader = Reader { batch, source, feature: &field.name, column };
             for (row, (length, lead)) in lengths.zip(leads).enumerate() {
-                if let Some(most) = sequence.max_length.filter(|most| length > *most) {
-                    let problem = format!(
-                        "{length} ids, where max_length = {most} is declared; raise it, or keep the latest {most} in the data (data.history.max_length, where it is built)"
-                    );
-                    return Err(reader.error(row, problem));
-                }
                 if length != lead {
                     let leader = &fields[sequence.leader].name;
                     let problem = format!("{length} values along {lead} ids of `{leader}`; give one for each");

@@ -119,7 +119,7 @@ impl Reader<'_> {
     }
 
     /// Says something of a column, once.
-    fn tell(&self, row: usize, what: &str) {
+    pub(crate) fn tell(&self, row: usize, what: &str) {
         static TOLD: Mutex<Option<HashSet<String>>> = Mutex::new(None);
         let mut told = TOLD.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if told.get_or_insert_default().insert(format!("{}\u{0}{}", self.source.path().display(), self.column)) {

@@ -59,6 +59,18 @@ pub enum Pooling {
     Max,
 }
 
+/// A part of a moment, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TimePart {
+    /// The hour of the day, 0 to 23.
+    Hour,
+    /// The day of the week, 0 to 6 from Monday.
+    Weekday,
+    /// The day since 1970.
+    Day,
+}
+
 /// How text of an id column is read, so that `7`, `7.0` and `"7"` can be one id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -97,10 +109,13 @@ pub struct FieldConfig {
     /// Categorical, multi, sequence: how the text of ids is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ids: Option<IdKind>,
+    /// Categorical: the part of a time column that is the id: `hour`, `weekday` or `day`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<TimePart>,
     /// Multi, sequence: the separator of ids in text columns; by default a space.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub separator: Option<String>,
-    /// Multi: how its vectors become one.
+    /// Multi: how its vectors become one; by default the mean, and the sum of weighed ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pooling: Option<Pooling>,
     /// Multi: a column with one weight an id, as the values of a libsvm line.
@@ -135,10 +150,11 @@ pub struct FieldConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub buckets: Option<u32>,
     /// The name under which fields share ids and vectors; by default the field's own. A sequence shares the table of the
-    /// field that it is a history of: `table = "item_id"`.
+    /// field that it is a history of: `table = "item_id"`. Fields of one table share everything that ids have, the
+    /// first-order weights of linear models too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
-    /// Sequence: ids that a row may have; more are an error. Any number when absent.
+    /// Sequence: ids of a row that count, the latest; the log says where there are more. Any number when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_length: Option<usize>,
     /// Sequence: another sequence that this one has a value for each id of, for example the items that these are the
@@ -159,6 +175,7 @@ struct FieldTable {
     kind: FieldKind,
     column: Option<String>,
     ids: Option<IdKind>,
+    part: Option<TimePart>,
     separator: Option<String>,
     pooling: Option<Pooling>,
     weights: Option<String>,
@@ -183,6 +200,7 @@ impl From<FieldTable> for FieldConfig {
             kind: t.kind,
             column: t.column,
             ids: t.ids,
+            part: t.part,
             separator: t.separator,
             pooling: t.pooling,
             weights: t.weights,

@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LabelConfig {
-    /// The label column.
+    /// The label column; `"always"` for logs of what happened alone, in which every row has label 1 and negatives are drawn
+    /// (`[features.negatives]`).
     pub column: String,
     /// Label 1 where the value is at least this.
     #[serde(skip_serializing_if = "Option::is_none")]

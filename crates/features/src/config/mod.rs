@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use field::{FieldConfig, FieldKind, IdKind, IndexPolicy, Pooling, Transform};
+pub use field::{FieldConfig, FieldKind, IdKind, IndexPolicy, Pooling, TimePart, Transform};
 pub use items::{ItemsConfig, NegativesConfig, PairsConfig, SamplerKind};
 pub use label::{LabelConfig, LabelValue, TargetConfig};
 pub use trees::TreesConfig;

@@ -124,16 +124,18 @@ impl Shuffler {
     /// Brings the rows of each group together, cut into lists, in the order in which groups come first.
     fn gather_lists(&mut self, groups: &[u64], most: usize) {
         let mut first = HashMap::new();
+        // Rows without a group are lists of their own.
+        let of = |row: u32| match groups[row as usize] {
+            0 => (row, 0),
+            group => (0, group),
+        };
         for row in &self.order {
             let next = first.len();
-            first.entry(groups[*row as usize]).or_insert(next);
+            first.entry(of(*row)).or_insert(next);
         }
-        self.order.sort_by_key(|row| first[&groups[*row as usize]]);
-        let mut lists: Vec<&[u32]> = self
-            .order
-            .chunk_by(|a, b| groups[*a as usize] == groups[*b as usize])
-            .flat_map(|l| l.chunks(most))
-            .collect();
+        self.order.sort_by_key(|row| first[&of(*row)]);
+        let mut lists: Vec<&[u32]> =
+            self.order.chunk_by(|a, b| of(*a) == of(*b)).flat_map(|l| l.chunks(most)).collect();
         if let Some(rng) = &mut self.rng {
             lists.shuffle(rng);
         }

@@ -1,6 +1,6 @@
 //! The inputs of a model, checked.
 
-use crate::config::{IdKind, IndexPolicy, Pooling, Transform};
+use crate::config::{IdKind, IndexPolicy, Pooling, TimePart, Transform};
 
 /// A categorical input.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +46,13 @@ pub enum CategoricalSource {
         column: String,
         /// How its text is read.
         ids: IdKind,
+    },
+    /// A part of a moment.
+    Time {
+        /// The column.
+        column: String,
+        /// The part.
+        part: TimePart,
     },
     /// Several ids of a column.
     Many {

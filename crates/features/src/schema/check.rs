@@ -60,6 +60,7 @@ pub(crate) fn refuse_strays(name: &str, field: &FieldConfig) -> Result<(), Featu
     let given = [
         ("column", field.column.is_some(), &[Categorical, Multi, Sequence, Numeric, Bucket][..]),
         ("ids", field.ids.is_some(), &[Categorical, Multi, Sequence]),
+        ("part", field.part.is_some(), &[Categorical]),
         ("separator", field.separator.is_some(), &[Multi, Sequence]),
         ("pooling", field.pooling.is_some(), &[Multi, Cross]),
         ("weights", field.weights.is_some(), &[Multi]),

@@ -93,9 +93,13 @@ pub(crate) fn single(
             weights: field.weights.clone(),
         },
         FieldKind::Bucket => bucket(&key, field, column)?,
-        _ => CategoricalSource::One { column, ids },
+        _ => match field.part {
+            Some(part) => CategoricalSource::Time { column, part },
+            None => CategoricalSource::One { column, ids },
+        },
     };
-    let pooling = matches!(field.kind, FieldKind::Multi).then(|| field.pooling.unwrap_or_default());
+    let usual = if field.weights.is_some() { Pooling::Sum } else { Pooling::Mean };
+    let pooling = matches!(field.kind, FieldKind::Multi).then(|| field.pooling.unwrap_or(usual));
     if field.weights.is_some() && pooling == Some(Pooling::Max) {
         return Err(bad(key("weights"), "cannot go with pooling = \"max\"; use sum or mean"));
     }

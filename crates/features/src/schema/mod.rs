@@ -135,7 +135,9 @@ impl Schema {
         };
         for field in &self.categorical {
             match &field.source {
-                CategoricalSource::One { column, .. } | CategoricalSource::Bucket { column, .. } => add(column),
+                CategoricalSource::One { column, .. }
+                | CategoricalSource::Time { column, .. }
+                | CategoricalSource::Bucket { column, .. } => add(column),
                 CategoricalSource::Many { column, weights, .. } => {
                     add(column);
                     weights.iter().for_each(&mut add);
@@ -147,7 +149,9 @@ impl Schema {
         self.numeric.iter().filter(|n| with_label || n.transform != Transform::Age).for_each(|n| add(&n.column));
         if with_label {
             for target in &self.targets {
-                add(&target.column);
+                if target.has_column() {
+                    add(&target.column);
+                }
                 target.weight.iter().for_each(&mut add);
                 target.space.iter().for_each(|condition| match &condition.of {
                     Of::Column(column) => add(column),
@@ -211,9 +215,9 @@ impl Schema {
         let mut columns: Vec<String> = Vec::new();
         for place in &items.fields {
             match &self.categorical[*place].source {
-                CategoricalSource::One { column, .. } | CategoricalSource::Bucket { column, .. } => {
-                    columns.push(column.clone())
-                }
+                CategoricalSource::One { column, .. }
+                | CategoricalSource::Time { column, .. }
+                | CategoricalSource::Bucket { column, .. } => columns.push(column.clone()),
                 CategoricalSource::Many { column, weights, .. } => {
                     columns.push(column.clone());
                     columns.extend(weights.clone());

@@ -5,6 +5,9 @@ use crate::error::{FeatureError, bad};
 use crate::same::same;
 use crate::schema::condition::{Condition, Of};
 
+/// What stands in the place of a label's column where every row has 1.
+const ALWAYS: &str = "always";
+
 /// What one task learns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {
@@ -27,6 +30,8 @@ pub struct Target {
 /// How a label is read.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Rule {
+    /// 1 on every row: a log of what happened alone.
+    Always,
     /// 0 or 1 as they stand.
     Binary,
     /// 1 from here up.
@@ -43,6 +48,11 @@ impl Target {
     /// Whether labels are 0 and 1.
     pub fn is_binary(&self) -> bool {
         !matches!(self.rule, Rule::Number | Rule::Classes(_))
+    }
+
+    /// Whether it reads a column.
+    pub fn has_column(&self) -> bool {
+        self.rule != Rule::Always
     }
 
     /// The classes of a label of several; none for other labels.
@@ -169,6 +179,7 @@ fn rule(key: &str, config: &LabelConfig) -> Result<Rule, FeatureError> {
     }
     let rule = match (config.threshold, &config.positive, config.numeric, &config.classes) {
         (None, None, true, None) => Rule::Number,
+        (None, None, false, None) if config.column == ALWAYS => Rule::Always,
         (None, None, false, None) => Rule::Binary,
         (Some(t), None, false, None) if t.is_finite() => Rule::Threshold(t),
         (Some(_), None, false, None) => return Err(below("threshold", "must be a finite number")),

@@ -57,7 +57,7 @@ pub struct TrainConfig {
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
-            epochs: 20,
+            epochs: 100,
             batch_size: None,
             learning_rate: 1e-3,
             optimizer: DenseOptimizer::default(),
@@ -69,7 +69,7 @@ impl Default for TrainConfig {
             l1: 0.0,
             l2: 0.0,
             monitor: None,
-            patience: 2,
+            patience: 3,
             checkpoint_every: 0,
             log_every: 100,
             shuffle: true,

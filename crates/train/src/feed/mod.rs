@@ -28,7 +28,7 @@ pub struct Prepared {
 /// only asked about.
 pub fn prepare(indexer: Indexer, tasks: Option<Arc<[Task]>>) -> impl Fn(Batch) -> Prepared + Send + 'static {
     move |batch| {
-        let spaces = indexer.prepare(&batch);
+        let spaces = if tasks.is_some() { indexer.prepare(&batch) } else { indexer.look_up(&batch) };
         let tasks = tasks.as_deref().filter(|_| !batch.targets.is_empty()).unwrap_or_default();
         let targets: Vec<HostTarget> = tasks.iter().map(|task| task.prepare(&batch)).collect();
         let columns: Vec<&[f32]> = targets.iter().flat_map(HostTarget::columns).collect();

@@ -29,12 +29,12 @@ fn area(p: &Predictions, order: &mut [u32]) -> Option<f64> {
     (positive > 0.0 && negative > 0.0).then(|| area / (positive * negative))
 }
 
-/// AUC within each group, weighted by its rows; groups of one class are left out of both sums.
+/// AUC within each group, weighted by its rows; groups of one class, and rows of no group, are left out of both sums.
 ///
 /// # Errors
 /// Why it is undefined: no group has both classes.
 pub fn gauc(p: &Predictions) -> Result<f64, String> {
-    let mut order: Vec<u32> = (0..p.scores.len() as u32).collect();
+    let mut order = p.grouped();
     order.sort_by_key(|&row| p.groups[row as usize]);
     let (mut sum, mut total) = (0.0, 0.0);
     for group in order.chunk_by_mut(|&a, &b| p.groups[a as usize] == p.groups[b as usize]) {

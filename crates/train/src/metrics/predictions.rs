@@ -12,7 +12,7 @@ pub struct Predictions {
     pub labels: Vec<f32>,
     /// Sample weights; empty where all are 1.
     pub weights: Vec<f32>,
-    /// Groups; empty where there is no group column.
+    /// Groups, 0 where a row has none; empty where there is no group column.
     pub groups: Vec<u64>,
     /// Items by their place in the catalogue; empty without one.
     pub items: Vec<u32>,
@@ -22,6 +22,11 @@ impl Predictions {
     /// Rows.
     pub fn rows(&self) -> usize {
         self.labels.len()
+    }
+
+    /// The rows that have a group: 0 is a missing one.
+    pub(crate) fn grouped(&self) -> Vec<u32> {
+        (0..self.scores.len() as u32).filter(|row| self.groups[*row as usize] != 0).collect()
     }
 
     /// The weight of a row.

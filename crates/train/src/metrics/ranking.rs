@@ -51,13 +51,13 @@ impl RankingKind {
     }
 }
 
-/// The mean over groups that have a relevant row. Ties are ranked pessimistically: among equal scores the
+/// The mean over groups that have a relevant row; rows of no group are nobody's. Ties are ranked pessimistically: among equal scores the
 /// irrelevant rows come first.
 ///
 /// # Errors
 /// Why it is undefined: no group has a relevant row.
 pub fn ranking(p: &Predictions, kind: RankingKind, k: usize) -> Result<f64, String> {
-    let mut order: Vec<u32> = (0..p.scores.len() as u32).collect();
+    let mut order = p.grouped();
     order.sort_by(|&a, &b| {
         let (a, b) = (a as usize, b as usize);
         let by_group = p.groups[a].cmp(&p.groups[b]);

@@ -26,7 +26,8 @@ pub(super) fn spans(batch: &Batch, task: usize) -> Vec<Span> {
         Span { start: at, length: list.len(), known }
     };
     let rows: Vec<(u32, u64)> = match batch.list.is_empty() {
-        true => batch.group.iter().map(|group| (0, *group)).collect(),
+        // Rows without a group are lists of their own.
+        true => batch.group.iter().zip(0..).map(|(group, row)| (if *group == 0 { row } else { 0 }, *group)).collect(),
         false => batch.list.iter().map(|list| (*list, 0)).collect(),
     };
     rows.chunk_by(|a, b| a == b).map(of).collect()

@@ -1,7 +1,7 @@
 //! Looking for items: the vectors of users and items, and the best of all products.
 
 use burn::tensor::{Tensor, TensorData};
-use burnrec_backend::traffic;
+use burnrec_backend::{has_own_memory, traffic};
 use burnrec_features::{Batch, Catalogue, Encoder, IndexPolicy, Past};
 use burnrec_models::{AnyModel, Head, Inputs, Model};
 use burnrec_record::Metrics;
@@ -171,17 +171,19 @@ impl<'a> Retriever<'a> {
 
     fn row_scores(&self, users: &[u32], sides: usize) -> Vec<f32> {
         let all: Vec<u32> = (0..self.catalogue.len() as u32).collect();
-        let mut scores = Vec::with_capacity(users.len() * all.len());
-        for user in users {
-            for items in all.chunks(ROWS) {
-                let rows =
-                    self.catalogue.rows_of(self.encoder.schema(), Some(*user), items, Past { sides, ..self.past });
-                let head = self.encoder.schema().liked();
-                let part = self.infer(rows, move |m, inputs| m.forward(inputs).heads.get(head).map(Head::scores));
-                scores.extend(part.map_or_else(Vec::new, traffic::read));
-            }
+        let (schema, past) = (self.encoder.schema(), Past { sides, ..self.past });
+        let asked: Vec<(u32, &[u32])> = users.iter().flat_map(|u| all.chunks(ROWS).map(move |i| (*u, i))).collect();
+        let score = |(user, items): &(u32, &[u32])| -> Vec<f32> {
+            let rows = self.catalogue.rows_of(schema, Some(*user), items, past);
+            let head = schema.liked();
+            let part = self.infer(rows, move |m, inputs| m.forward(inputs).heads.get(head).map(Head::scores));
+            part.map_or_else(Vec::new, traffic::read)
+        };
+        // On the host each core has users of its own: the passes of one are too short to be shared out.
+        match has_own_memory(&self.frozen.device()) {
+            true => asked.iter().flat_map(score).collect(),
+            false => asked.par_iter().map(score).collect::<Vec<_>>().concat(),
         }
-        scores
     }
 
     /// The best `k` items of each user, after the rows of `sides` sides; without those that the user saw, if asked.

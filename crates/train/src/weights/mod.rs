@@ -130,7 +130,7 @@ impl Frozen<'_> {
     pub fn infer<T: Send>(&self, prepared: Prepared, what: impl FnOnce(&AnyModel, &Inputs) -> T + Send) -> T {
         let (device, weights) = (self.device(), self.weights);
         let run = |mut prepared: Prepared| {
-            weights.tables.resolve(&prepared.batch, &mut prepared.spaces);
+            weights.tables.look_up(&prepared.batch, &mut prepared.spaces);
             let Prepared { batch, spaces, packing, .. } = prepared;
             let (feed, _) = feed(&weights.tables, &weights.slots, &device, &batch, &spaces, packing, &[]);
             what(&self.model, &feed.inputs(&weights.tables))
