@@ -35,6 +35,14 @@ pub enum CliError {
         /// The option that names it.
         option: &'static str,
     },
+    /// A disk that did not take what was written.
+    #[error("{path}: could not be written ({reason}); nothing half-written is left")]
+    Disk {
+        /// The path.
+        path: String,
+        /// The cause.
+        reason: String,
+    },
     /// A buffer that the device cannot hold.
     #[error(
         "the device cannot hold a buffer of {mib} MiB; lower train.batch_size, or name another --device; nothing that was saved is lost: continue with --resume"
@@ -73,7 +81,7 @@ impl CliError {
     pub fn code(&self) -> u8 {
         match self {
             Self::Device(_) | Self::DeviceMemory { .. } => 3,
-            Self::Assumption { .. } => 1,
+            Self::Assumption { .. } | Self::Disk { .. } => 1,
             Self::Train(e) if e.is_environment() => 1,
             Self::Data(e) if e.is_environment() => 1,
             _ => 2,

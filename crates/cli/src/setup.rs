@@ -92,7 +92,8 @@ pub fn tidy_on_signals(folder: &Path, what: &'static str) {
         if signals.forever().next().is_some() {
             for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
                 if entry.file_name().to_string_lossy().starts_with(&prefix) {
-                    drop(std::fs::remove_file(entry.path()));
+                    let path = entry.path();
+                    drop(if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) });
                 }
             }
             std::process::exit(130);

@@ -38,7 +38,7 @@ impl Clock {
             all.then_some(TimeUnit::Dates)
         };
         let folder = self.folders.iter().any(|f| f == column);
-        self.given.or_else(|| folder.then(days).flatten())
+        folder.then(days).flatten().or(self.given)
     }
 
     /// Notes what the numbers of some rows count; the unit of earlier ones, where that is another.

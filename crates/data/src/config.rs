@@ -121,6 +121,9 @@ pub struct ExplodeConfig {
     /// The columns that both parts become: `["item", "clicked"]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub into: Option<Vec<String>>,
+    /// Whether an item may lack its second part, as rows that are to be scored do.
+    #[serde(skip)]
+    pub lenient: bool,
 }
 
 fn blank() -> String {
@@ -364,8 +367,18 @@ impl DataConfig {
     pub fn check(&self) -> Result<(), DataError> {
         self.split.check()?;
         self.history.as_ref().map_or(Ok(()), HistoryConfig::check)?;
+        let by_user = matches!(self.split, SplitConfig::UserLast { .. } | SplitConfig::LeaveOneOut { .. });
+        let files = matches!(self.split, SplitConfig::Files { .. });
         let bad = |key: &str, problem: &str| Err(DataError::Setting { key: key.into(), problem: problem.into() });
         match (&self.synthetic, self.text.quote.as_deref()) {
+            _ if files && self.history.is_some() => bad(
+                "history",
+                "does not go over files of their own: their rows would start without a past; put all rows into one source and split it by time, or give the histories as columns",
+            ),
+            _ if by_user && self.explode.is_some() => bad(
+                "explode",
+                "keeps the items of a row together, which a split of each user's last rows takes apart; split by time, day, order or random, or write one row an item",
+            ),
             (Some(_), _) if self.source != "synthetic" => bad("synthetic", "goes with source = \"synthetic\" only"),
             (_, Some(q)) if q != "none" && q.chars().count() > 1 => {
                 bad("text.quote", "must be one character, or \"none\"")

@@ -25,7 +25,7 @@ pub use config::{
     TextConfig,
 };
 pub use error::DataError;
-pub use formats::{Object, Reads, open_path};
+pub use formats::{Object, Reads, kind_at, open_path};
 pub use hash::sha256;
 pub use public::{Announce, Manifest, Origin, SideFile, fetch, find, list, place, resolve};
 pub use rows::{open, open_to_score};

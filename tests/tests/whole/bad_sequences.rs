@@ -16,14 +16,36 @@ fn refused_history(log: &str, fields: &str, model: &str, says: &[&str]) {
 }
 
 #[test]
+fn a_history_that_is_longer_than_declared_is_its_latest_ids() {
+    let lines = |past: fn(usize) -> String| -> String {
+        (0..200).map(|i| format!("u{},i{},{},{}\n", i % 9, i % 5, past(i), i % 2)).collect()
+    };
+    let long = lines(|i| format!("i0 i{} i{}", i % 3, i % 4));
+    let cut = lines(|i| format!("i{} i{}", i % 3, i % 4));
+    let folder = tempfile::tempdir().unwrap();
+    let mut scored = Vec::new();
+    for (name, log) in [("long", long), ("cut", cut)] {
+        std::fs::write(folder.path().join(format!("{name}.csv")), format!("user,item,past,y\n{log}")).unwrap();
+        let config = format!(
+            "[data]\nsource = \"{name}.csv\"\n[tasks.label]\nlabel = \"y\"\n[features.fields]\nuser = \"categorical\"\nitem = \"categorical\"\npast = {{ kind = \"sequence\", table = \"item\", max_length = 2 }}\n[model.din]\n[train]\nepochs = 1\n"
+        );
+        std::fs::write(folder.path().join(format!("{name}.toml")), config).unwrap();
+        let told = run_ok(folder.path(), &["train", &format!("{name}.toml"), "--out", name, "--device", "flex"]);
+        assert_eq!(told.err.contains("long.csv:2: column `past`") && told.err.contains("latest 2"), name == "long");
+        let output = format!("{name}-p.csv");
+        run_ok(folder.path(), &["predict", name, "--input", "long.csv", "--output", &output]);
+        scored.push(std::fs::read_to_string(folder.path().join(output)).unwrap());
+    }
+    assert_eq!(scored[0], scored[1]);
+}
+
+#[test]
 fn sequences_where_they_cannot_be() {
     let log = "user,item,past,kinds,y\nu1,i1,i2 i3,a b,1\nu2,i2,,,0\nu3,i3,i1 i2 i3,a b,0\n";
     let past = "past = { kind = \"sequence\", table = \"item\" }";
     refused_history(log, past, "mlp", &["features.fields.past", "sequence", "mlp", "multi"]);
     refused_history(log, "", "din", &["din", "no field is of kind", "table"]);
     refused_history(log, "past = \"sequence\"", "dien", &["dien", "past", "table"]);
-    let short = "past = { kind = \"sequence\", table = \"item\", max_length = 2 }";
-    refused_history(log, short, "din", &["log.csv:4", "past", "3 ids", "max_length = 2"]);
     let along = format!("{past}\nkinds = {{ kind = \"sequence\", along = \"past\", table = \"item\" }}");
     refused_history(log, &along, "din", &["log.csv:4", "kinds", "2 values", "3 ids", "past"]);
     let nobody = format!("{past}\nkinds = {{ kind = \"sequence\", along = \"item\", table = \"item\" }}");

@@ -47,7 +47,7 @@ pub(super) fn settings(rule: u32) -> RowStep {
         l1: 0.01,
         l21: 0.04,
         l2: 0.02,
-        mba_l2: 0.03,
+        mba_l2: 0.5,
         correction: 0.7,
         batch_rows: BATCH as f32,
         step: 5,

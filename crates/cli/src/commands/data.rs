@@ -7,7 +7,7 @@ use burnrec_data::{Manifest, Reads, TextConfig, inspect as look};
 
 use crate::args::{DataListArgs, FetchArgs, GenerateArgs, InspectArgs};
 use crate::error::CliError;
-use crate::out;
+use crate::{out, setup};
 
 /// `burnrec data list`
 pub fn list(args: &DataListArgs) -> Result<(), CliError> {
@@ -25,6 +25,8 @@ pub fn fetch(args: &FetchArgs) -> Result<(), CliError> {
     let manifest = burnrec_data::find(&args.data_dir, &args.name)?;
     let manifest = manifest
         .ok_or_else(|| CliError::Usage(format!("no data set `{}`; `burnrec data list` names them", args.name)))?;
+    // What a signal interrupts leaves nothing.
+    setup::tidy_on_signals(&args.data_dir, "fetch");
     let folder = burnrec_data::fetch(&args.data_dir, &manifest, &|line| tracing::info!("{line}"))?;
     out::line(&folder.display().to_string())
 }

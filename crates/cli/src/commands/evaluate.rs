@@ -39,7 +39,8 @@ pub fn run(args: &EvaluateArgs) -> Result<(), CliError> {
         }
     };
     checked.schema().check_columns(&**dataset.source(side), true)?;
-    tracing::info!("measuring {} rows of {}", side.name(), dataset.source(side).path().display());
+    let rows = if args.input.is_some() { "all" } else { side.name() };
+    tracing::info!("measuring {rows} rows of {}", dataset.source(side).path().display());
     if args.input.is_none() && !saved.encoder.is_as_fitted(&dataset, side)? {
         tracing::warn!(
             "{}: the {} rows are not those that were there in training; the figures are of what is there now",

@@ -28,7 +28,7 @@ pub fn run(args: &RecommendArgs) -> Result<(), CliError> {
         return Err(without_items(&args.run));
     };
     let own = own_data(&saved, &args.place.data_dir)?;
-    let source = burnrec_data::open(&args.users, &plain(&args.users, &own))?;
+    let source = burnrec_data::open_to_score(&args.users, &plain(&args.users, &own), &[])?;
     let mut users: Vec<u32> = Vec::new();
     let mut unknown: Vec<String> = Vec::new();
     for rows in source.stream(std::slice::from_ref(&items.user))? {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burnrec_data::split::Dataset;
-use burnrec_data::{DataConfig, DataError, FormatKind, Source, TextConfig};
+use burnrec_data::{Column, DataConfig, DataError, ExplodeConfig, FormatKind, Source, TextConfig};
 use burnrec_features::Schema;
 use burnrec_train::{RunFolder, SavedModel};
 
@@ -18,7 +18,12 @@ fn latest(run: &Path) -> PathBuf {
         return run.to_path_buf();
     }
     let entries = std::fs::read_dir(run).into_iter().flatten().flatten().map(|entry| entry.path());
-    let found = entries.filter(|path| RunFolder::is_started(path)).max();
+    // One that was stopped before its first checkpoint has nothing to give.
+    let saved = |path: &PathBuf| {
+        let manifest = std::fs::read_to_string(path.join("checkpoints/manifest.json")).unwrap_or_default();
+        RunFolder::is_started(path) && manifest.contains("\"latest\": \"step-")
+    };
+    let found = entries.filter(saved).max();
     if let Some(found) = &found {
         tracing::info!("{}: the latest run is {}", run.display(), found.display());
     }
@@ -49,6 +54,9 @@ pub struct Other {
 pub fn other_rows(input: &Path, saved: &SavedModel, data_dir: &Path, needed: &[String]) -> Result<Other, CliError> {
     let own = own_data(saved, data_dir)?;
     let mut plain = plain(input, &own);
+    let as_written = DataConfig { explode: None, fields_by_index: Vec::new(), ..plain.clone() };
+    let there = burnrec_data::open_to_score(input, &as_written, &[]).map(|s| s.columns().to_vec()).unwrap_or_default();
+    plain.explode = plain.explode.and_then(|explode| explode_of(explode, &there));
     let asked = |plain: &DataConfig| burnrec_data::open_to_score(input, plain, &[]);
     let bare = match asked(&plain) {
         Err(error @ DataError::Ragged { .. }) => {
@@ -101,7 +109,7 @@ fn without_labels(plain: &mut DataConfig, saved: &SavedModel) -> Option<()> {
 pub fn tell_unseen(input: &Path, schema: &Schema, strangers: &[(usize, u64)]) {
     for (field, ids) in strangers {
         tracing::warn!(
-            "{}: all {ids} ids of field `{}` are unseen in training, so that they are scored as strangers; compare how they are written (7 is another text than 7.0, unless ids = \"float\")",
+            "{}: all {ids} ids of field `{}` are unseen in training, so that they are scored as strangers; compare how they are written there and here (007 is another id than 7, unless ids = \"int\")",
             input.display(),
             schema.categorical[*field].name
         );
@@ -121,9 +129,10 @@ pub fn own_data(saved: &SavedModel, data_dir: &Path) -> Result<DataConfig, CliEr
 
 /// A file by itself, its text written as the run's own is.
 pub fn plain(input: &Path, own: &DataConfig) -> DataConfig {
-    let kind = FormatKind::of_path(input).or(own.format);
+    let told = burnrec_data::kind_at(input);
+    let kind = told.or(own.format);
     let text = matches!(kind, Some(FormatKind::Csv | FormatKind::Tsv));
-    let own_kind = own.format.or_else(|| FormatKind::of_path(Path::new(&own.source)));
+    let own_kind = own.format.or_else(|| burnrec_data::kind_at(Path::new(&own.source)));
     // A delimiter and quotes belong to a format; names and missing values to the data.
     let same = own_kind == kind;
     let given = TextConfig {
@@ -133,13 +142,25 @@ pub fn plain(input: &Path, own: &DataConfig) -> DataConfig {
         ..own.text.clone()
     };
     DataConfig {
-        format: if FormatKind::of_path(input).is_none() && !input.is_dir() { own.format } else { None },
+        format: own.format.filter(|_| told.is_none()),
         text: if text { given } else { TextConfig::default() },
         time_unit: own.time_unit,
-        explode: own.explode.clone(),
+        explode: own.explode.clone().map(|explode| ExplodeConfig { lenient: true, ..explode }),
         fields_by_index: own.fields_by_index.clone(),
         ..DataConfig::of(input.display().to_string())
     }
+}
+
+/// How rows to be scored are taken apart, that have these columns: not where they stand apart already, and without what
+/// only an outcome gives.
+fn explode_of(mut explode: ExplodeConfig, columns: &[Column]) -> Option<ExplodeConfig> {
+    let has = |name: &String| columns.is_empty() || columns.iter().any(|c| c.name == *name);
+    let apart = explode.into.as_ref().is_some_and(|into| has(&into[0]));
+    if !has(&explode.column) && apart {
+        return None;
+    }
+    explode.along.retain(has);
+    Some(explode)
 }
 
 /// How histories of other rows are built: from those rows alone, in the order that they have, unless they hold them.

@@ -95,6 +95,14 @@ pub(crate) fn width(path: &Path, format: Option<FormatKind>, text: &TextConfig) 
     }
 }
 
+/// The format that a file, or the files of a folder, are told to have by their names.
+pub fn kind_at(path: &Path) -> Option<FormatKind> {
+    match path.is_dir() {
+        true => parts::list(path, None).ok().map(|(kind, _)| kind),
+        false => FormatKind::of_path(path),
+    }
+}
+
 fn kind_of(path: &Path, given: Option<FormatKind>) -> Result<FormatKind, DataError> {
     given.or_else(|| FormatKind::of_path(path)).ok_or_else(|| DataError::Setting {
         key: "format".into(),

@@ -9,7 +9,12 @@ use crate::error::DataError;
 pub(super) fn list(folder: &Path, given: Option<FormatKind>) -> Result<(FormatKind, Vec<PathBuf>), DataError> {
     let mut files: Vec<(FormatKind, PathBuf)> = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
+    // Links may lead back.
+    let mut seen = std::collections::HashSet::new();
     while let Some(next) = folders.pop() {
+        if !seen.insert(next.canonicalize().unwrap_or_else(|_| next.clone())) {
+            continue;
+        }
         for entry in std::fs::read_dir(&next).map_err(|e| DataError::io(&next, e))? {
             let path = entry.map_err(|e| DataError::io(&next, e))?.path();
             let hidden = path.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with(['_', '.']));

@@ -11,6 +11,11 @@ use super::manifest::{Manifest, Origin};
 use super::movielens;
 use crate::error::DataError;
 
+/// The most that is downloaded of an archive, and unpacked of one member.
+const LARGEST_BYTES: u64 = 8 << 30;
+/// The longest that a download may take.
+const LONGEST_SECONDS: u64 = 3600;
+
 /// Tells the user what goes on, a line a call.
 pub type Announce<'a> = dyn Fn(&str) + 'a;
 
@@ -39,7 +44,10 @@ pub(crate) fn fetch(root: &Path, manifest: &Manifest, announce: &Announce<'_>) -
 
 fn fetch_from(root: &Path, manifest: &Manifest, origin: &Origin) -> Result<PathBuf, String> {
     let text = |e: io::Error| e.to_string();
-    let work = tempfile::Builder::new().prefix(".fetch-").suffix(".tmp").tempdir_in(root).map_err(text)?;
+    let work = tempfile::Builder::new()
+        .prefix(&format!(".tmp-fetch-{}-", std::process::id()))
+        .tempdir_in(root)
+        .map_err(text)?;
     let unpacked = work.path().join("unpacked");
     fs::create_dir(&unpacked).map_err(text)?;
     match origin {
@@ -77,11 +85,16 @@ fn download(url: &str, to: &Path) -> Result<(), String> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_connect(Some(std::time::Duration::from_secs(10)))
         .timeout_recv_response(Some(std::time::Duration::from_secs(30)))
+        .timeout_recv_body(Some(std::time::Duration::from_secs(LONGEST_SECONDS)))
         .build()
         .into();
     let mut response = agent.get(url).call().map_err(|e| e.to_string())?;
     let mut file = File::create(to).map_err(|e| e.to_string())?;
-    io::copy(&mut response.body_mut().as_reader(), &mut file).map_err(|e| e.to_string())?;
+    // The checksum tells what was meant; the limit keeps what was not from filling the disk.
+    let copied = io::copy(&mut response.body_mut().as_reader().take(LARGEST_BYTES + 1), &mut file);
+    if copied.map_err(|e| e.to_string())? > LARGEST_BYTES {
+        return Err(format!("more than {} GiB came; no data set here is so large", LARGEST_BYTES >> 30));
+    }
     file.sync_all().map_err(|e| e.to_string())
 }
 
@@ -106,6 +119,7 @@ fn pip_download(package: &str, to: &Path) -> Result<PathBuf, String> {
         .args(["-I", "-m", "pip", "--isolated", "download", "--quiet", "--disable-pip-version-check"])
         .args(["--only-binary=:all:", "--no-deps", "--dest"])
         .arg(to)
+        .args(["--timeout", "20", "--retries", "1"])
         .args(["--", package])
         .current_dir(to)
         .output()
@@ -158,9 +172,11 @@ fn unpack(
             return Err(format!("refusing to unpack to {name}"));
         }
         fs::create_dir_all(target.parent().unwrap_or(to)).map_err(|e| e.to_string())?;
-        let mut content = zip.by_name(&member).map_err(|e| format!("{member}: {e}"))?;
+        let content = zip.by_name(&member).map_err(|e| format!("{member}: {e}"))?;
         let mut out = File::create(&target).map_err(|e| e.to_string())?;
-        io::copy(&mut content, &mut out).map_err(|e| e.to_string())?;
+        if io::copy(&mut content.take(LARGEST_BYTES + 1), &mut out).map_err(|e| e.to_string())? > LARGEST_BYTES {
+            return Err(format!("{member}: unpacks to more than {} GiB", LARGEST_BYTES >> 30));
+        }
         out.flush().map_err(|e| e.to_string())?;
         out.sync_all().map_err(|e| e.to_string())?;
     }

@@ -26,6 +26,11 @@ const BUILT_IN: [(&str, &str); 3] = [
 /// # Errors
 /// A manifest that cannot be read.
 pub fn list(root: &Path) -> Result<Vec<Manifest>, DataError> {
+    known(root, "")
+}
+
+/// All data sets that are known, of which one is wanted: its manifest alone must be right.
+fn known(root: &Path, wanted: &str) -> Result<Vec<Manifest>, DataError> {
     let mut known: BTreeMap<String, Manifest> = BTreeMap::new();
     for (name, text) in BUILT_IN {
         known.insert(name.to_string(), Manifest::parse(name, text, Path::new(name))?);
@@ -38,10 +43,23 @@ pub fn list(root: &Path) -> Result<Vec<Manifest>, DataError> {
             if BUILT_IN.iter().any(|(name, own)| *name == stem && own.trim() != text.trim()) {
                 return Err(DataError::StandsIn { name: stem.to_string(), path: path.clone() });
             }
-            known.insert(stem.to_string(), Manifest::parse(stem, &text, &path)?);
+            // Whatever else lies in the folder concerns nobody who does not name it.
+            match Manifest::parse(stem, &text, &path) {
+                Ok(manifest) => drop(known.insert(stem.to_string(), manifest)),
+                Err(error) if stem == wanted => return Err(error),
+                Err(_) if is_manifest(&text) => {
+                    tracing::warn!("{}: is no manifest that can be read; it is left out", path.display())
+                }
+                Err(_) => {}
+            }
         }
     }
     Ok(known.into_values().collect())
+}
+
+/// Whether text looks like a manifest that somebody got wrong, and not like another TOML file.
+fn is_manifest(text: &str) -> bool {
+    text.parse::<toml::Table>().is_ok_and(|table| table.contains_key("sources"))
 }
 
 /// The data set of this name, if it is one.
@@ -49,7 +67,7 @@ pub fn list(root: &Path) -> Result<Vec<Manifest>, DataError> {
 /// # Errors
 /// A manifest that cannot be read.
 pub fn find(root: &Path, name: &str) -> Result<Option<Manifest>, DataError> {
-    Ok(list(root)?.into_iter().find(|m| m.name == name))
+    Ok(known(root, name)?.into_iter().find(|m| m.name == name))
 }
 
 /// The rows of a run that may have moved together with its folder: relative places, and absolute ones that are not there
@@ -128,8 +146,10 @@ mod tests {
                 own.replace("\"ml-100k.user\"\non", &format!("\"{file}\"\non")),
             )
             .unwrap();
-            let error = list(folder.path()).unwrap_err().to_string();
+            let error = find(folder.path(), "mirror").unwrap_err().to_string();
             assert!(error.contains(file), "{error}");
+            // It stops nobody who does not name it.
+            assert_eq!(list(folder.path()).unwrap().len(), 3);
         }
     }
 

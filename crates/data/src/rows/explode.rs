@@ -1,5 +1,6 @@
 //! Rows of several items each, as one row an item: impressions with a flag an item, lines of a user and items.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::ExplodeConfig;
 use crate::error::DataError;
 use crate::source::{Column, Location, RowStream, Source, positions};
-use crate::value::{Values, lists};
+use crate::value::{Values, cell_items, lists};
 
 /// A source with a row for every item of a row.
 pub(crate) struct Exploded {
@@ -95,7 +96,7 @@ impl Source for Exploded {
 fn items(
     batch: &RecordBatch,
     column: &str,
-    separator: &str,
+    config: &ExplodeConfig,
     source: &dyn Source,
 ) -> Result<Vec<Vec<Option<String>>>, DataError> {
     let array = batch.column(batch.schema().index_of(column)?);
@@ -110,12 +111,19 @@ fn items(
         return Ok(offsets.windows(2).map(|span| (span[0]..span[1]).map(own).collect()).collect());
     }
     let values = Values::of(array).map_err(refused)?;
-    let parts = |text: &str| {
-        let text = text.trim().trim_start_matches('[').trim_end_matches(']');
-        let parts = text.split(separator).map(str::trim).filter(|part| !part.is_empty());
-        parts.map(|part| Some(part.to_string())).collect()
+    let parts = |row: usize| {
+        let Some(text) = values.text(row) else { return Ok(Vec::new()) };
+        let items = cell_items(&text, &config.separator).map_err(|problem| DataError::Value {
+            location: source.locate(positions(batch)[row]).to_string(),
+            column: column.to_string(),
+            problem: format!("`{text}` {problem}"),
+        })?;
+        // An empty item counts where others go along with it; blanks may stand twice.
+        let counts = !config.along.is_empty() && !config.separator.trim().is_empty();
+        let kept = items.into_iter().filter(|item| item.is_some() || counts);
+        Ok(kept.map(|item| item.map(Cow::into_owned)).collect())
     };
-    Ok((0..values.len()).map(|row| values.text(row).map_or_else(Vec::new, |text| parts(&text))).collect())
+    (0..values.len()).map(parts).collect()
 }
 
 fn explode(
@@ -129,7 +137,7 @@ fn explode(
         column: column.to_string(),
         problem,
     };
-    let own = items(batch, &config.column, &config.separator, source)?;
+    let own = items(batch, &config.column, config, source)?;
     let repeat: UInt32Array =
         (0u32..).zip(&own).flat_map(|(row, items)| std::iter::repeat_n(row, items.len())).collect();
     let mut made: Vec<(String, ArrayRef)> = Vec::new();
@@ -139,15 +147,16 @@ fn explode(
             for (row, items) in own.iter().enumerate() {
                 for item in items {
                     let item = item.as_deref().unwrap_or("");
-                    let (a, b) = item.rsplit_once(by.as_str()).ok_or_else(|| {
-                        failed(
-                            row,
-                            &config.column,
-                            format!("`{item}` has no `{by}` that takes it apart (data.explode.by)"),
-                        )
-                    })?;
+                    let (a, b) = match item.rsplit_once(by.as_str()) {
+                        Some((a, b)) => (a, Some(b.to_string())),
+                        None if config.lenient => (item, None),
+                        None => {
+                            let problem = format!("`{item}` has no `{by}` that takes it apart (data.explode.by)");
+                            return Err(failed(row, &config.column, problem));
+                        }
+                    };
                     first.push(a.to_string());
-                    second.push(b.to_string());
+                    second.push(b);
                 }
             }
             made.push((into[0].clone(), Arc::new(StringArray::from(first))));
@@ -156,7 +165,7 @@ fn explode(
         _ => made.push((config.column.clone(), Arc::new(own.iter().flatten().cloned().collect::<StringArray>()))),
     }
     for name in &config.along {
-        let along = items(batch, name, &config.separator, source)?;
+        let along = items(batch, name, config, source)?;
         if let Some(row) = (0..own.len()).find(|row| own[*row].len() != along[*row].len()) {
             let problem = format!("{} values along {} items of `{}`", along[row].len(), own[row].len(), config.column);
             return Err(failed(row, name, problem));

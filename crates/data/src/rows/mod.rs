@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::config::{DataConfig, FormatKind};
 use crate::error::DataError;
-use crate::formats::{Reads, open_path};
+use crate::formats::{Reads, kind_at, open_path};
 use crate::source::Source;
 use by_index::ByIndex;
 use explode::Exploded;
@@ -35,7 +35,14 @@ pub fn open(path: &Path, config: &DataConfig) -> Result<Arc<dyn Source>, DataErr
 /// As [`open`], and columns that another format lacks.
 pub fn open_to_score(path: &Path, config: &DataConfig, keys: &[String]) -> Result<Arc<dyn Source>, DataError> {
     let mut source = open_path(path, &Reads { may_be_empty: true, ..Reads::from(config) })?;
-    let optional = config.format.or_else(|| FormatKind::of_path(path)) == Some(FormatKind::Jsonl);
+    let optional = config.format.or_else(|| kind_at(path)) == Some(FormatKind::Jsonl);
+    let own = config.sort_by.iter().chain(config.explode.iter().map(|e| &e.column));
+    let own = own.chain(config.history.iter().flat_map(|h| [&h.user, &h.time].into_iter().chain(h.columns.values())));
+    let mut keys = keys.to_vec();
+    if source.columns().is_empty() {
+        keys.extend(own.cloned());
+    }
+    keys.dedup();
     let brought = |name: &String| config.history.iter().any(|h| h.columns.contains_key(name));
     let absent = |name: &&String| source.column(name).is_err() && !brought(name);
     let absent: Vec<String> = keys.iter().filter(absent).filter(|_| optional).cloned().collect();

@@ -14,6 +14,7 @@
 //!   or `"float"`).
 
 mod bytes;
+mod cell;
 mod moment;
 mod moments;
 mod number;
@@ -27,6 +28,7 @@ use arrow::array::{Array, ArrayRef, Float64Array, Int64Array, ListArray, StringA
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 
+pub use cell::cell_items;
 pub use moment::{TimeUnit, moment_of};
 pub(crate) use moment::{is_day, write_moment};
 pub use moments::Moments;

@@ -116,7 +116,12 @@ fn instant(text: &str) -> Option<DateTime<Utc>> {
     }
     // pandas and Spark write " UTC" for what others write as "Z".
     let text = text.strip_suffix(" UTC").unwrap_or(text);
-    string_to_datetime(&Utc, text).ok()
+    string_to_datetime(&Utc, text).ok().or_else(|| {
+        // Without seconds.
+        let (minutes, rest) = text.split_at_checked(16)?;
+        let zone = rest.is_empty() || rest.starts_with(['Z', 'z', '+', '-']);
+        string_to_datetime(&Utc, &format!("{minutes}:00{rest}")).ok().filter(|_| zone)
+    })
 }
 
 /// Seconds since 1970 of text in ISO 8601.

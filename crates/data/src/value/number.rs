@@ -29,7 +29,7 @@ pub fn number_of(text: &str) -> Option<Option<f64>> {
 /// Floats of any width as the decimals that they show; NaN is missing.
 pub(super) fn floats(array: &ArrayRef) -> Option<Float64Array> {
     // The shortest decimal of a narrow float is what was meant: 0.1, and not 0.10000000149.
-    let shown = |x: f32| match x.is_finite() && x.fract() != 0.0 {
+    let shown = |x: f32| match x.is_finite() {
         true => x.to_string().parse().unwrap_or(f64::from(x)),
         false => f64::from(x),
     };
@@ -38,7 +38,15 @@ pub(super) fn floats(array: &ArrayRef) -> Option<Float64Array> {
         DataType::Float32 => Float32Array::from(array.to_data()).iter().map(|x| x.map(shown)).collect(),
         DataType::Float16 => {
             let half = Float16Array::from(array.to_data());
-            half.iter().map(|x| x.map(|x| x.to_string().parse().unwrap_or(f64::from(x.to_f32())))).collect()
+            // Three to five digits tell any of them from all others.
+            let short = |x: f32| {
+                let rounded = (2..=4).map(|digits| format!("{x:.digits$e}").parse::<f32>().unwrap_or(x));
+                let same = |y: &f32| half_of(*y) == half_of(x);
+                shown(rounded.into_iter().find(same).unwrap_or(x))
+            };
+            half.iter()
+                .map(|x| x.map(|x| if x.is_finite() { short(x.to_f32()) } else { f64::from(x.to_f32()) }))
+                .collect()
         }
         _ => return None,
     };
@@ -46,6 +54,13 @@ pub(super) fn floats(array: &ArrayRef) -> Option<Float64Array> {
         true => Some(wide.iter().map(|x| x.filter(|x| !x.is_nan())).collect()),
         false => Some(wide),
     }
+}
+
+/// A float rounded to 16 bits, as its bits.
+fn half_of(x: f32) -> Option<u16> {
+    let wide = Float32Array::from(vec![x]);
+    let half = arrow::compute::cast(&wide, &DataType::Float16).ok()?;
+    Some(Float16Array::from(half.to_data()).value(0).to_bits())
 }
 
 /// A float's shortest decimal; whole ones have no fraction, and zero no sign.

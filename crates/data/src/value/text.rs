@@ -5,16 +5,28 @@ use std::borrow::Cow;
 use super::moment;
 
 /// Text as two equal values have it, whatever type they come in; none for blanks alone.
+#[inline]
 pub fn canonical(text: &str) -> Option<Cow<'_, str>> {
-    let text = text.trim();
-    let first = *text.as_bytes().first()?;
-    Some(match first {
+    // Most values have no blanks around them.
+    let bare = |byte: Option<&u8>| byte.is_some_and(|b| (0x21..0x80).contains(b));
+    let text = match bare(text.as_bytes().first()) && bare(text.as_bytes().last()) {
+        true => text,
+        false => text.trim(),
+    };
+    Some(match *text.as_bytes().first()? {
         b't' | b'T' if text.eq_ignore_ascii_case("true") => "true".into(),
         b'f' | b'F' if text.eq_ignore_ascii_case("false") => "false".into(),
         b'0'..=b'9' if moment::looks_like_one(text) => match moment::written(text) {
             Some(moment) => moment.into(),
             None => text.into(),
         },
+        b'0'..=b'9' | b'-' if memchr::memchr(b'.', text.as_bytes()).is_none() => {
+            if text == "-0" {
+                "0".into()
+            } else {
+                text.into()
+            }
+        }
         b'0'..=b'9' | b'-' => match whole(text) {
             Some(digits) => digits.into(),
             None => narrow(text).map_or(text.into(), Cow::from),

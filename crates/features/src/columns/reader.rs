@@ -67,6 +67,11 @@ impl Reader<'_> {
     /// The column as numbers; missing values are `None`, everything else must be finite.
     pub(crate) fn numbers(&self) -> Result<Vec<Option<f64>>, FeatureError> {
         let values = self.values()?;
+        match &values {
+            Values::Int(a) => return Ok(a.iter().map(|x| x.map(|x| x as f64)).collect()),
+            Values::Float(a) if a.values().iter().all(|x| (*x as f32).is_finite()) => return Ok(a.iter().collect()),
+            _ => {}
+        }
         // Inputs are 32-bit floats: what does not fit is as bad as infinity.
         let number = |row: usize| {
             match values.number(row) {

@@ -27,7 +27,13 @@ pub struct LabelConfig {
     /// The values of several classes, at least two; any other value is an error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<Vec<LabelValue>>,
+    /// Every row has label 1, and no column is read: `label = "always"`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub always: bool,
 }
+
+/// What stands in the place of a label's column where every row has 1.
+pub(crate) const ALWAYS: &str = "always";
 
 /// A label value as a config writes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -88,6 +94,8 @@ struct LabelTable {
     #[serde(default)]
     numeric: bool,
     classes: Option<Vec<LabelValue>>,
+    #[serde(default)]
+    always: bool,
 }
 
 /// Takes `"clicked"` for `{ column = "clicked" }`, and keeps the place of an error in either.
@@ -102,13 +110,13 @@ impl<'de> Deserialize<'de> for LabelConfig {
             }
 
             fn visit_str<E: de::Error>(self, column: &str) -> Result<LabelConfig, E> {
-                Ok(LabelConfig { column: column.into(), ..LabelConfig::default() })
+                Ok(LabelConfig { column: column.into(), always: column == ALWAYS, ..LabelConfig::default() })
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<LabelConfig, A::Error> {
-                let LabelTable { column, threshold, positive, negative, numeric, classes } =
+                let LabelTable { column, threshold, positive, negative, numeric, classes, always } =
                     LabelTable::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(LabelConfig { column, threshold, positive, negative, numeric, classes })
+                Ok(LabelConfig { column, threshold, positive, negative, numeric, classes, always })
             }
         }
         deserializer.deserialize_any(Either)

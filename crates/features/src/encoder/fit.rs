@@ -114,6 +114,22 @@ impl Encoder {
 }
 
 impl Columns {
+    /// A sum over the numbers and sample weights of rows, as they stand.
+    pub(super) fn numbers_sum(&self, batch: &RecordBatch, source: &dyn Source) -> Result<u64, FeatureError> {
+        let of = |values: Vec<Option<f64>>, place: u64| {
+            let one = |x: &f64| (x.to_bits() ^ place).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            values.iter().flatten().fold(0u64, |sum, x| sum.wrapping_add(one(x)))
+        };
+        let mut sum = 0u64;
+        for (numeric, place) in self.schema.numeric.iter().zip(1..) {
+            sum = sum.wrapping_add(of(numeric.read(batch, source)?, place));
+        }
+        if let Some(column) = &self.schema.weight {
+            sum = sum.wrapping_add(of(Reader { batch, source, feature: "weight", column }.numbers()?, 0));
+        }
+        Ok(sum)
+    }
+
     fn fit_bounds(&mut self, dataset: &Dataset, columns: &[String]) -> Result<(), FeatureError> {
         let wants = |c: &Categorical| match &c.source {
             CategoricalSource::Bucket { column, quantiles: Some(n), .. } => Some((column.clone(), *n)),
@@ -168,7 +184,7 @@ impl Columns {
                 _ => self.check_batch(&batch, source)?,
             };
             let sum = sums.entry(side.name()).or_insert(0);
-            *sum = sum.wrapping_add(checksum(&targets, &keys));
+            *sum = sum.wrapping_add(checksum(&targets, &keys)).wrapping_add(self.numbers_sum(&batch, source)?);
             unseen.see(side, &batch, &keys);
         }
         unseen.check(schema, dataset)?;

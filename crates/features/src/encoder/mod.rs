@@ -55,6 +55,7 @@ impl Encoder {
             let batch = batch?;
             let (targets, _) = self.columns.targets(&batch, source)?;
             sum = sum.wrapping_add(fit::checksum(&targets, &self.columns.keys(&batch, source)?));
+            sum = sum.wrapping_add(self.columns.numbers_sum(&batch, source)?);
         }
         // A side without rows has no sum.
         let known = self.columns.fitted.sides.get(side.name());

@@ -206,13 +206,14 @@ mod tests {
         for rng in [None, Some(stream(1, "shuffle", 0))] {
             let mut shuffler = Shuffler::new(1000, 16, rng, Some(6));
             let mut rows = chunk(0..100);
-            rows.group = (0..100).map(|r| r % 11).collect();
+            // 0 is no group.
+            rows.group = (0..100).map(|r| 1 + r % 11).collect();
             shuffler.absorb(rows);
             let mut seen = 0;
             while let Some(batch) = shuffler.emit(true) {
                 assert!(batch.rows <= 16, "{}", batch.rows);
                 // Groups of 9 or 10 rows make lists of 6 and of what is left.
-                for group in 0..11 {
+                for group in 1..12 {
                     let rows = batch.group.iter().filter(|g| **g == group).count();
                     assert!([0, 3, 4, 6, 9, 10].contains(&rows), "{rows} of {group}");
                 }

@@ -122,7 +122,14 @@ impl Schema {
         for column in self.columns(with_label) {
             source.column(&column)?;
         }
-        Ok(())
+        // Whoever has such a column may mean it.
+        match self.targets.iter().find(|target| !target.has_column() && source.column(&target.column).is_ok()) {
+            Some(target) => Err(bad(
+                format!("tasks.{}.label", target.name),
+                "is \"always\", which means label 1 on every row, and the data has a column of this name; write { column = \"always\" } for the column, or rename it",
+            )),
+            None => Ok(()),
+        }
     }
 
     /// The columns to read, each once.

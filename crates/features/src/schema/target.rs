@@ -5,9 +5,6 @@ use crate::error::{FeatureError, bad};
 use crate::same::same;
 use crate::schema::condition::{Condition, Of};
 
-/// What stands in the place of a label's column where every row has 1.
-const ALWAYS: &str = "always";
-
 /// What one task learns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {
@@ -179,7 +176,7 @@ fn rule(key: &str, config: &LabelConfig) -> Result<Rule, FeatureError> {
     }
     let rule = match (config.threshold, &config.positive, config.numeric, &config.classes) {
         (None, None, true, None) => Rule::Number,
-        (None, None, false, None) if config.column == ALWAYS => Rule::Always,
+        (None, None, false, None) if config.always => Rule::Always,
         (None, None, false, None) => Rule::Binary,
         (Some(t), None, false, None) if t.is_finite() => Rule::Threshold(t),
         (Some(_), None, false, None) => return Err(below("threshold", "must be a finite number")),

@@ -39,8 +39,9 @@ impl Place {
         if !folder.is_dir() {
             return Err(failed(&format!("{} is not a folder", folder.display())));
         }
-        if target.is_dir() {
-            return Err(failed("is a folder"));
+        // A device or a pipe would be replaced by a file.
+        if target.exists() && !target.is_file() {
+            return Err(failed("is no file that can be replaced"));
         }
         setup::probe_folder(&folder, option)?;
         Ok(Self { path: target, folder, option })
@@ -67,9 +68,13 @@ impl Place {
         temporary.persist(&self.path).map(drop).map_err(|e| self.failed(e.error.to_string()))
     }
 
-    /// An error of writing it.
+    /// An error of writing it: of the disk where the system says so, else of what was asked for.
     pub fn failed(&self, reason: String) -> CliError {
-        CliError::Output { path: self.path.display().to_string(), reason, option: self.option }
+        let path = self.path.display().to_string();
+        match reason.contains("(os error ") {
+            true => CliError::Disk { path, reason },
+            false => CliError::Output { path, reason, option: self.option },
+        }
     }
 }
 

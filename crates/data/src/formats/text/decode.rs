@@ -29,6 +29,8 @@ pub(super) fn decode(
             let decoder = Utf16 { inner: Box::new(io::Cursor::new(rest).chain(inner)), big, odd: None, high: None };
             return ends(path, Box::new(decoder));
         }
+        // Text of that encoding has zeros everywhere; what has none is not in it.
+        (Some(Encoding::Utf16), None) if !first.contains(&0) => {}
         (Some(Encoding::Utf16), _) => {
             let decoder =
                 Utf16 { inner: Box::new(io::Cursor::new(first).chain(inner)), big: false, odd: None, high: None };
