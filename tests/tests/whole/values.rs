@@ -265,6 +265,27 @@ fn explosions_ranges_of_indices_and_parts_of_moments_are_columns() {
     let scored = std::fs::read_to_string(folder.path().join("p.csv")).unwrap();
     assert_eq!(scored.lines().count(), 801);
     assert!(scored.starts_with("user,time,item,clicked,prediction\nu0,2024-01-01 00:00:00,N0,0,"), "{scored:.200}");
+    // Rows to score have no outcome, or stand apart already, in whatever format.
+    let flat = "user,time,item\nu0,2024-01-01 00:00:00,N0\nu0,2024-01-01 00:00:00,N0\n";
+    write(folder.path(), "new/part-0.csv", flat);
+    write(folder.path(), "bare.tsv", "u0\t2024-01-01 00:00:00\tN0 N0\n");
+    write(folder.path(), "listed.tsv", "u0\t2024-01-01 00:00:00\t['N0', 'N0']\n");
+    let scores = |text: &str| -> Vec<String> {
+        text.lines().skip(1).map(|line| line.rsplit(',').next().unwrap().to_string()).collect()
+    };
+    let first = scores(&scored)[0].clone();
+    for input in ["new", "new/part-0.csv", "bare.tsv", "listed.tsv"] {
+        run_ok(folder.path(), &["predict", "out", "--input", input, "--output", "q.csv"]);
+        let text = std::fs::read_to_string(folder.path().join("q.csv")).unwrap();
+        assert_eq!(scores(&text), [first.clone(), first.clone()], "{input}: {text}");
+    }
+    write(folder.path(), "nested.tsv", "u0\t2024-01-01 00:00:00\t[['N0'], ['N1']]\n");
+    let bad = run(folder.path(), &["predict", "out", "--input", "nested.tsv", "--output", "n.csv"]);
+    assert!(
+        bad.code == Some(2) && bad.err.contains("a list in a list") && bad.err.contains("nested.tsv:1"),
+        "{}",
+        bad.err
+    );
     let vectors: String = (0..600).map(|i| format!("{} {}:1 {}:0.5\n", i % 2, i % 30, 40 + i % 20)).collect();
     write(folder.path(), "v.libsvm", &vectors);
     let config = "[data]\nsource = \"v.libsvm\"\nfields_by_index = { user = [0, 39], item = [40, 60] }\n[features.fields]\nuser = { kind = \"multi\", weights = \"user_values\" }\nitem = { kind = \"multi\", weights = \"item_values\" }\n[tasks.y]\nlabel = \"label\"\n[model.fm]\n[train]\nepochs = 1\n";

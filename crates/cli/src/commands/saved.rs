@@ -54,7 +54,7 @@ pub struct Other {
 pub fn other_rows(input: &Path, saved: &SavedModel, data_dir: &Path, needed: &[String]) -> Result<Other, CliError> {
     let own = own_data(saved, data_dir)?;
     let mut plain = plain(input, &own);
-    let as_written = DataConfig { explode: None, fields_by_index: Vec::new(), ..plain.clone() };
+    let as_written = DataConfig { explode: None, ..plain.clone() };
     let there = burnrec_data::open_to_score(input, &as_written, &[]).map(|s| s.columns().to_vec()).unwrap_or_default();
     plain.explode = plain.explode.and_then(|explode| explode_of(explode, &there));
     let asked = |plain: &DataConfig| burnrec_data::open_to_score(input, plain, &[]);
@@ -141,13 +141,27 @@ pub fn plain(input: &Path, own: &DataConfig) -> DataConfig {
         escape: own.text.escape.filter(|_| same),
         ..own.text.clone()
     };
-    DataConfig {
+    let mut plain = DataConfig {
         format: own.format.filter(|_| told.is_none()),
         text: if text { given } else { TextConfig::default() },
+        ..DataConfig::of(input.display().to_string())
+    };
+    // A first line of names is one, also where the run's own data had none.
+    let headed = TextConfig { names: None, ..plain.text.clone() };
+    let names = plain.text.names.as_ref().filter(|names| {
+        let headed = DataConfig { text: headed.clone(), ..plain.clone() };
+        let found = burnrec_data::open_to_score(input, &headed, &[]);
+        let known = |found: &Column| names.contains(&found.name);
+        found.is_ok_and(|found| found.columns().iter().filter(|c| known(c)).count() >= names.len().min(2))
+    });
+    if names.is_some() {
+        plain.text = headed;
+    }
+    DataConfig {
         time_unit: own.time_unit,
         explode: own.explode.clone().map(|explode| ExplodeConfig { lenient: true, ..explode }),
         fields_by_index: own.fields_by_index.clone(),
-        ..DataConfig::of(input.display().to_string())
+        ..plain
     }
 }
 
