@@ -248,7 +248,7 @@ pub struct InspectArgs {
     pub format: Option<FormatKind>,
     /// The delimiter of a text file.
     #[arg(long)]
-    pub delimiter: Option<char>,
+    pub delimiter: Option<String>,
     /// The first line is a row: columns are called c1, c2 and so on.
     #[arg(long, conflicts_with = "names")]
     pub no_header: bool,

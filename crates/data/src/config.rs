@@ -69,9 +69,10 @@ pub enum FormatKind {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TextConfig {
-    /// Field delimiter, one ASCII character; by default `,` for CSV and a tab for TSV.
+    /// Field delimiter, one character or several such as `::`; by default `,` for CSV and a tab for TSV. With several
+    /// there are no quotes, unless `quote` names them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub delimiter: Option<char>,
+    pub delimiter: Option<String>,
     /// Quote character, or `"none"`; by default `"` for CSV and none for TSV.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quote: Option<String>,

@@ -248,6 +248,27 @@ fn the_columns_are_those_of_all_parts_and_lines() {
 }
 
 #[test]
+fn packing_stands_in_the_first_bytes_and_delimiters_may_be_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let ratings = b"1::\"Caf\xe9\" (1998): a::5\n2::B:: 3\n";
+    std::fs::write(folder.path().join("plain.csv.gz"), ratings).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut packed, ratings).unwrap();
+    std::fs::write(folder.path().join("packed.csv"), packed.finish().unwrap()).unwrap();
+    for name in ["plain.csv.gz", "packed.csv"] {
+        let mut config = burnrec_data::DataConfig::of(name);
+        config.text.names = Some(["user", "title", "stars"].map(Into::into).to_vec());
+        (config.text.delimiter, config.text.encoding) = (Some("::".into()), Some(burnrec_data::Encoding::Latin1));
+        let source = burnrec_data::open(&folder.path().join(name), &config).unwrap();
+        let batch = source.stream(&["title".into(), "stars".into()]).unwrap().next().unwrap().unwrap();
+        let text = |column: usize| Values::of(batch.column(column)).unwrap().text(1 - column).map(|t| t.into_owned());
+        assert_eq!((text(0), text(1)), (Some("B".into()), Some("5".into())), "{name}");
+        let title = Values::of(batch.column(0)).unwrap();
+        assert_eq!(title.text(0).as_deref(), Some("\"Café\" (1998): a"), "{name}");
+    }
+}
+
+#[test]
 fn explosions_ranges_of_indices_and_parts_of_moments_are_columns() {
     let folder = tempfile::tempdir().unwrap();
     let lines: String = (0..400)

@@ -136,7 +136,7 @@ pub fn plain(input: &Path, own: &DataConfig) -> DataConfig {
     // A delimiter and quotes belong to a format; names and missing values to the data.
     let same = own_kind == kind;
     let given = TextConfig {
-        delimiter: own.text.delimiter.filter(|_| same),
+        delimiter: own.text.delimiter.clone().filter(|_| same),
         quote: own.text.quote.clone().filter(|_| same),
         escape: own.text.escape.filter(|_| same),
         ..own.text.clone()

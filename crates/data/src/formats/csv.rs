@@ -14,6 +14,8 @@ use crate::source::{CHUNK_ROWS, Column, Format, Head, POSITION, RowStream, Typed
 /// Reads delimited text.
 pub(crate) struct Delimited {
     delimiter: u8,
+    /// A delimiter of several characters, which `delimiter` stands for.
+    several: Option<String>,
     quote: Option<u8>,
     escape: Option<u8>,
     text: TextConfig,
@@ -33,13 +35,22 @@ impl Delimited {
             Some("none" | "") => None,
             Some(q) => Some(ascii("quote", q.chars().next().unwrap_or('"'))?),
         };
-        let delimiter = text.delimiter.map_or(Ok(delimiter), |d| ascii("delimiter", d))?;
+        let (delimiter, several) = delimiter_of(text, delimiter)?;
+        // Where several characters part the cells, quotes stand for themselves.
+        let quote = quote.filter(|_| several.is_none() || text.quote.is_some());
         let escape = text.escape.map(|e| ascii("escape", e)).transpose()?;
-        Ok(Self { delimiter, quote, escape, text: text.clone() })
+        if escape.is_some() && quote.is_none() {
+            let problem = "counts within quotes, and this text has none; say which ones with text.quote".into();
+            return Err(DataError::Setting { key: "text.escape".into(), problem });
+        }
+        Ok(Self { delimiter, several, quote, escape, text: text.clone() })
     }
 
     fn reader(&self, path: &Path) -> Result<csv::Reader<Guard>, DataError> {
-        let inner = text::open(path, &self.text)?;
+        let mut inner = text::open(path, &self.text)?;
+        if let Some(several) = &self.several {
+            inner = Box::new(text::Delimiters::new(inner, path.to_path_buf(), several));
+        }
         let text = Guard::new(inner, path.to_path_buf(), [self.quote, self.escape], self.delimiter);
         Ok(csv::ReaderBuilder::new()
             .delimiter(self.delimiter)
@@ -78,6 +89,19 @@ impl Delimited {
             false => name,
         };
         Ok(header.into_iter().enumerate().map(named).collect())
+    }
+}
+
+/// The byte between two cells, and what it stands for where that is several characters.
+fn delimiter_of(text: &TextConfig, default: u8) -> Result<(u8, Option<String>), DataError> {
+    match text.delimiter.as_deref() {
+        None => Ok((default, None)),
+        Some(d) if d.is_empty() || d.contains(['\n', '\r']) => Err(DataError::Setting {
+            key: "text.delimiter".into(),
+            problem: "is the text between two cells of a line; it cannot be empty or hold the end of a line".into(),
+        }),
+        Some(d) if d.len() == 1 => Ok((d.as_bytes()[0], None)),
+        Some(d) => Ok((text::UNIT, Some(d.to_string()))),
     }
 }
 
