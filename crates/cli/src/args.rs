@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use burnrec_backend::DeviceName;
-use burnrec_data::FormatKind;
+use burnrec_data::{Encoding, FormatKind};
 use burnrec_embedding::Placement;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -249,6 +249,18 @@ pub struct InspectArgs {
     /// The delimiter of a text file.
     #[arg(long)]
     pub delimiter: Option<String>,
+    /// The quote of a text file, or `none`.
+    #[arg(long)]
+    pub quote: Option<String>,
+    /// What takes the next character's meaning within quotes.
+    #[arg(long)]
+    pub escape: Option<char>,
+    /// How text is written: utf8, utf16 or latin1.
+    #[arg(long, value_parser = parse_encoding)]
+    pub encoding: Option<Encoding>,
+    /// Cells that are missing values.
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub null: Option<Vec<String>>,
     /// The first line is a row: columns are called c1, c2 and so on.
     #[arg(long, conflicts_with = "names")]
     pub no_header: bool,
@@ -332,6 +344,15 @@ fn parse_placement(name: &str) -> Result<Placement, String> {
         "host" => Ok(Placement::Host),
         "device" => Ok(Placement::Device),
         _ => Err("the placements are auto, host, device".into()),
+    }
+}
+
+fn parse_encoding(name: &str) -> Result<Encoding, String> {
+    match name {
+        "utf8" => Ok(Encoding::Utf8),
+        "utf16" => Ok(Encoding::Utf16),
+        "latin1" => Ok(Encoding::Latin1),
+        _ => Err("the encodings are utf8, utf16, latin1".into()),
     }
 }
 

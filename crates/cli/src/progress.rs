@@ -92,6 +92,40 @@ impl Progress {
     }
 }
 
+/// How far a job is that answers one after another: a bar on a terminal, lines elsewhere.
+pub struct Answered {
+    bar: Option<ProgressBar>,
+    what: &'static str,
+    all: usize,
+    done: usize,
+    last_line: Instant,
+}
+
+impl Answered {
+    /// Of so many, called `what`.
+    pub fn new(all: usize, what: &'static str) -> Self {
+        let terminal = std::io::stderr().is_terminal() && !Progress::is_json();
+        let style = ProgressStyle::with_template("[{bar:24}] {pos}/{len} {prefix}, {eta} left");
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ");
+        let bar = terminal.then(|| ProgressBar::new(all as u64).with_style(style).with_prefix(what));
+        Self { bar, what, all, done: 0, last_line: Instant::now() }
+    }
+
+    /// So many more are answered.
+    pub fn add(&mut self, more: usize) {
+        self.done += more;
+        match &self.bar {
+            Some(bar) if self.done < self.all => bar.set_position(self.done as u64),
+            Some(bar) => bar.finish_and_clear(),
+            None if self.last_line.elapsed().as_secs_f64() > LINE_EVERY => {
+                self.last_line = Instant::now();
+                tracing::info!("{} of {} {}", self.done, self.all, self.what);
+            }
+            None => {}
+        }
+    }
+}
+
 /// `auc 0.7801  logloss 0.5671`
 pub fn in_a_line(metrics: &TaskMetrics) -> String {
     let show = |(name, value): (String, &Result<f64, String>)| match value {

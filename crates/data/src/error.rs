@@ -88,6 +88,18 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
     },
+    /// A file that is packed in another way than its name says.
+    #[error("{path}: is {found}, by its first bytes, and its name says {named}; compressed files are told by their names: let it end in {extension}", path = path.display())]
+    Packed {
+        /// The file.
+        path: PathBuf,
+        /// What the name says.
+        named: &'static str,
+        /// What it is.
+        found: &'static str,
+        /// The end that its name should have.
+        extension: &'static str,
+    },
     /// Two parts of one source that contradict each other.
     #[error("{one}: column `{column}` is {one_type}, and in {other} it is {other_type}; write one of them again, or leave the column out", one = one.display(), other = other.display())]
     Parts {

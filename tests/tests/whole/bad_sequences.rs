@@ -31,7 +31,10 @@ fn a_history_that_is_longer_than_declared_is_its_latest_ids() {
         );
         std::fs::write(folder.path().join(format!("{name}.toml")), config).unwrap();
         let told = run_ok(folder.path(), &["train", &format!("{name}.toml"), "--out", name, "--device", "flex"]);
-        assert_eq!(told.err.contains("long.csv:2: column `past`") && told.err.contains("latest 2"), name == "long");
+        assert_eq!(
+            told.err.contains(": column `past`: holds more than max_length = 2") && told.err.contains("latest 2"),
+            name == "long"
+        );
         let output = format!("{name}-p.csv");
         run_ok(folder.path(), &["predict", name, "--input", "long.csv", "--output", &output]);
         scored.push(std::fs::read_to_string(folder.path().join(output)).unwrap());

@@ -248,23 +248,33 @@ fn the_columns_are_those_of_all_parts_and_lines() {
 }
 
 #[test]
-fn packing_stands_in_the_first_bytes_and_delimiters_may_be_long() {
+fn delimiters_may_be_long_and_packing_is_told_by_the_first_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let ratings = b"1::\"Caf\xe9\" (1998): a::5\n2::B:: 3\n";
-    std::fs::write(folder.path().join("plain.csv.gz"), ratings).unwrap();
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     std::io::Write::write_all(&mut packed, ratings).unwrap();
-    std::fs::write(folder.path().join("packed.csv"), packed.finish().unwrap()).unwrap();
-    for name in ["plain.csv.gz", "packed.csv"] {
+    let packed = packed.finish().unwrap();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    let open = |name: &str| {
         let mut config = burnrec_data::DataConfig::of(name);
         config.text.names = Some(["user", "title", "stars"].map(Into::into).to_vec());
         (config.text.delimiter, config.text.encoding) = (Some("::".into()), Some(burnrec_data::Encoding::Latin1));
-        let source = burnrec_data::open(&folder.path().join(name), &config).unwrap();
+        burnrec_data::open(&folder.path().join(name), &config)
+    };
+    write("ratings.csv", ratings);
+    write("ratings.csv.gz", &packed);
+    for name in ["ratings.csv", "ratings.csv.gz"] {
+        let source = open(name).unwrap();
         let batch = source.stream(&["title".into(), "stars".into()]).unwrap().next().unwrap().unwrap();
-        let text = |column: usize| Values::of(batch.column(column)).unwrap().text(1 - column).map(|t| t.into_owned());
-        assert_eq!((text(0), text(1)), (Some("B".into()), Some("5".into())), "{name}");
-        let title = Values::of(batch.column(0)).unwrap();
+        let [title, stars] = [0, 1].map(|column| Values::of(batch.column(column)).unwrap());
         assert_eq!(title.text(0).as_deref(), Some("\"Café\" (1998): a"), "{name}");
+        assert_eq!((title.text(1).as_deref(), stars.text(1).as_deref()), (Some("B"), Some("3")), "{name}");
+    }
+    write("plain.csv.gz", ratings);
+    write("packed.csv", &packed);
+    for name in ["plain.csv.gz", "packed.csv"] {
+        let refused = open(name).err().unwrap().to_string();
+        assert!(refused.contains(name) && refused.contains("gzip") && refused.contains("first bytes"), "{refused}");
     }
 }
 

@@ -33,7 +33,14 @@ pub fn fetch(args: &FetchArgs) -> Result<(), CliError> {
 
 /// `burnrec data inspect`
 pub fn inspect(args: &InspectArgs) -> Result<(), CliError> {
-    let text = TextConfig { delimiter: args.delimiter.clone(), names: args.names.clone(), ..Default::default() };
+    let text = TextConfig {
+        delimiter: args.delimiter.clone(),
+        quote: args.quote.clone(),
+        names: args.names.clone(),
+        escape: args.escape,
+        null: args.null.clone(),
+        encoding: args.encoding,
+    };
     let text = if args.no_header { look::without_header(&args.path, args.format, text)? } else { text };
     let how = Reads { format: args.format, text, ..Reads::default() };
     let (rows, columns) = look::inspect(&args.path, &how)?;

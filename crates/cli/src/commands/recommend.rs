@@ -12,9 +12,10 @@ use super::saved::{open, own_data, plain};
 use crate::args::RecommendArgs;
 use crate::error::CliError;
 use crate::out;
+use crate::progress::Answered;
 
-/// Users that are looked for at once.
-const USERS: usize = 4096;
+/// Users that are looked for at once, where items have vectors and where every item is scored.
+const USERS: [usize; 2] = [4096, 64];
 /// Sides of the data that users are known by: all of them.
 pub const SIDES: usize = 3;
 
@@ -57,9 +58,11 @@ pub fn run(args: &RecommendArgs) -> Result<(), CliError> {
     tell_unknown(args, &unknown)?;
     let mut sink = Sink { writer, user: &items.user, catalogue };
     let retriever = Retriever::new(&saved.weights, &saved.checked, encoder)?.ok_or_else(|| without_items(&args.run))?;
-    for some in users.chunks(USERS) {
+    let mut answered = Answered::new(users.len(), "users");
+    for some in users.chunks(USERS[usize::from(!retriever.has_vectors())]) {
         let found = retriever.top(some, args.k, SIDES, args.exclude_seen);
         sink.take(some, &found)?;
+        answered.add(some.len());
     }
     sink.writer.map_or(Ok(()), Writer::finish)
 }

@@ -1,7 +1,8 @@
 //! Delimited text: CSV and TSV, with plain or typed headers (`name:token`), or given names.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -36,7 +37,6 @@ impl Delimited {
             Some(q) => Some(ascii("quote", q.chars().next().unwrap_or('"'))?),
         };
         let (delimiter, several) = delimiter_of(text, delimiter)?;
-        // Where several characters part the cells, quotes stand for themselves.
         let quote = quote.filter(|_| several.is_none() || text.quote.is_some());
         let escape = text.escape.map(|e| ascii("escape", e)).transpose()?;
         if escape.is_some() && quote.is_none() {
@@ -48,6 +48,7 @@ impl Delimited {
 
     fn reader(&self, path: &Path) -> Result<csv::Reader<Guard>, DataError> {
         let mut inner = text::open(path, &self.text)?;
+        self.tell_quotes(path);
         if let Some(several) = &self.several {
             inner = Box::new(text::Delimiters::new(inner, path.to_path_buf(), several));
         }
@@ -62,6 +63,18 @@ impl Delimited {
             .flexible(true)
             .buffer_capacity(1 << 18)
             .from_reader(text))
+    }
+
+    /// Says once a file that quotes stand for themselves where several characters part the cells.
+    fn tell_quotes(&self, path: &Path) {
+        static TOLD: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+        let Some(several) = self.several.as_ref().filter(|_| self.text.quote.is_none()) else { return };
+        if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_path_buf()) {
+            tracing::info!(
+                "{}: quotes are text, with the delimiter `{several}`; else name them in text.quote",
+                path.display()
+            );
+        }
     }
 
     /// Cells of the first line.

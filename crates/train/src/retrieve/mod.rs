@@ -71,6 +71,13 @@ impl<'a> Retriever<'a> {
         (!parts.is_empty()).then(|| Tensor::cat(parts, 0))
     }
 
+    /// Whether items have vectors, so that users are looked for among them by products.
+    pub fn has_vectors(&self) -> bool {
+        let rows = self.catalogue.rows_of(self.encoder.schema(), None, &[0], self.past);
+        let cold = self.cold(&[0]);
+        self.infer(rows, move |m, inputs| m.item_vectors(inputs, cold)).is_some()
+    }
+
     /// 1 for items that training knows nothing of by themselves `[B, 1]`.
     fn cold(&self, items: &[u32]) -> Tensor<2> {
         let schema = self.encoder.schema();

@@ -25,7 +25,16 @@ enum Packing {
 }
 
 impl Packing {
-    /// What the first bytes say; names are often wrong.
+    /// What the last extension says.
+    fn named(path: &Path) -> Self {
+        match path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
+            Some("gz") => Self::Gzip,
+            Some("zst") => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+
+    /// What the first bytes say.
     fn found(first: &[u8]) -> Self {
         match first {
             [0x1f, 0x8b, ..] => Self::Gzip,
@@ -33,29 +42,49 @@ impl Packing {
             _ => Self::None,
         }
     }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::None => "plain text",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        }
+    }
 }
 
-/// Opens a text file as UTF-8 with line feeds; gzip and zstd are decompressed on the way.
+/// Opens a text file as UTF-8 with line feeds; `.gz` and `.zst` are decompressed on the way.
 pub(crate) fn open(path: &Path, text: &TextConfig) -> Result<Box<dyn Read + Send>, DataError> {
     let unpacked = unpack(path)?;
     decode::decode(path, unpacked, text.encoding)
 }
 
-/// The bytes of a file, unpacked.
+/// The bytes of a file that is packed as its name says.
 fn unpack(path: &Path) -> Result<Box<dyn Read + Send>, DataError> {
-    let (packing, reader) = packed(path)?;
-    Ok(match packing {
-        Packing::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(reader)),
-        Packing::Zstd => Box::new(zstd::Decoder::with_buffer(reader).map_err(|e| DataError::io(path, e))?),
-        Packing::None => Box::new(reader),
-    })
-}
-
-fn packed(path: &Path) -> Result<(Packing, BufReader<File>), DataError> {
     let file = File::open(path).map_err(|e| DataError::io(path, e))?;
     let mut reader = BufReader::with_capacity(1 << 18, file);
     let first = io::BufRead::fill_buf(&mut reader).map_err(|e| DataError::io(path, e))?;
-    Ok((Packing::found(first), reader))
+    let (named, found) = (Packing::named(path), Packing::found(first));
+    // An empty file is no archive either; that it is empty is said where rows are looked for.
+    if named != found && !first.is_empty() {
+        let extension = match found {
+            Packing::None => "nothing behind its format",
+            Packing::Gzip => ".gz",
+            Packing::Zstd => ".zst",
+        };
+        return Err(DataError::Packed {
+            path: path.to_path_buf(),
+            named: named.name(),
+            found: found.name(),
+            extension,
+        });
+    }
+    Ok(match named {
+        Packing::Gzip if !first.is_empty() => Box::new(flate2::bufread::MultiGzDecoder::new(reader)),
+        Packing::Zstd if !first.is_empty() => {
+            Box::new(zstd::Decoder::with_buffer(reader).map_err(|e| DataError::io(path, e))?)
+        }
+        _ => Box::new(reader),
+    })
 }
 
 /// Tells a compressed file that was cut off, and text that a stage refused, from other failures of reading.
@@ -65,7 +94,7 @@ pub(crate) fn read_error(path: &Path, line: u64, error: io::Error) -> DataError 
         Err(error) => error,
     };
     let cut = error.kind() == io::ErrorKind::UnexpectedEof || error.to_string().contains("incomplete frame");
-    match (cut, packed(path).is_ok_and(|(packing, _)| packing != Packing::None)) {
+    match (cut, Packing::named(path) != Packing::None) {
         (true, _) => DataError::Truncated { path: path.to_path_buf(), line },
         (false, true) => {
             DataError::Corrupt { path: path.to_path_buf(), format: "compressed", reason: error.to_string() }
