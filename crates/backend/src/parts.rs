@@ -24,7 +24,7 @@ impl Cut {
     fn of(rows: usize) -> Option<Self> {
         let side = match rows {
             0..512 => return None,
-            ..4096 => 16,
+            512..4096 => 16,
             _ => 32,
         };
         Some(Self { side, layers: rows / (side * side) })

@@ -104,15 +104,15 @@ pub enum DataError {
     #[error("{one}: column `{column}` is {one_type}, and in {other} it is {other_type}; write one of them again, or leave the column out", one = one.display(), other = other.display())]
     Parts {
         /// The column.
-        column: String,
+        column: Box<str>,
         /// A part.
         one: PathBuf,
         /// Its type there.
-        one_type: String,
+        one_type: Box<str>,
         /// Another part.
         other: PathBuf,
         /// Its type there.
-        other_type: String,
+        other_type: Box<str>,
     },
     /// A column of a type that holds no value a row.
     #[error("{path}: column `{column}` is {found}, where {needed} is needed", path = path.display())]

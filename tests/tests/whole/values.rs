@@ -128,7 +128,7 @@ fn fractions_truths_and_moments() {
     let texts: Vec<String> = narrow.iter().map(f32::to_string).collect();
     agree(
         "narrow floats",
-        &[texts.clone()],
+        std::slice::from_ref(&texts),
         &texts,
         vec![
             Arc::new(Float32Array::from(narrow.clone())),
@@ -138,7 +138,7 @@ fn fractions_truths_and_moments() {
     );
     let wide: Vec<f64> = (0..DRAWS).map(|_| rng.random_range(0.001..1000.0)).collect();
     let texts: Vec<String> = wide.iter().map(f64::to_string).collect();
-    agree("wide floats", &[texts.clone()], &texts, vec![Arc::new(Float64Array::from(wide))], true);
+    agree("wide floats", std::slice::from_ref(&texts), &texts, vec![Arc::new(Float64Array::from(wide))], true);
     let truths: Vec<bool> = (0..DRAWS).map(|_| rng.random()).collect();
     let spelled =
         |yes: &str, no: &str| truths.iter().map(|t| if *t { yes } else { no }.to_string()).collect::<Vec<_>>();

@@ -112,11 +112,11 @@ impl Source for Files {
         if let Some((column, (one, other))) = columns.iter().find_map(|c| self.clashes.get_key_value(c)) {
             let (one, other) = (&self.parts[*one], &self.parts[*other]);
             return Err(DataError::Parts {
-                column: column.clone(),
+                column: column.as_str().into(),
                 one: one.path.clone(),
-                one_type: one.type_of(column).to_string(),
+                one_type: one.type_of(column).to_string().into(),
                 other: other.path.clone(),
-                other_type: other.type_of(column).to_string(),
+                other_type: other.type_of(column).to_string().into(),
             });
         }
         let (parts, format) = (self.parts.clone(), self.format.clone());

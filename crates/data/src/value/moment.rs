@@ -29,8 +29,8 @@ impl TimeUnit {
         const LATEST: u64 = 9_000_000_000;
         match size {
             0..LATEST => Self::Seconds,
-            ..9_000_000_000_000 => Self::Milliseconds,
-            ..9_000_000_000_000_000 => Self::Microseconds,
+            LATEST..9_000_000_000_000 => Self::Milliseconds,
+            9_000_000_000_000..9_000_000_000_000_000 => Self::Microseconds,
             _ => Self::Nanoseconds,
         }
     }

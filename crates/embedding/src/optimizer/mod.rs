@@ -58,7 +58,7 @@ fn adam() -> SparseRule {
     SparseRule::Adam
 }
 fn default_rate() -> f32 {
-    3e-3
+    2e-3
 }
 fn beta_1() -> f32 {
     0.9
