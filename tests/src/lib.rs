@@ -44,7 +44,12 @@ pub fn command(folder: &Path, arguments: &[&str]) -> Command {
 
 /// Runs the binary in a folder.
 pub fn run(folder: &Path, arguments: &[&str]) -> Outcome {
-    let Output { status, stdout, stderr } = command(folder, arguments).output().expect("the binary starts");
+    outcome(&mut command(folder, arguments))
+}
+
+/// Runs a command to its end.
+pub fn outcome(command: &mut Command) -> Outcome {
+    let Output { status, stdout, stderr } = command.output().expect("the binary starts");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Outcome { code: status.code(), out: text(stdout), err: text(stderr) }
 }
