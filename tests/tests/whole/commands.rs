@@ -33,7 +33,9 @@ fn a_job_leaves_what_the_run_folder_promises() {
             assert!(!event[key].is_null(), "{line}");
         }
     }
-    // The resolved configuration reproduces the run.
+    // The resolved configuration says what fields mean where nothing was said, and reproduces the run.
+    let resolved = std::fs::read_to_string(folder.path().join("run/config.toml")).unwrap();
+    assert!(resolved.contains("pooling = \"mean\"") && resolved.contains("transform = "), "{resolved}");
     run_ok(folder.path(), &["train", "run/config.toml", "--out", "again"]);
     burnrec_tests::assert_same_weights(&folder.path().join("run"), &folder.path().join("again"));
     let again = json(&folder.path().join("again/summary.json"));
@@ -172,6 +174,10 @@ fn side_tables_join_and_the_sort_by_time_orders_rows() {
     run_ok(folder.path(), &["predict", "run", "--input", "log.csv", "--output", "out.csv"]);
     let header = std::fs::read_to_string(folder.path().join("out.csv")).unwrap();
     assert_eq!(header.lines().next(), Some("user,item,tags,price,clicked,time,prediction"));
+    // Items that are all new are scored, and said to be.
+    std::fs::write(folder.path().join("new.csv"), "user,item,tags,price\nu1,fresh,t1,2\n").unwrap();
+    let told = run_ok(folder.path(), &["predict", "run", "--input", "new.csv", "--output", "new-p.csv"]).err;
+    assert!(told.contains("new.csv finds its `item` in the side table"), "{told}");
     std::fs::write(folder.path().join("items.csv"), "item,brand\ni1,a\ni1,b\n").unwrap();
     let twice = run(folder.path(), &["train", "job.toml", "--out", "twice"]);
     assert_eq!(twice.code, Some(2));

@@ -20,6 +20,8 @@ pub(crate) struct Joined {
     inner: Arc<dyn Source>,
     side: Arc<SideTable>,
     columns: Vec<Column>,
+    /// Whether rows may all be of keys that the table lacks.
+    asked: bool,
 }
 
 struct SideTable {
@@ -30,8 +32,8 @@ struct SideTable {
 }
 
 impl Joined {
-    /// Reads the side table whole.
-    pub(crate) fn new(inner: Arc<dyn Source>, config: &JoinConfig) -> Result<Self, DataError> {
+    /// Reads the side table whole. Of rows that are asked about all may be new to it.
+    pub(crate) fn new(inner: Arc<dyn Source>, config: &JoinConfig, asked: bool) -> Result<Self, DataError> {
         inner.column(&config.on)?;
         let side = Arc::new(SideTable::read(config)?);
         if let Some(clash) = side.columns.iter().find(|c| inner.columns().iter().any(|i| i.name == c.name)) {
@@ -44,7 +46,7 @@ impl Joined {
             });
         }
         let columns = inner.columns().iter().chain(&side.columns).cloned().collect();
-        Ok(Self { inner, side, columns })
+        Ok(Self { inner, side, columns, asked })
     }
 }
 
@@ -124,15 +126,18 @@ impl Source for Joined {
         let on = side.on.clone();
         let place = path.clone();
         let rows = self.inner.stream(&inner)?.map(move |batch| side.attach(&batch?, &wanted, &seen, &place));
-        let check = std::iter::once_with(move || match (counts.0.load(Relaxed), counts.1.load(Relaxed)) {
-            (1.., 0) => Some(Err(DataError::Setting {
-                key: "join".into(),
-                problem: format!(
-                    "no row of {} finds its `{on}` in the side table, so that all its columns would be missing; compare the two columns",
-                    path.display()
-                ),
-            })),
-            _ => None,
+        let asked = self.asked;
+        let check = std::iter::once_with(move || {
+            if counts.0.load(Relaxed) == 0 || counts.1.load(Relaxed) > 0 {
+                return None;
+            }
+            let problem = format!("no row of {} finds its `{on}` in the side table", path.display());
+            if asked {
+                tracing::warn!("{problem}; its columns are missing everywhere");
+                return None;
+            }
+            let problem = format!("{problem}, so that all its columns would be missing; compare the two columns");
+            Some(Err(DataError::Setting { key: "join".into(), problem }))
         });
         Ok(Box::new(rows.chain(check.flatten())))
     }

@@ -26,7 +26,7 @@ use widen::Widened;
 /// # Errors
 /// Whatever [`open_path`] refuses, in the main file or a side table, and unknown join or sort columns.
 pub fn open(path: &Path, config: &DataConfig) -> Result<Arc<dyn Source>, DataError> {
-    stack(open_path(path, &Reads::from(config))?, config)
+    stack(open_path(path, &Reads::from(config))?, config, false)
 }
 
 /// Opens rows that are asked about: there may be none, and keys that no line of JSON has are missing on all of them.
@@ -49,11 +49,11 @@ pub fn open_to_score(path: &Path, config: &DataConfig, keys: &[String]) -> Resul
     if !absent.is_empty() {
         source = Arc::new(Widened::new(source, absent));
     }
-    stack(source, config)
+    stack(source, config, true)
 }
 
 /// Side tables, the sort and the histories over rows.
-fn stack(mut source: Arc<dyn Source>, config: &DataConfig) -> Result<Arc<dyn Source>, DataError> {
+fn stack(mut source: Arc<dyn Source>, config: &DataConfig, asked: bool) -> Result<Arc<dyn Source>, DataError> {
     if !config.fields_by_index.is_empty() {
         source = Arc::new(ByIndex::new(source, &config.fields_by_index)?);
     }
@@ -61,7 +61,7 @@ fn stack(mut source: Arc<dyn Source>, config: &DataConfig) -> Result<Arc<dyn Sou
         source = Arc::new(Exploded::new(source, explode)?);
     }
     for join in &config.join {
-        source = Arc::new(Joined::new(source, join)?);
+        source = Arc::new(Joined::new(source, join, asked)?);
     }
     if let Some(column) = &config.sort_by {
         source.column(column)?;

@@ -167,6 +167,25 @@ pub struct FieldConfig {
     pub unknown: Option<bool>,
 }
 
+impl FieldConfig {
+    /// How the vectors of a field of several ids become one.
+    pub(crate) fn pooled(&self) -> Option<Pooling> {
+        let usual = if self.weights.is_some() { Pooling::Sum } else { Pooling::Mean };
+        matches!(self.kind, FieldKind::Multi).then(|| self.pooling.unwrap_or(usual))
+    }
+
+    /// How a number is scaled.
+    pub(crate) fn scaled(&self) -> Option<Transform> {
+        matches!(self.kind, FieldKind::Numeric).then(|| self.transform.unwrap_or_default())
+    }
+
+    /// With what is meant where nothing is said.
+    pub(crate) fn spelled_out(&self) -> Self {
+        let (pooling, transform) = (self.pooled().or(self.pooling), self.scaled().or(self.transform));
+        Self { pooling, transform, ..self.clone() }
+    }
+}
+
 /// The same fields, for the derived half of [`FieldConfig`]'s reader.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]

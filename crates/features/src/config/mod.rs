@@ -53,6 +53,12 @@ fn one() -> u32 {
 }
 
 impl FeaturesConfig {
+    /// With what every field means where nothing is said: pooling, scaling.
+    pub fn spelled_out(&self) -> Self {
+        let fields = self.fields.iter().map(|(name, field)| (name.clone(), field.spelled_out())).collect();
+        Self { fields, ..self.clone() }
+    }
+
     /// Fields alone.
     pub fn of(fields: BTreeMap<String, FieldConfig>) -> Self {
         Self {

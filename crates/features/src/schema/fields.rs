@@ -15,7 +15,7 @@ pub(crate) fn numbers(name: &str, field: &FieldConfig, column: &str) -> Vec<Nume
         name: format!("{name}{suffix}"),
         field: name.to_string(),
         column: column.to_string(),
-        transform: field.transform.unwrap_or_default(),
+        transform: field.scaled().unwrap_or_default(),
         missing: field.missing.unwrap_or(0.0),
         power: *power,
     };
@@ -98,8 +98,7 @@ pub(crate) fn single(
             None => CategoricalSource::One { column, ids },
         },
     };
-    let usual = if field.weights.is_some() { Pooling::Sum } else { Pooling::Mean };
-    let pooling = matches!(field.kind, FieldKind::Multi).then(|| field.pooling.unwrap_or(usual));
+    let pooling = field.pooled();
     if field.weights.is_some() && pooling == Some(Pooling::Max) {
         return Err(bad(key("weights"), "cannot go with pooling = \"max\"; use sum or mean"));
     }

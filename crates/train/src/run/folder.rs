@@ -41,7 +41,8 @@ impl RunFolder {
     /// Folders of another version or configuration.
     pub fn check_same(path: &Path, experiment: &Experiment) -> Result<(), TrainError> {
         let found = Self::config(path)?;
-        let asked = Experiment { backend: found.backend.clone(), ..experiment.clone() };
+        let found = spelled_out(&found);
+        let asked = Experiment { backend: found.backend.clone(), ..spelled_out(experiment) };
         if found == asked {
             return Ok(());
         }
@@ -175,7 +176,12 @@ impl RunFolder {
     }
 }
 
+/// A configuration with what its fields mean where they say nothing.
+fn spelled_out(experiment: &Experiment) -> Experiment {
+    Experiment { features: experiment.features.spelled_out(), ..experiment.clone() }
+}
+
 fn config_text(experiment: &Experiment) -> Result<String, TrainError> {
-    let text = toml::to_string(experiment).map_err(|e| bad("config", e.to_string()))?;
+    let text = toml::to_string(&spelled_out(experiment)).map_err(|e| bad("config", e.to_string()))?;
     Ok(format!("{FIRST_LINE}{FORMAT}\n{text}"))
 }
