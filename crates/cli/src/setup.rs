@@ -135,7 +135,7 @@ pub fn run_folder(experiment: &Experiment, out: Option<&Path>, resume: bool) -> 
     if resume {
         let mut found: Vec<PathBuf> =
             std::fs::read_dir(&runs).into_iter().flatten().flatten().map(|e| e.path()).collect();
-        found.retain(|p| RunFolder::is_started(p));
+        found.retain(|p| RunFolder::is_begun(p));
         found.sort();
         return found.pop().ok_or_else(|| {
             CliError::Usage(format!("--resume: there is no run under {}; name its folder with --out", runs.display()))

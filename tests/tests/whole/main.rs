@@ -15,6 +15,7 @@ mod mutations;
 mod phases;
 mod quality;
 mod recommend;
+mod refit;
 mod resume;
 mod retrieval;
 mod sources;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::retrieval::{ITEMS, KINDS, folder, log, pairs, summary, youtube};
+use crate::retrieval::{ITEMS, KINDS, config, folder, log, pairs, summary, youtube};
 
 #[test]
 fn recommendations_leave_out_what_was_seen_and_name_unknown_users() {
@@ -41,6 +41,45 @@ fn recommendations_leave_out_what_was_seen_and_name_unknown_users() {
             .count(),
         2
     );
+}
+
+#[test]
+fn users_come_with_histories_of_their_own_and_rank_as_such_rows_are_scored() {
+    let rows = |text: &str| -> Vec<(String, String, f64)> {
+        let cells = text.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+        cells.map(|c| (c[0].to_string(), c[2].to_string(), c[3].parse().unwrap())).collect()
+    };
+    let kind = |item: &str| item[1..].parse::<usize>().unwrap() % KINDS;
+    let past = "i3 i15 i27";
+    let who = format!("user,past\nnobody,{past}\nu5,i1\nu5,{past}\n");
+    let negatives = "[features.negatives]\nper_positive = 4\n[model.din]\nembedding_dim = 8\nnormalise = \"softmax\"";
+    let train = "[train]\nbatch_size = 128\nepochs = 8\npatience = 0\nsparse = { learning_rate = 0.02 }";
+    let sequence = "past = { kind = \"sequence\", table = \"item\" }";
+    let din = config(sequence, "", &format!("{negatives}\n{train}")).replace("metrics = [\"recall@10\"]\n", "");
+    for config in [youtube("shared = 40"), din] {
+        let folder = folder(&config);
+        std::fs::write(folder.path().join("who.csv"), &who).unwrap();
+        run_ok(folder.path(), &["train", "job.toml", "--out", "out"]);
+        let arguments = ["recommend", "out", "--users", "who.csv", "--k", "6"];
+        let told = run_ok(folder.path(), &arguments);
+        assert!(told.err.contains("past are read from there") && told.err.contains("by its last row"), "{}", told.err);
+        let best = rows(&told.out);
+        assert_eq!(best.len(), 12, "{}", told.out);
+        assert!(kind(&best[0].1) == 3 && kind(&best[6].1) == 3, "{}", told.out);
+        let open = rows(&run_ok(folder.path(), &[&arguments[..], &["--exclude-seen"]].concat()).out);
+        assert!(open.iter().all(|(_, item, _)| past.split(' ').all(|seen| seen != item)), "{open:?}");
+        // A model that scores pairs says of such rows what it ranked by.
+        if config.contains("[model.din]") {
+            let asked: String = best[..6].iter().map(|(user, item, _)| format!("{user},{item},{past}\n")).collect();
+            std::fs::write(folder.path().join("pairs.csv"), format!("user,item,past\n{asked}")).unwrap();
+            run_ok(folder.path(), &["predict", "out", "--input", "pairs.csv", "--output", "p.csv"]);
+            let scored = std::fs::read_to_string(folder.path().join("p.csv")).unwrap();
+            for (line, (_, _, score)) in scored.lines().skip(1).zip(&best) {
+                let probability: f64 = line.rsplit(',').next().unwrap().parse().unwrap();
+                assert!((probability - 1.0 / (1.0 + (-score).exp())).abs() < 1e-4, "{scored}\n{best:?}");
+            }
+        }
+    }
 }
 
 fn word2vec(path: &Path) -> BTreeMap<String, Vec<f32>> {

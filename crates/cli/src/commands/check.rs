@@ -51,6 +51,9 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
             false => "",
         };
         out::line(&format!("  best    by {}{trade}", checked.monitor().name()))?;
+        if e.train.refit {
+            out::line("  refit   for the best epochs over the rows of training and validation")?;
+        }
     }
     Ok(())
 }

@@ -35,7 +35,10 @@ pub fn run(args: &EvaluateArgs) -> Result<(), CliError> {
             let mut own = checked.experiment().data.clone();
             burnrec_data::place(&args.place.data_dir, &mut own, &saved.folder);
             let (path, data) = burnrec_data::resolve(&args.place.data_dir, &own, &|line| tracing::info!("{line}"))?;
-            (Dataset::open(&path, &data)?, side)
+            let dataset = Dataset::open(&path, &data)?;
+            // What such a run learned from is what it is measured by.
+            let merged = checked.experiment().train.refit;
+            (if merged { dataset.with_valid_in_train()? } else { dataset }, side)
         }
     };
     checked.schema().check_columns(&**dataset.source(side), true)?;

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod asked;
 pub mod bench;
 pub mod check;
 pub mod data;

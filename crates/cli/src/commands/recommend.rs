@@ -4,9 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray, UInt32Array};
-use burnrec_features::Catalogue;
+use burnrec_data::DataConfig;
+use burnrec_features::{Catalogue, Who};
 use burnrec_train::{Retriever, TopK, TrainError};
 
+use super::asked::Asked;
 use super::output::{Place, Writer, refuse_input};
 use super::saved::{open, own_data, plain};
 use crate::args::RecommendArgs;
@@ -29,38 +31,24 @@ pub fn run(args: &RecommendArgs) -> Result<(), CliError> {
         return Err(without_items(&args.run));
     };
     let own = own_data(&saved, &args.place.data_dir)?;
-    let source = burnrec_data::open_to_score(&args.users, &plain(&args.users, &own), &[])?;
-    let mut users: Vec<u32> = Vec::new();
-    let mut unknown: Vec<String> = Vec::new();
-    for rows in source.stream(std::slice::from_ref(&items.user))? {
-        for id in burnrec_features::ids(&rows?, &*source, &items.user)? {
-            match catalogue.user(&id) {
-                Some(user) => users.push(user),
-                None => unknown.push(id),
-            }
-        }
-    }
+    let plain = DataConfig { explode: None, ..plain(&args.users, &own) };
+    let source = burnrec_data::open_to_score(&args.users, &plain, &[])?;
     if let Some(taken) = ["rank", "item", "score"].into_iter().find(|name| *name == items.user) {
         return Err(CliError::Usage(format!(
             "the column of users is called `{taken}`, as one of the output is; rename it in the data and train again"
         )));
     }
-    let asked = users.len();
-    let mut once = std::collections::HashSet::new();
-    users.retain(|user| once.insert(*user));
-    if users.len() < asked {
-        tracing::info!(
-            "{} users stand more than once in {}; each is answered once",
-            asked - users.len(),
-            args.users.display()
-        );
-    }
+    let asked = Asked::read(&*source, encoder, &items.user)?;
+    let unknown: Vec<&str> =
+        asked.users.iter().filter(|u| !asked.described && u.place.is_none()).map(|u| &*u.id).collect();
     tell_unknown(args, &unknown)?;
+    let users: Vec<(&str, Who<'_>)> = asked.known().collect();
     let mut sink = Sink { writer, user: &items.user, catalogue };
     let retriever = Retriever::new(&saved.weights, &saved.checked, encoder)?.ok_or_else(|| without_items(&args.run))?;
     let mut answered = Answered::new(users.len(), "users");
     for some in users.chunks(USERS[usize::from(!retriever.has_vectors())]) {
-        let found = retriever.top(some, args.k, SIDES, args.exclude_seen);
+        let who: Vec<Who<'_>> = some.iter().map(|(_, who)| *who).collect();
+        let found = retriever.top(&who, args.k, SIDES, args.exclude_seen);
         sink.take(some, &found)?;
         answered.add(some.len());
     }
@@ -79,7 +67,7 @@ pub fn without_items(run: &Path) -> CliError {
     .into()
 }
 
-fn tell_unknown(args: &RecommendArgs, unknown: &[String]) -> Result<(), CliError> {
+fn tell_unknown(args: &RecommendArgs, unknown: &[&str]) -> Result<(), CliError> {
     let Some(first) = unknown.first() else { return Ok(()) };
     let what =
         format!("{}: {} users are not in the run's data, the first is `{first}`", args.users.display(), unknown.len());
@@ -103,21 +91,20 @@ struct Sink<'a> {
 }
 
 impl Sink<'_> {
-    fn take(&mut self, users: &[u32], found: &[TopK]) -> Result<(), CliError> {
-        let rows: Vec<(u32, usize, (u32, f32))> = users
+    fn take(&mut self, users: &[(&str, Who<'_>)], found: &[TopK]) -> Result<(), CliError> {
+        let rows: Vec<(&str, usize, (u32, f32))> = users
             .iter()
             .zip(found)
-            .flat_map(|(u, top)| top.iter().enumerate().map(move |(at, t)| (*u, at + 1, *t)))
+            .flat_map(|((id, _), top)| top.iter().enumerate().map(move |(at, t)| (*id, at + 1, *t)))
             .collect();
-        let (user, item) =
-            (|u: &u32| &self.catalogue.user_ids[*u as usize], |i: &u32| &self.catalogue.ids[*i as usize]);
+        let item = |i: &u32| &self.catalogue.ids[*i as usize];
         let Some(writer) = &mut self.writer else {
-            return rows.iter().try_for_each(|(u, rank, (i, score))| {
-                out::line(&format!("{}\t{rank}\t{}\t{score}", user(u), item(i)))
-            });
+            return rows
+                .iter()
+                .try_for_each(|(u, rank, (i, score))| out::line(&format!("{u}\t{rank}\t{}\t{score}", item(i))));
         };
         let columns: [(&str, ArrayRef); 4] = [
-            (self.user, Arc::new(StringArray::from_iter_values(rows.iter().map(|r| user(&r.0))))),
+            (self.user, Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.0)))),
             ("rank", Arc::new(UInt32Array::from_iter_values(rows.iter().map(|r| r.1 as u32)))),
             ("item", Arc::new(StringArray::from_iter_values(rows.iter().map(|r| item(&r.2.0))))),
             ("score", Arc::new(Float32Array::from_iter_values(rows.iter().map(|r| r.2.1)))),

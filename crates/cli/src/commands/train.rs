@@ -60,11 +60,12 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
     let (path, data) =
         burnrec_data::resolve(&args.overrides.data_dir, &experiment.data, &announce).map_err(|e| located(e.into()))?;
     let dataset = Dataset::open(&path, &data).map_err(|e| located(e.into()))?;
+    let refits = experiment.train.refit;
     let job =
         Job { checked, dataset, opened, out: folder.clone(), resume: args.resume, stop: setup::stop_on_signals() };
     let summary = burnrec_train::train(job, &mut Progress::new(Progress::is_json())).map_err(|e| located(e.into()))?;
     print(&summary)?;
-    if summary.status == "completed" && summary.epochs > 1 && summary.best_epoch == summary.epochs {
+    if summary.status == "completed" && !refits && summary.epochs > 1 && summary.best_epoch == summary.epochs {
         tracing::warn!(
             "the best epoch was the last of {}: more may be better; raise train.epochs, or the learning rates",
             summary.epochs

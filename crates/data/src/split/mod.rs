@@ -28,6 +28,8 @@ pub struct Dataset {
     main: Arc<dyn Source>,
     held_out: Option<[Arc<dyn Source>; 2]>,
     plan: Plan,
+    /// Whether the rows of `Valid` are on `Train`.
+    merged: bool,
 }
 
 /// The share of the training rows that validates, where it is no path.
@@ -53,13 +55,13 @@ impl Dataset {
             if let Some(share) = share_of(valid)? {
                 let test = open(Path::new(test), config)?;
                 let plan = Plan::Random { seed: 0, valid: share, test: 0.0 };
-                return Ok(Self { main: main.clone(), held_out: Some([main, test]), plan });
+                return Ok(Self { main: main.clone(), held_out: Some([main, test]), plan, merged: false });
             }
             let held_out = Some([open(Path::new(valid), config)?, open(Path::new(test), config)?]);
-            return Ok(Self { main, held_out, plan: Plan::None });
+            return Ok(Self { main, held_out, plan: Plan::None, merged: false });
         }
         let plan = Plan::fit(&*main, &config.split)?;
-        Ok(Self { main, held_out: None, plan })
+        Ok(Self { main, held_out: None, plan, merged: false })
     }
 
     /// Whether a side's rows are in a file of their own.
@@ -69,7 +71,31 @@ impl Dataset {
 
     /// All rows of a source on one side, as `evaluate` and `predict` use them.
     pub fn whole(main: Arc<dyn Source>) -> Self {
-        Self { main, held_out: None, plan: Plan::None }
+        Self { main, held_out: None, plan: Plan::None, merged: false }
+    }
+
+    /// The same rows, those of `Valid` on `Train`.
+    ///
+    /// # Errors
+    /// Rows of `Valid` in a file of their own.
+    pub fn with_valid_in_train(&self) -> Result<Self, DataError> {
+        if self.apart(Side::Valid) {
+            return Err(DataError::Setting {
+                key: "split.valid".into(),
+                problem: "is a file of its own, which train.refit cannot join with that of training; give a share of the training rows, such as \"0.1\"".into(),
+            });
+        }
+        Ok(Self { merged: true, ..self.clone() })
+    }
+
+    /// Whether the rows of `Valid` are on `Train`.
+    pub fn has_valid_in_train(&self) -> bool {
+        self.merged
+    }
+
+    /// The side that rows of a side of the split are on.
+    fn placed(merged: bool, side: Side) -> Side {
+        if merged && side == Side::Valid { Side::Train } else { side }
     }
 
     /// The same rows with other sides: `Train` is one window, `Valid` another. Both are sides of the split, or both
@@ -92,7 +118,7 @@ impl Dataset {
                     }
                 }
                 let plan = Plan::Windows { train: train.clone(), valid: valid.cloned() };
-                Ok(Self { main: self.main.clone(), held_out: None, plan })
+                Ok(Self { main: self.main.clone(), held_out: None, plan, merged: false })
             }
             (Window::Span { .. }, None | Some(Window::Span { .. })) => {
                 Err(refused("is empty: it ends where it starts, or before"))
@@ -125,10 +151,12 @@ impl Dataset {
         }
         let mut wanted = columns.to_vec();
         wanted.extend(self.plan.column().filter(|c| !wanted.contains(c)).cloned());
-        let (plan, source) = (self.plan.clone(), self.main.clone());
+        let (plan, source, merged) = (self.plan.clone(), self.main.clone(), self.merged);
         Ok(Box::new(self.main.stream(&wanted)?.flat_map(
             move |batch| match batch.and_then(|b| plan.divide(&b, &*source)) {
-                Ok(parts) => parts.into_iter().map(Ok).collect::<Vec<_>>(),
+                Ok(parts) => {
+                    parts.into_iter().map(|(side, rows)| Ok((Self::placed(merged, side), rows))).collect::<Vec<_>>()
+                }
                 Err(error) => vec![Err(error)],
             },
         )))
@@ -148,10 +176,13 @@ impl Dataset {
         if matches!(self.plan, Plan::None) || self.apart(side) {
             return Ok(stream);
         }
-        let plan = self.plan.clone();
+        let (plan, merged) = (self.plan.clone(), self.merged);
         Ok(Box::new(stream.map(move |batch| {
             let batch = batch?;
-            let mask: BooleanArray = plan.sides(&batch, &*source)?.into_iter().map(|s| Some(s == Some(side))).collect();
+            let mask: BooleanArray = {
+                let on = |s: Option<Side>| Some(s.map(|s| Self::placed(merged, s)) == Some(side));
+                plan.sides(&batch, &*source)?.into_iter().map(on).collect()
+            };
             let kept = filter_record_batch(&batch, &mask)?;
             let last = kept.num_columns() - 1;
             match extra {

@@ -123,9 +123,20 @@ impl Columns {
             })
             .collect();
         encoded.extend(crosses);
-        self.check_sequences(&encoded, batch, source)?;
-        self.cut_sequences(&mut encoded, batch, source);
+        self.settle_sequences(&mut encoded, batch, source)?;
         Ok(encoded)
+    }
+
+    /// Refuses sequences that are out of step, and cuts those that are too long.
+    pub(crate) fn settle_sequences(
+        &self,
+        encoded: &mut [Keys],
+        batch: &RecordBatch,
+        source: &dyn Source,
+    ) -> Result<(), FeatureError> {
+        self.check_sequences(encoded, batch, source)?;
+        self.cut_sequences(encoded, batch, source);
+        Ok(())
     }
 
     /// The keys of one input of a column.

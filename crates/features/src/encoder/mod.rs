@@ -13,7 +13,7 @@ use burnrec_data::{Side, Source, positions};
 use crate::batch::{Batch, Keys};
 use crate::columns::{Columns, Fitted, Purpose, Reader};
 use crate::error::FeatureError;
-use crate::items::Catalogue;
+use crate::items::{Catalogue, Given};
 use crate::schema::Schema;
 use crate::trees::Trees;
 
@@ -102,24 +102,53 @@ impl Encoder {
     /// # Errors
     /// The first value that cannot be read.
     pub fn encode_items(&self, batch: &RecordBatch, source: &dyn Source) -> Result<Batch, FeatureError> {
-        let rows = batch.num_rows();
         let Some(items) = &self.columns.schema.items else { return Ok(Batch::default()) };
+        let mut out = self.encode_some(batch, source, &items.fields, &items.numeric)?;
+        out.item = self.items(&out.keys);
+        Ok(out)
+    }
+
+    /// Encodes what rows of users say of them: all inputs that are not of the item and whose columns are there.
+    ///
+    /// # Errors
+    /// The first value that cannot be read.
+    pub fn encode_users(&self, batch: &RecordBatch, source: &dyn Source) -> Result<Given, FeatureError> {
+        let there = |column: &String| batch.schema().index_of(column).is_ok();
+        let schema = &self.columns.schema;
+        let all = |columns: &[&String]| !columns.is_empty() && columns.iter().all(|c| there(c));
+        let fields: Vec<usize> =
+            schema.user_fields().into_iter().filter(|&place| all(&schema.columns_of(place))).collect();
+        let numeric: Vec<usize> =
+            schema.user_numeric().into_iter().filter(|&n| there(&schema.numeric[n].column)).collect();
+        let mut rows = self.encode_some(batch, source, &fields, &numeric)?;
+        self.columns.settle_sequences(&mut rows.keys, batch, source)?;
+        Ok(Given { rows, fields, numeric })
+    }
+
+    /// Encodes some inputs; others are missing.
+    fn encode_some(
+        &self,
+        batch: &RecordBatch,
+        source: &dyn Source,
+        fields: &[usize],
+        numeric: &[usize],
+    ) -> Result<Batch, FeatureError> {
+        let rows = batch.num_rows();
         let mut out = Batch { rows, ..Batch::default() };
         for place in 0..self.columns.schema.categorical.len() {
-            out.keys.push(match items.fields.contains(&place) {
+            out.keys.push(match fields.contains(&place) {
                 true => self.columns.keys_of(place, batch, source)?,
                 false => Keys::none(self.columns.schema.is_list(place), rows),
             });
         }
         let missing = self.columns.schema.missing_numbers();
         out.numeric = (0..rows).flat_map(|_| missing.iter().copied()).collect();
-        for &n in &items.numeric {
+        for &n in numeric {
             let (numeric, fit) = (&self.columns.schema.numeric[n], &self.columns.fitted.numeric[n]);
             for (row, x) in numeric.read(batch, source)?.into_iter().enumerate().filter_map(|(r, x)| Some((r, x?))) {
                 out.numeric[row * missing.len() + n] = numeric.raise(fit.apply(numeric.transform, x));
             }
         }
-        out.item = self.items(&out.keys);
         Ok(out)
     }
 

@@ -4,9 +4,12 @@ mod build;
 mod catalogue;
 mod negatives;
 mod pairs;
+mod rows;
 mod sampler;
 mod store;
+mod who;
 
 pub use catalogue::{Catalogue, Past, Seen};
 pub(crate) use negatives::Negatives;
 pub(crate) use pairs::ItemPairs;
+pub use who::{Given, Who};

@@ -140,18 +140,7 @@ impl Schema {
                 columns.push(name.clone());
             }
         };
-        for field in &self.categorical {
-            match &field.source {
-                CategoricalSource::One { column, .. }
-                | CategoricalSource::Time { column, .. }
-                | CategoricalSource::Bucket { column, .. } => add(column),
-                CategoricalSource::Many { column, weights, .. } => {
-                    add(column);
-                    weights.iter().for_each(&mut add);
-                }
-                CategoricalSource::Cross { .. } | CategoricalSource::Drawn | CategoricalSource::Leaves => {}
-            }
-        }
+        (0..self.categorical.len()).for_each(|place| self.columns_of(place).into_iter().for_each(&mut add));
         // How old a row is counts in training alone.
         self.numeric.iter().filter(|n| with_label || n.transform != Transform::Age).for_each(|n| add(&n.column));
         if with_label {
@@ -171,6 +160,29 @@ impl Schema {
         }
         self.group.iter().for_each(&mut add);
         columns
+    }
+
+    /// The columns that a categorical input is read from.
+    pub fn columns_of(&self, place: usize) -> Vec<&String> {
+        match &self.categorical[place].source {
+            CategoricalSource::One { column, .. }
+            | CategoricalSource::Time { column, .. }
+            | CategoricalSource::Bucket { column, .. } => vec![column],
+            CategoricalSource::Many { column, weights, .. } => std::iter::once(column).chain(weights).collect(),
+            CategoricalSource::Cross { .. } | CategoricalSource::Drawn | CategoricalSource::Leaves => Vec::new(),
+        }
+    }
+
+    /// The places of the categorical inputs of columns that are not of the item.
+    pub fn user_fields(&self) -> Vec<usize> {
+        let of_item = |place: &usize| self.items.as_ref().is_some_and(|i| i.fields.contains(place));
+        (0..self.categorical.len()).filter(|p| !of_item(p) && !self.columns_of(*p).is_empty()).collect()
+    }
+
+    /// The places of the numeric inputs that are not of the item; how old a row is counts in training alone.
+    pub fn user_numeric(&self) -> Vec<usize> {
+        let of_item = |n: &usize| self.items.as_ref().is_some_and(|i| i.numeric.contains(n));
+        (0..self.numeric.len()).filter(|n| !of_item(n) && self.numeric[*n].transform != Transform::Age).collect()
     }
 
     /// The places of the categorical inputs of columns, except sequences.

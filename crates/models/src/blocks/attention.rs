@@ -66,6 +66,11 @@ impl AttentionUnit {
     pub fn forward(&self, keys: Tensor<2>, query: Tensor<2>, segments: &Segments) -> Tensor<2> {
         let products = spread_mul(keys.clone(), query.clone(), segments); // [positions, d]
         let of_keys = layer(&self.keys, keys, Some(products), Activation::Identity); // [positions, h]
+        self.behind_keys(of_keys, query, segments)
+    }
+
+    /// What the first layer makes of the behaviours `[positions, h]`, with what it makes of the candidates, and the layers behind.
+    fn behind_keys(&self, of_keys: Tensor<2>, query: Tensor<2>, segments: &Segments) -> Tensor<2> {
         let of_query = layer(&self.query, query, None, Activation::Identity); // [B, h]
         let (mut hidden, mut activations) = (of_keys, self.activations.iter());
         hidden = match activations.next() {
@@ -82,6 +87,31 @@ impl AttentionUnit {
         layer(&self.score, hidden, None, Activation::Identity)
     }
 
+    /// [`AttentionUnit::pool`] of rows that all have one history. Its share of the first layer is made once: `(q ⊙ k) W` is
+    /// `q (k ⊙ W)`, a product of all candidates with all behaviours at once.
+    ///
+    /// # Shapes
+    /// - `keys`: `[L, d]`, `query`: `[B, d]`
+    /// - output: `[B, d]`, zeros where L is 0
+    pub fn pool_one(&self, keys: Tensor<2>, query: Tensor<2>, normalise: Normalise) -> Tensor<2> {
+        let ([length, width], rows, device) = (keys.dims(), query.dims()[0], query.device());
+        if length == 0 || rows == 0 {
+            return query.zeros_like();
+        }
+        let weight = self.keys.weight.val();
+        let hidden = weight.dims()[1];
+        let [alone, beside] = [0, width].map(|from| weight.clone().slice([from..from + width, 0..hidden])); // [d, h]
+        let once = keys.clone().matmul(alone).reshape([1, length * hidden]);
+        let both: Tensor<3> = keys.clone().unsqueeze_dim::<3>(2) * beside.unsqueeze_dim::<3>(0); // [L, d, h]
+        let both = both.swap_dims(0, 1).reshape([width, length * hidden]);
+        let query_and_one = Tensor::cat(vec![query.clone(), Tensor::ones([rows, 1], &device)], 1);
+        let of_keys = query_and_one.matmul(Tensor::cat(vec![both, once], 0)); // [B, L · h]
+        let offsets: Vec<u32> = (0..=rows).map(|row| (row * length) as u32).collect();
+        let segments = Segments::new(&offsets, &device);
+        let scores = self.behind_keys(of_keys.reshape([rows * length, hidden]), query, &segments);
+        weights_of(scores, width, &segments, normalise).reshape([rows, length]).matmul(keys)
+    }
+
     /// Multiply-adds of a row with so many positions.
     pub fn products(&self, positions: f64) -> f64 {
         let once = matrix_weights(&self.query);
@@ -96,11 +126,15 @@ impl AttentionUnit {
     pub fn pool(&self, keys: Tensor<2>, query: Tensor<2>, segments: &Segments, normalise: Normalise) -> Tensor<2> {
         let width = keys.dims()[1];
         let scores = self.forward(keys.clone(), query, segments);
-        let weights = match normalise {
-            Normalise::None => scores,
-            Normalise::Softmax => segment_softmax(scores / (width as f32).sqrt(), segments),
-        };
-        weighted_sum(keys, weights, segments)
+        weighted_sum(keys, weights_of(scores, width, segments, normalise), segments)
+    }
+}
+
+/// Scores `[positions, 1]` as weights.
+fn weights_of(scores: Tensor<2>, width: usize, segments: &Segments, normalise: Normalise) -> Tensor<2> {
+    match normalise {
+        Normalise::None => scores,
+        Normalise::Softmax => segment_softmax(scores / (width as f32).sqrt(), segments),
     }
 }
 
@@ -126,6 +160,22 @@ mod tests {
             let alone = unit.pool(permuted, query.slice([0..1, 0..4]), &Segments::new(&[0, 3], &device), normalise);
             let first = both.slice([0..1, 0..4]).into_data();
             alone.into_data().assert_approx_eq::<f32>(&first, Tolerance::absolute(1e-6));
+        }
+    }
+
+    #[test]
+    fn one_history_for_all_rows_is_that_history_on_each_row() {
+        let device = Device::flex();
+        for (hidden, activation) in [(vec![6], ActivationKind::Relu), (vec![5, 3], ActivationKind::Prelu)] {
+            let unit = AttentionUnit::new(4, &hidden, activation, &mut Initial::new(1), &device);
+            for (normalise, length) in [(Normalise::None, 5), (Normalise::Softmax, 7), (Normalise::Softmax, 0)] {
+                let (keys, query) = (random(length, &device), random(3, &device));
+                let offsets: Vec<u32> = (0..=3).map(|row| row * length as u32).collect();
+                let all = Tensor::cat(vec![keys.clone(); 3], 0);
+                let apart = unit.pool(all, query.clone(), &Segments::new(&offsets, &device), normalise).into_data();
+                let once = unit.pool_one(keys, query, normalise).into_data();
+                once.assert_approx_eq::<f32>(&apart, Tolerance::absolute(1e-5));
+            }
         }
     }
 

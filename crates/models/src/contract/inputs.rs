@@ -15,6 +15,9 @@ pub struct Inputs {
     pub sequences: Vec<Vec<Tensor<2>>>,
     /// Which positions belong to which row, one entry a group of [`super::InputShapes::groups`].
     pub segments: Vec<Segments>,
+    /// Whether sequences and segments are of a single row whose histories all rows have: what is asked about one user. Only
+    /// of models whose [`super::Model::takes_one_history`] says so.
+    pub one_history: bool,
     /// What follows each position, one entry a group, in training and for models that want it; else none.
     pub following: Vec<Option<Following>>,
     /// The numeric inputs `[B, N]`; none where N is 0.
@@ -52,6 +55,7 @@ impl Inputs {
             sequences: vec![Vec::new(); lookups.len()],
             lookups,
             segments: Vec::new(),
+            one_history: false,
             following: Vec::new(),
             numeric,
             sharing: None,

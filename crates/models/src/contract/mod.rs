@@ -97,6 +97,11 @@ pub trait Model: Module {
         false
     }
 
+    /// Whether [`Model::forward`] takes [`Inputs::one_history`], and does once what is the same for all rows.
+    fn takes_one_history(&self) -> bool {
+        false
+    }
+
     /// The vectors of the rows' users `[B, d]`; none where a user is the mean of the items that the user liked, or where
     /// the model gives no vectors.
     fn user_vectors(&self, _inputs: &Inputs) -> Option<Tensor<2>> {

@@ -176,7 +176,10 @@ impl Model for Din {
                 let (dim, device) = (keys.dims()[1], keys.device());
                 keys = keys + position_encoding(segments, dim, &device);
             }
-            parts.push(unit.pool(keys, query, segments, self.normalise)); // [B, d]
+            parts.push(match inputs.one_history {
+                true => unit.pool_one(keys, query, self.normalise),
+                false => unit.pool(keys, query, segments, self.normalise),
+            }); // [B, d]
         }
         parts.extend(inputs.numeric.clone()); // [B, N]
         Trunk(vec![self.tower.forward(Tensor::cat(parts, 1))])
@@ -184,6 +187,10 @@ impl Model for Din {
 
     fn heads(&self, trunk: Trunk, _inputs: &Inputs) -> Outputs {
         self.score.forward(trunk)
+    }
+
+    fn takes_one_history(&self) -> bool {
+        true
     }
 
     /// The units work once a position, but for their part of the candidate.

@@ -131,6 +131,10 @@ macro_rules! registry {
                 match self { $(Self::$variant(m) => m.wants_following(),)* }
             }
 
+            fn takes_one_history(&self) -> bool {
+                match self { $(Self::$variant(m) => m.takes_one_history(),)* }
+            }
+
             fn user_vectors(&self, inputs: &Inputs) -> Option<Tensor<2>> {
                 match self { $(Self::$variant(m) => m.user_vectors(inputs),)* }
             }

@@ -42,6 +42,10 @@ pub struct TrainConfig {
     pub monitor: Option<String>,
     /// Epochs without a better `monitor` after which training stops; never when 0.
     pub patience: usize,
+    /// Whether, once validation found the best epoch, a model is trained anew for as many epochs on the rows of training and
+    /// validation together, which is the run's then. The first one stays in the run folder's `search`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub refit: bool,
     /// Steps between checkpoints inside an epoch; only at the end of epochs when 0.
     pub checkpoint_every: u64,
     /// Steps between loss values that are read from the device and logged.
@@ -70,6 +74,7 @@ impl Default for TrainConfig {
             l2: 0.0,
             monitor: None,
             patience: 3,
+            refit: false,
             checkpoint_every: 0,
             log_every: 100,
             shuffle: true,

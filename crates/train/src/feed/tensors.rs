@@ -29,7 +29,16 @@ impl Feed {
     pub(crate) fn inputs(self, tables: &Tables) -> Inputs {
         let Self { leaves, sequences, segments, numeric, .. } = self;
         let (lookups, squares) = divided(&leaves, tables);
-        Inputs { lookups, squares, sequences, segments, following: Vec::new(), numeric, sharing: None }
+        Inputs {
+            lookups,
+            squares,
+            sequences,
+            segments,
+            one_history: false,
+            following: Vec::new(),
+            numeric,
+            sharing: None,
+        }
     }
 }
 

@@ -2,14 +2,14 @@
 
 use burn::tensor::{Tensor, TensorData};
 use burnrec_backend::{has_own_memory, traffic};
-use burnrec_features::{Batch, Catalogue, Encoder, IndexPolicy, Past};
+use burnrec_features::{Batch, Catalogue, Encoder, IndexPolicy, Past, Who};
 use burnrec_models::{AnyModel, Head, Inputs, Model};
 use burnrec_record::Metrics;
 use rayon::prelude::*;
 
 use crate::checked::Checked;
 use crate::error::TrainError;
-use crate::feed::prepare;
+use crate::feed::{Prepared, prepare};
 use crate::metrics::{MetricName, mean_of_ranks, ranks};
 use crate::weights::{Frozen, Weights};
 
@@ -35,7 +35,7 @@ pub type TopK = Vec<(u32, f32)>;
 
 /// What is asked of all items' scores.
 struct Users<'a> {
-    users: &'a [u32],
+    users: &'a [Who<'a>],
     /// Sides whose rows are known: 1 for train, 2 for train and valid.
     sides: usize,
 }
@@ -64,7 +64,7 @@ impl<'a> Retriever<'a> {
         let all: Vec<u32> = (0..self.catalogue.len() as u32).collect();
         let mut parts = Vec::new();
         for items in all.chunks(ROWS) {
-            let rows = self.catalogue.rows_of(self.encoder.schema(), None, items, self.past);
+            let rows = self.catalogue.rows_of(self.encoder.schema(), Who::default(), items, self.past);
             let cold = self.cold(items);
             parts.push(self.infer(rows, move |m, inputs| m.item_vectors(inputs, cold))?);
         }
@@ -73,7 +73,7 @@ impl<'a> Retriever<'a> {
 
     /// Whether items have vectors, so that users are looked for among them by products.
     pub fn has_vectors(&self) -> bool {
-        let rows = self.catalogue.rows_of(self.encoder.schema(), None, &[0], self.past);
+        let rows = self.catalogue.rows_of(self.encoder.schema(), Who::default(), &[0], self.past);
         let cold = self.cold(&[0]);
         self.infer(rows, move |m, inputs| m.item_vectors(inputs, cold)).is_some()
     }
@@ -91,7 +91,8 @@ impl<'a> Retriever<'a> {
     /// The vectors of users as they rank: for models that give none, means of items' vectors of length 1.
     pub fn ranking_users(&self, users: &[u32], sides: usize, items: Tensor<2>) -> Tensor<2> {
         let items = if self.gives_user_vectors() { items } else { unit(items) };
-        self.user_vectors(users, sides, &items)
+        let users: Vec<Who<'_>> = users.iter().map(|user| Who::known(*user)).collect();
+        self.user_vectors(&users, sides, &items)
     }
 
     /// The vectors of the items of some rows `[B, d]`, known ones and new ones; nothing from models that give none.
@@ -101,12 +102,12 @@ impl<'a> Retriever<'a> {
     }
 
     /// The vectors of users `[U, d]`, as they stand after the rows of `sides` sides.
-    pub fn user_vectors(&self, users: &[u32], sides: usize, items: &Tensor<2>) -> Tensor<2> {
+    fn user_vectors(&self, users: &[Who<'_>], sides: usize, items: &Tensor<2>) -> Tensor<2> {
         let mut parts = Vec::new();
         for some in users.chunks(ROWS) {
             let mut rows: Option<Batch> = None;
             for user in some {
-                let row = self.catalogue.rows_of(self.encoder.schema(), Some(*user), &[0], Past { sides, ..self.past });
+                let row = self.catalogue.rows_of(self.encoder.schema(), *user, &[0], Past { sides, ..self.past });
                 match &mut rows {
                     Some(rows) => rows.append(&row),
                     None => rows = Some(row),
@@ -121,12 +122,13 @@ impl<'a> Retriever<'a> {
     }
 
     /// Users as the mean of the latest items that they liked, each item as old as there are later ones.
-    fn means(&self, users: &[u32], sides: usize, items: &Tensor<2>) -> Tensor<2> {
+    fn means(&self, users: &[Who<'_>], sides: usize, items: &Tensor<2>) -> Tensor<2> {
         let (device, dim) = (items.device(), items.dims()[1]);
         let vectors: Vec<f32> = traffic::read(items.clone());
-        let of = |user: &u32| {
+        let schema = self.encoder.schema();
+        let of = |user: &Who<'_>| {
             let (mut sum, mut total, mut weight) = (vec![0.0f64; dim], 0.0, 1.0);
-            for item in self.catalogue.history(*user, sides, true).into_iter().rev().take(self.latest) {
+            for item in self.catalogue.history_of(schema, *user, sides, true).into_iter().rev().take(self.latest) {
                 let vector = &vectors[item as usize * dim..(item as usize + 1) * dim];
                 sum.iter_mut().zip(vector).for_each(|(s, v)| *s += weight * f64::from(*v));
                 total += weight;
@@ -143,13 +145,16 @@ impl<'a> Retriever<'a> {
         rows: Batch,
         what: impl FnOnce(&AnyModel, &Inputs) -> Option<Tensor<2>> + Send,
     ) -> Option<Tensor<2>> {
-        let prepared = prepare(self.frozen.weights().tables.indexer(), None)(rows);
-        self.frozen.infer(prepared, what)
+        self.frozen.infer(self.prepared(rows), what)
+    }
+
+    fn prepared(&self, rows: Batch) -> Prepared {
+        prepare(self.frozen.weights().tables.indexer(), None)(rows)
     }
 
     /// Calls `each` with the scores of all items for every user, in parallel. Models of vectors score by products, by
     /// cosines where users are means; others score every pair of a user and an item.
-    fn scores<T: Send>(&self, asked: &Users<'_>, each: impl Fn(u32, &[f32]) -> T + Sync) -> Vec<T> {
+    fn scores<T: Send>(&self, asked: &Users<'_>, each: impl Fn(Who<'_>, &[f32]) -> T + Sync) -> Vec<T> {
         let items = self.item_vectors();
         let count = self.catalogue.len();
         let mut out = Vec::with_capacity(asked.users.len());
@@ -158,13 +163,13 @@ impl<'a> Retriever<'a> {
                 Some(items) => traffic::read(self.products(users, asked.sides, items)),
                 None => self.row_scores(users, asked.sides),
             };
-            let of = |(user, scores): (&u32, &[f32])| each(*user, scores);
+            let of = |(user, scores): (&Who<'_>, &[f32])| each(*user, scores);
             out.par_extend(users.par_iter().zip(scores.par_chunks(count)).map(of));
         }
         out
     }
 
-    fn products(&self, users: &[u32], sides: usize, items: &Tensor<2>) -> Tensor<2> {
+    fn products(&self, users: &[Who<'_>], sides: usize, items: &Tensor<2>) -> Tensor<2> {
         let own = self.gives_user_vectors();
         let items = if own { items.clone() } else { unit(items.clone()) };
         let users = self.user_vectors(users, sides, &items);
@@ -172,18 +177,25 @@ impl<'a> Retriever<'a> {
     }
 
     fn gives_user_vectors(&self) -> bool {
-        let rows = self.catalogue.rows_of(self.encoder.schema(), None, &[0], self.past);
+        let rows = self.catalogue.rows_of(self.encoder.schema(), Who::default(), &[0], self.past);
         self.infer(rows, |m, inputs| m.user_vectors(inputs)).is_some()
     }
 
-    fn row_scores(&self, users: &[u32], sides: usize) -> Vec<f32> {
+    fn row_scores(&self, users: &[Who<'_>], sides: usize) -> Vec<f32> {
         let all: Vec<u32> = (0..self.catalogue.len() as u32).collect();
         let (schema, past) = (self.encoder.schema(), Past { sides, ..self.past });
-        let asked: Vec<(u32, &[u32])> = users.iter().flat_map(|u| all.chunks(ROWS).map(move |i| (*u, i))).collect();
-        let score = |(user, items): &(u32, &[u32])| -> Vec<f32> {
-            let rows = self.catalogue.rows_of(schema, Some(*user), items, past);
+        let once = self.frozen.takes_one_history();
+        let asked: Vec<(Who<'_>, &[u32])> = users.iter().flat_map(|u| all.chunks(ROWS).map(move |i| (*u, i))).collect();
+        let score = |(user, items): &(Who<'_>, &[u32])| -> Vec<f32> {
             let head = schema.liked();
-            let part = self.infer(rows, move |m, inputs| m.forward(inputs).heads.get(head).map(Head::scores));
+            let of = move |m: &AnyModel, inputs: &Inputs| m.forward(inputs).heads.get(head).map(Head::scores);
+            let part = match once {
+                true => {
+                    let (one, rows) = self.catalogue.rows_apart(schema, *user, items, past);
+                    self.frozen.infer_for(self.prepared(one), self.prepared(rows), of)
+                }
+                false => self.infer(self.catalogue.rows_of(schema, *user, items, past), of),
+            };
             part.map_or_else(Vec::new, traffic::read)
         };
         // On the host each core has users of its own: the passes of one are too short to be shared out.
@@ -194,12 +206,14 @@ impl<'a> Retriever<'a> {
     }
 
     /// The best `k` items of each user, after the rows of `sides` sides; without those that the user saw, if asked.
-    pub fn top(&self, users: &[u32], k: usize, sides: usize, exclude_seen: bool) -> Vec<TopK> {
-        let catalogue = self.catalogue;
+    pub fn top(&self, users: &[Who<'_>], k: usize, sides: usize, exclude_seen: bool) -> Vec<TopK> {
+        let (catalogue, schema) = (self.catalogue, self.encoder.schema());
         self.scores(&Users { users, sides }, |user, scores| {
             let mut open = vec![true; scores.len()];
             if exclude_seen {
-                catalogue.history(user, sides, false).into_iter().for_each(|i| open[i as usize] = false);
+                let rows = user.user.map_or_else(Vec::new, |user| catalogue.history(user, sides, false));
+                let given = catalogue.history_of(schema, user, sides, false);
+                rows.into_iter().chain(given).for_each(|i| open[i as usize] = false);
             }
             let mut best: Vec<u32> = (0..scores.len() as u32).filter(|i| open[*i as usize]).collect();
             let order = |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
@@ -233,7 +247,9 @@ impl<'a> Retriever<'a> {
             let (liked, seen) = wanted(user);
             scores.iter().all(|s| s.is_finite()).then(|| ranks(scores, &liked, &seen))
         };
-        let model: Option<Vec<_>> = self.scores(&Users { users: &users, sides }, ranks_of).into_iter().collect();
+        let asked: Vec<Who<'_>> = users.iter().map(|user| Who::known(*user)).collect();
+        let of_model = |who: Who<'_>, scores: &[f32]| ranks_of(who.user.unwrap_or_default(), scores);
+        let model: Option<Vec<_>> = self.scores(&Users { users: &asked, sides }, of_model).into_iter().collect();
         let popular: Vec<f32> = catalogue.counts.iter().map(|n| *n as f32).collect();
         let baseline: Option<Vec<_>> = users.par_iter().map(|u| ranks_of(*u, &popular)).collect();
         Ok((mean_of_ranks(names, model.as_deref()), mean_of_ranks(names, baseline.as_deref())))

@@ -14,6 +14,8 @@ use crate::experiment::Experiment;
 pub(crate) const FORMAT: u32 = 2;
 const CONFIG: &str = "config.toml";
 const LOCK: &str = ".lock";
+/// The run that finds how many epochs are best, within the run that is trained so.
+const SEARCH: &str = "search";
 const FIRST_LINE: &str = "# burnrec run format ";
 
 /// A run folder.
@@ -82,7 +84,7 @@ impl RunFolder {
         if Self::is_started(path) {
             return Err(TrainError::FolderExists { path: path.to_path_buf() });
         }
-        let is_rest = |name: &str| name.starts_with(TEMPORARY) || name == LOCK;
+        let is_rest = |name: &str| name.starts_with(TEMPORARY) || name == LOCK || name == SEARCH;
         match fs::read_dir(path) {
             Ok(entries) => match entries.flatten().find(|e| !is_rest(&e.file_name().to_string_lossy())) {
                 Some(entry) => Err(TrainError::FolderNotEmpty {
@@ -113,6 +115,22 @@ impl RunFolder {
     /// Whether a run was started here.
     pub fn is_started(path: &Path) -> bool {
         path.join(CONFIG).is_file()
+    }
+
+    /// Where the run stands that finds how many epochs are best.
+    pub(crate) fn search(path: &Path) -> PathBuf {
+        path.join(SEARCH)
+    }
+
+    /// Whether a run was started here, or the search before it.
+    pub fn is_begun(path: &Path) -> bool {
+        Self::is_started(path) || Self::is_started(&Self::search(path))
+    }
+
+    /// The summary of a run that came to its end.
+    pub(crate) fn ended(path: &Path) -> Option<Summary> {
+        let text = fs::read_to_string(path.join(SUMMARY)).ok()?;
+        serde_json::from_str(&text).ok().filter(|summary: &Summary| summary.status != "interrupted")
     }
 
     fn with_events(path: &Path) -> Result<Self, TrainError> {

@@ -35,7 +35,11 @@ pub(super) fn fit(job: &Job) -> Result<(Encoder, Vec<Vocabulary>, SideRows), Tra
     let (encoder, vocabularies, rows) = Encoder::fit((**schema).clone(), &job.dataset, &columns)?;
     encoder.check_draws()?;
     for side in [Side::Valid, Side::Test] {
-        if rows.get(side.name()).copied().unwrap_or(0) == 0 && wants(&job.checked.experiment().data.split, side) {
+        let merged = side == Side::Valid && job.dataset.has_valid_in_train();
+        if !merged
+            && rows.get(side.name()).copied().unwrap_or(0) == 0
+            && wants(&job.checked.experiment().data.split, side)
+        {
             return Err(FeatureError::NoRows { side: side.name() }.into());
         }
     }
@@ -43,7 +47,7 @@ pub(super) fn fit(job: &Job) -> Result<(Encoder, Vec<Vocabulary>, SideRows), Tra
 }
 
 /// Whether a split promises rows on a side.
-fn wants(split: &SplitConfig, side: Side) -> bool {
+pub(super) fn wants(split: &SplitConfig, side: Side) -> bool {
     match split {
         SplitConfig::Random { valid, test, .. }
         | SplitConfig::Order { valid, test }

@@ -6,6 +6,7 @@ mod losses;
 mod observer;
 mod outcome;
 mod phase;
+mod refit;
 mod validate;
 
 use std::fs::File;
@@ -50,7 +51,16 @@ pub struct Job {
 /// # Errors
 /// Bad data and settings before anything is written; afterwards failures of the disk, and a loss that diverges.
 pub fn train(job: Job, observer: &mut dyn Observer) -> Result<Summary, TrainError> {
-    let phase = Phase::whole(job.checked.experiment().train.epochs);
+    if job.checked.experiment().train.refit {
+        return refit::refit(job, observer);
+    }
+    let epochs = job.checked.experiment().train.epochs;
+    epochs_of(job, epochs, observer)
+}
+
+/// A plan of so many epochs at most.
+fn epochs_of(job: Job, epochs: usize, observer: &mut dyn Observer) -> Result<Summary, TrainError> {
+    let phase = Phase::whole(epochs);
     let mut session = Session::start(job, observer)?;
     let ending = session.run(&phase)?;
     session.finish(ending)

@@ -42,6 +42,7 @@ impl Stepper {
             squares,
             sequences: feed.sequences.into_iter().map(tracked).collect(),
             segments: feed.segments,
+            one_history: false,
             following,
             numeric: feed.numeric,
             sharing: batch.drawn.as_ref().map(|drawn| drawn.sharing),

@@ -128,15 +128,38 @@ impl Frozen<'_> {
 
     /// Something that the model gives for a batch, not yet read from the device.
     pub fn infer<T: Send>(&self, prepared: Prepared, what: impl FnOnce(&AnyModel, &Inputs) -> T + Send) -> T {
-        let (device, weights) = (self.device(), self.weights);
-        let run = |mut prepared: Prepared| {
-            weights.tables.look_up(&prepared.batch, &mut prepared.spaces);
-            let Prepared { batch, spaces, packing, .. } = prepared;
-            let (feed, _) = feed(&weights.tables, &weights.slots, &device, &batch, &spaces, packing, &[]);
-            what(&self.model, &feed.inputs(&weights.tables))
-        };
-        // CubeCL keeps a stream a thread; on the host the pool's workers share the parallel parts.
-        if has_own_memory(&device) { run(prepared) } else { rayon::scope(|_| run(prepared)) }
+        self.beside_the_pool(|| what(&self.model, &self.inputs(prepared)))
+    }
+
+    /// Whether [`Frozen::infer_for`] may be asked.
+    pub fn takes_one_history(&self) -> bool {
+        self.model.takes_one_history()
+    }
+
+    /// [`Frozen::infer`] of rows that all have the sequences of one row.
+    pub fn infer_for<T: Send>(
+        &self,
+        one: Prepared,
+        rows: Prepared,
+        what: impl FnOnce(&AnyModel, &Inputs) -> T + Send,
+    ) -> T {
+        self.beside_the_pool(|| {
+            let Inputs { sequences, segments, .. } = self.inputs(one);
+            what(&self.model, &Inputs { sequences, segments, one_history: true, ..self.inputs(rows) })
+        })
+    }
+
+    fn inputs(&self, mut prepared: Prepared) -> Inputs {
+        let weights = self.weights;
+        weights.tables.look_up(&prepared.batch, &mut prepared.spaces);
+        let Prepared { batch, spaces, packing, .. } = prepared;
+        let (feed, _) = feed(&weights.tables, &weights.slots, &self.device(), &batch, &spaces, packing, &[]);
+        feed.inputs(&weights.tables)
+    }
+
+    /// CubeCL keeps a stream a thread; on the host the pool's workers share the parallel parts.
+    fn beside_the_pool<T: Send>(&self, run: impl FnOnce() -> T + Send) -> T {
+        if has_own_memory(&self.device()) { run() } else { rayon::scope(|_| run()) }
     }
 
     /// The scores of all tasks side by side, `[B, Σ widths]`, not yet read from the device.
