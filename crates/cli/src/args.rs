@@ -155,7 +155,8 @@ pub struct RecommendArgs {
     /// Leave out what a user saw already, liked or not.
     #[arg(long)]
     pub exclude_seen: bool,
-    /// Leave out users that the training rows do not know; an error otherwise.
+    /// Leave out users that the training rows do not know. Otherwise they are answered where the file describes them, and an
+    /// error where it has their ids alone.
     #[arg(long)]
     pub skip_unknown: bool,
     /// Where the rows go (user, rank, item, score): .csv, .tsv, .jsonl or .parquet; standard output by default.

@@ -17,11 +17,20 @@ pub struct Clock {
     folders: Vec<String>,
     /// What whole numbers of each column count, as their size told.
     found: Mutex<HashMap<String, TimeUnit>>,
+    /// Whether something was told of the source's rows.
+    told: std::sync::atomic::AtomicBool,
 }
 
 impl Clock {
     pub(crate) fn new(given: Option<TimeUnit>, folders: Vec<String>) -> Self {
-        Self { given, folders, found: Mutex::default() }
+        Self { given, folders, ..Self::default() }
+    }
+
+    /// Warns of the source's rows, the first time.
+    pub(crate) fn tell_once(&self, text: impl FnOnce() -> String) {
+        if !self.told.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            tracing::warn!("{}", text());
+        }
     }
 
     /// What whole numbers of a column count, once some of its rows were read.

@@ -137,25 +137,26 @@ fn check_lists(schema: &Schema, tasks: &[Task], protocol: Protocol) -> Result<()
 }
 
 /// What histories hold when they are made of what users did: the same as in training. Histories of a rule that is not the
-/// label's are refused where items are looked for: which of a user's items they take is not known then.
+/// label's are refused where items are looked for; where rows are scored, the user's latest row tells them, as it does where
+/// histories are columns of the data.
 fn past(experiment: &Experiment, schema: &Schema, protocol: Protocol) -> Result<Past, TrainError> {
+    let retrieves = protocol == Protocol::Retrieval;
     let Some(history) = &experiment.data.history else {
-        return Ok(Past { sides: 1, liked_only: false, most: usize::MAX });
+        return Ok(Past { sides: 1, liked_only: false, most: usize::MAX, remade: retrieves });
     };
     let label = &experiment.tasks.0[schema.liked()].1.label;
-    let remade = protocol == Protocol::Retrieval && schema.remakes_histories();
-    if let Some(only) = history.only.as_ref().filter(|_| remade) {
-        let plain = label.threshold.is_none() && label.positive.is_none() && !label.numeric;
-        let same_rule = label.threshold.is_some_and(|t| t == only.at_least)
-            || (plain && only.at_least > 0.0 && only.at_least <= 1.0);
-        if !(only.column == label.column && same_rule) {
-            return Err(bad(
-                "data.history.only",
-                "is another rule than the label's of what users liked, so that histories cannot be made again for users who are asked about; use the label's column and threshold",
-            ));
-        }
+    let plain = label.threshold.is_none() && label.positive.is_none() && !label.numeric;
+    let same_rule = history.only.as_ref().is_none_or(|only| {
+        let same = label.threshold.is_some_and(|t| t == only.at_least);
+        only.column == label.column && (same || (plain && only.at_least > 0.0 && only.at_least <= 1.0))
+    });
+    if retrieves && schema.remakes_histories() && !same_rule {
+        return Err(bad(
+            "data.history.only",
+            "is another rule than the label's of what users liked, so that histories cannot be made again for users who are asked about; use the label's column and threshold",
+        ));
     }
-    Ok(Past { sides: 1, liked_only: history.only.is_some(), most: history.max_length })
+    Ok(Past { sides: 1, liked_only: history.only.is_some(), most: history.max_length, remade: same_rule })
 }
 
 impl Checked {
@@ -202,6 +203,13 @@ impl Checked {
     /// The most rows of a list, where some task compares the rows of lists.
     pub(crate) fn lists(&self) -> Option<usize> {
         self.tasks.iter().any(Task::is_of_lists).then_some(self.experiment.train.list_size)
+    }
+
+    /// The same without a second training over the rows that validate.
+    pub(crate) fn without_refit(&self) -> Self {
+        let mut experiment = (*self.experiment).clone();
+        experiment.train.refit = false;
+        Self { experiment: Arc::new(experiment), ..self.clone() }
     }
 
     /// The same on another device, with other threads: where it computes is no part of what is learned.

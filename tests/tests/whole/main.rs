@@ -1,6 +1,7 @@
 //! The tests of the whole, one binary of modules: each would link Burn anew.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod asked;
 mod bad_config;
 mod bad_input;
 mod bad_items;

@@ -49,6 +49,40 @@ fn it_goes_on_behind_a_search_that_ended_and_needs_rows_that_validate() {
     let told = run_ok(folder.path(), &half).err;
     assert!(told.contains("refit: ") && !told.contains("epoch 12"), "{told}");
     assert_same_weights(&path("out"), &path("half"));
+    // The search is a run that knows its own sides; the run learned from those that validated.
+    let told = run_ok(folder.path(), &["evaluate", "half/search", "--split", "valid"]);
+    assert!(!told.err.contains("not those that were there"), "{}", told.err);
+    let refused = run(folder.path(), &["evaluate", "half", "--split", "valid"]);
+    assert!(refused.code == Some(2) && refused.err.contains("half/search"), "{}", refused.err);
     let none = run(folder.path(), &["train", "job.toml", "--out", "none", "--set", ALL, "--set", REFIT]);
     assert!(none.code == Some(2) && none.err.contains("train.refit") && !path("none").exists(), "{}", none.err);
+}
+
+#[test]
+fn a_search_is_gone_on_with_only_over_its_own_rows_and_answers_nothing_by_itself() {
+    let folder = job(1000, "fm", TRAIN);
+    let path = |name: &str| folder.path().join(name);
+    run_ok(folder.path(), &["train", "job.toml", "--out", "out", "--set", BOTH, "--set", REFIT]);
+    let half = ["train", "job.toml", "--out", "half", "--resume", "--set", BOTH, "--set", REFIT];
+    std::fs::create_dir(path("half")).unwrap();
+    std::fs::rename(path("out/search"), path("half/search")).unwrap();
+    let refused = run(folder.path(), &["predict", "half", "--input", "log.csv", "--output", "p.csv"]);
+    assert!(refused.code == Some(2) && refused.err.contains("search for the best epoch"), "{}", refused.err);
+    // An epoch that no run had.
+    let file = path("half/search/summary.json");
+    let good = std::fs::read_to_string(&file).unwrap();
+    let best = format!("\"best_epoch\": {}", summary(&path("half/search")).best_epoch);
+    std::fs::write(&file, good.replace(&best, "\"best_epoch\": 3000000")).unwrap();
+    let refused = run(folder.path(), &half);
+    assert!(refused.code != Some(0) && refused.err.contains("3000000"), "{}", refused.err);
+    std::fs::write(&file, good).unwrap();
+    let log = std::fs::read_to_string(path("log.csv")).unwrap();
+    let fewer: String = log.lines().take(801).map(|line| format!("{line}\n")).collect();
+    std::fs::write(path("log.csv"), fewer).unwrap();
+    let refused = run(folder.path(), &half);
+    assert!(refused.code == Some(2) && refused.err.contains("search"), "{}", refused.err);
+    assert!(!path("half/config.toml").exists());
+    let plateau = "train.schedule={ kind = \"plateau\", decay = 0.5, patience = 1 }";
+    let refused = run(folder.path(), &["train", "job.toml", "--set", BOTH, "--set", REFIT, "--set", plateau]);
+    assert!(refused.code == Some(2) && refused.err.contains("plateau"), "{}", refused.err);
 }

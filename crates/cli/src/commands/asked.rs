@@ -38,6 +38,7 @@ impl Asked {
                 columns.push(column.clone());
             }
         }
+        whole_histories(source, encoder)?;
         let mut asked = Self { users: Vec::new(), given: Vec::new(), described: columns.len() > 1 };
         let (mut places, mut again) = (HashMap::new(), 0);
         for rows in source.stream(&columns)? {
@@ -72,10 +73,24 @@ impl Asked {
         Ok(asked)
     }
 
-    /// Those that something is known of.
-    pub fn known(&self) -> impl Iterator<Item = (&str, Who<'_>)> {
+    /// Those that can be answered: users of the run's data, and others where the file describes them and `others` are wanted.
+    pub fn known(&self, others: bool) -> impl Iterator<Item = (&str, Who<'_>)> {
         let who = |user: &User| Who { user: user.place, given: self.given.get(user.row.0).map(|g| (g, user.row.1)) };
-        let known = self.users.iter().filter(|user| self.described || user.place.is_some());
+        let known = self.users.iter().filter(move |user| (others && self.described) || user.place.is_some());
         known.map(move |user| (user.id.as_str(), who(user)))
+    }
+}
+
+/// Refuses a file that has some of the histories: what a user did would be told by two sources that do not belong together.
+fn whole_histories(source: &dyn Source, encoder: &Encoder) -> Result<(), CliError> {
+    let schema = encoder.schema();
+    let columns: Vec<&String> = schema.sequences().into_iter().flat_map(|place| schema.columns_of(place)).collect();
+    let (there, missing): (Vec<&String>, Vec<&String>) = columns.into_iter().partition(|c| source.column(c).is_ok());
+    match (there.first(), missing.first()) {
+        (Some(there), Some(missing)) => Err(CliError::Usage(format!(
+            "{}: has the history `{there}` but not `{missing}`; give all histories of a user, or none",
+            source.path().display()
+        ))),
+        _ => Ok(()),
     }
 }

@@ -38,6 +38,12 @@ pub fn run(args: &EvaluateArgs) -> Result<(), CliError> {
             let dataset = Dataset::open(&path, &data)?;
             // What such a run learned from is what it is measured by.
             let merged = checked.experiment().train.refit;
+            if merged && side == Side::Valid {
+                return Err(CliError::Usage(format!(
+                    "--split valid: the run learned from those rows too (train.refit); the run of before is {}",
+                    args.run.join("search").display()
+                )));
+            }
             (if merged { dataset.with_valid_in_train()? } else { dataset }, side)
         }
     };

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray, UInt32Array};
-use burnrec_data::DataConfig;
+use burnrec_data::{DataConfig, Source};
 use burnrec_features::{Catalogue, Who};
 use burnrec_train::{Retriever, TopK, TrainError};
 
@@ -31,18 +31,24 @@ pub fn run(args: &RecommendArgs) -> Result<(), CliError> {
         return Err(without_items(&args.run));
     };
     let own = own_data(&saved, &args.place.data_dir)?;
-    let plain = DataConfig { explode: None, ..plain(&args.users, &own) };
-    let source = burnrec_data::open_to_score(&args.users, &plain, &[])?;
+    let source = users_of(&args.users, &own, &items.user)?;
     if let Some(taken) = ["rank", "item", "score"].into_iter().find(|name| *name == items.user) {
         return Err(CliError::Usage(format!(
             "the column of users is called `{taken}`, as one of the output is; rename it in the data and train again"
         )));
     }
     let asked = Asked::read(&*source, encoder, &items.user)?;
-    let unknown: Vec<&str> =
-        asked.users.iter().filter(|u| !asked.described && u.place.is_none()).map(|u| &*u.id).collect();
-    tell_unknown(args, &unknown)?;
-    let users: Vec<(&str, Who<'_>)> = asked.known().collect();
+    let unknown: Vec<&str> = asked.users.iter().filter(|u| u.place.is_none()).map(|u| &*u.id).collect();
+    if !asked.described || args.skip_unknown {
+        tell_unknown(args, &unknown)?;
+    } else if !unknown.is_empty() {
+        tracing::info!(
+            "{}: {} users are not in the run's data, and are answered by what the file says of them",
+            args.users.display(),
+            unknown.len()
+        );
+    }
+    let users: Vec<(&str, Who<'_>)> = asked.known(!args.skip_unknown).collect();
     let mut sink = Sink { writer, user: &items.user, catalogue };
     let retriever = Retriever::new(&saved.weights, &saved.checked, encoder)?.ok_or_else(|| without_items(&args.run))?;
     let mut answered = Answered::new(users.len(), "users");
@@ -53,6 +59,22 @@ pub fn run(args: &RecommendArgs) -> Result<(), CliError> {
         answered.add(some.len());
     }
     sink.writer.map_or(Ok(()), Writer::finish)
+}
+
+/// The file of users, with side tables of the run's that go by a column of it.
+fn users_of(path: &Path, own: &DataConfig, user: &str) -> Result<Arc<dyn Source>, CliError> {
+    let bare = DataConfig { explode: None, fields_by_index: Default::default(), ..plain(path, own) };
+    let keys = [user.to_string()];
+    let there = burnrec_data::open_to_score(path, &bare, &keys)?;
+    let mut join = Vec::new();
+    for table in &own.join {
+        let side = burnrec_data::open_path(Path::new(&table.source), &table.into())?;
+        let brings = |c: &burnrec_data::Column| c.name != table.on && there.column(&c.name).is_ok();
+        if there.column(&table.on).is_ok() && !side.columns().iter().any(brings) {
+            join.push(table.clone());
+        }
+    }
+    Ok(burnrec_data::open_to_score(path, &DataConfig { join, ..bare }, &keys)?)
 }
 
 /// What is said of a run that does not know what an item is.

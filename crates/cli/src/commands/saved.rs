@@ -14,7 +14,7 @@ use crate::setup;
 
 /// A run, or the latest of a folder of runs.
 fn latest(run: &Path) -> PathBuf {
-    if RunFolder::is_started(run) {
+    if RunFolder::is_begun(run) {
         return run.to_path_buf();
     }
     let entries = std::fs::read_dir(run).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -146,6 +146,16 @@ pub fn plain(input: &Path, own: &DataConfig) -> DataConfig {
         text: if text { given } else { TextConfig::default() },
         ..DataConfig::of(input.display().to_string())
     };
+    // A file of the format's own delimiter, as predict writes it, is read by that.
+    let columns = |text: &TextConfig| {
+        let headed = DataConfig { text: TextConfig { names: None, ..text.clone() }, ..plain.clone() };
+        burnrec_data::open_to_score(input, &headed, &[]).map_or(0, |found| found.columns().len())
+    };
+    let usual = TextConfig { delimiter: None, quote: None, ..plain.text.clone() };
+    if plain.text.delimiter.is_some() && columns(&plain.text) <= 1 && columns(&usual) > 1 {
+        tracing::info!("{}: has the delimiter of its format, and not the run's own", input.display());
+        plain.text = usual;
+    }
     // A first line of names is one, also where the run's own data had none.
     let headed = TextConfig { names: None, ..plain.text.clone() };
     let names = plain.text.names.as_ref().filter(|names| {

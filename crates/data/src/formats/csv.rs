@@ -50,7 +50,7 @@ impl Delimited {
         let mut inner = text::open(path, &self.text)?;
         self.tell_quotes(path);
         if let Some(several) = &self.several {
-            inner = Box::new(text::Delimiters::new(inner, path.to_path_buf(), several));
+            inner = Box::new(text::Delimiters::new(inner, path.to_path_buf(), several, (self.quote, self.escape)));
         }
         let text = Guard::new(inner, path.to_path_buf(), [self.quote, self.escape], self.delimiter);
         Ok(csv::ReaderBuilder::new()

@@ -13,7 +13,7 @@ use crate::source::{Column, Location, RowStream, Source, positions, with_columns
 use crate::value::lists;
 
 /// What stands behind the name of a field in the column of its values.
-const VALUES: &str = "_values";
+pub(super) const VALUES: &str = "_values";
 
 /// A source with columns of lists for ranges of indices.
 pub(crate) struct ByIndex {
@@ -116,10 +116,18 @@ fn divide(
                 column: "features".into(),
                 problem: format!("`{text}` is no whole number, and data.fields_by_index goes by those"),
             })?;
-            if let Some((_, _, (own, of))) = built.iter_mut().find(|(_, [from, to], _)| (*from..=*to).contains(&index))
-            {
-                own.values().append_value(&text);
-                of.values().append_option(values.text(at));
+            match built.iter_mut().find(|(_, [from, to], _)| (*from..=*to).contains(&index)) {
+                Some((_, _, (own, of))) => {
+                    // 05 is 5 here.
+                    own.values().append_value(index.to_string());
+                    of.values().append_option(values.text(at));
+                }
+                None => source.clock().tell_once(|| {
+                    format!(
+                        "{}: index {index} is in no range of data.fields_by_index, and is left out; so are others like it",
+                        source.locate(positions(batch)[row])
+                    )
+                }),
             }
         }
         built.iter_mut().for_each(|(_, _, (own, of))| {

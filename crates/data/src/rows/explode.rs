@@ -159,6 +159,15 @@ fn explode(
                     second.push(b);
                 }
             }
+            if config.lenient && second.iter().any(Option::is_some) {
+                source.clock().tell_once(|| {
+                    format!(
+                        "{}: items are taken apart at `{by}`, what stands behind it being the outcome; give rows whose items have none as a column `{}`, if the items' own ids hold `{by}`",
+                        source.path().display(),
+                        into[0]
+                    )
+                });
+            }
             made.push((into[0].clone(), Arc::new(StringArray::from(first))));
             made.push((into[1].clone(), Arc::new(StringArray::from(second))));
         }

@@ -43,7 +43,13 @@ pub fn open_to_score(path: &Path, config: &DataConfig, keys: &[String]) -> Resul
         keys.extend(own.cloned());
     }
     keys.dedup();
-    let brought = |name: &String| config.history.iter().any(|h| h.columns.contains_key(name));
+    let made = |name: &String| {
+        config
+            .fields_by_index
+            .keys()
+            .any(|own| name.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest == by_index::VALUES))
+    };
+    let brought = |name: &String| made(name) || config.history.iter().any(|h| h.columns.contains_key(name));
     let absent = |name: &&String| source.column(name).is_err() && !brought(name);
     let absent: Vec<String> = keys.iter().filter(absent).filter(|_| optional).cloned().collect();
     if !absent.is_empty() {
@@ -54,7 +60,9 @@ pub fn open_to_score(path: &Path, config: &DataConfig, keys: &[String]) -> Resul
 
 /// Side tables, the sort and the histories over rows.
 fn stack(mut source: Arc<dyn Source>, config: &DataConfig, asked: bool) -> Result<Arc<dyn Source>, DataError> {
-    if !config.fields_by_index.is_empty() {
+    // Rows that were divided before, as predict writes them, are not divided again.
+    let divided = |source: &dyn Source| config.fields_by_index.keys().all(|name| source.column(name).is_ok());
+    if !config.fields_by_index.is_empty() && !(asked && divided(&*source)) {
         source = Arc::new(ByIndex::new(source, &config.fields_by_index)?);
     }
     if let Some(explode) = &config.explode {

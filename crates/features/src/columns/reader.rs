@@ -46,7 +46,9 @@ impl Reader<'_> {
 
     /// The column as one value a row.
     pub(crate) fn values(&self) -> Result<Values, FeatureError> {
-        Values::of(&self.array()?).map_err(|NoValue(found)| self.unreadable(&found, "one value a row"))
+        Values::of(&self.array()?).map_err(|NoValue(found)| {
+            self.unreadable(&found, "one value a row (lists go with kind = \"multi\" or \"sequence\")")
+        })
     }
 
     /// The column as a list a row, if it is one: the items, and where each row starts.

@@ -18,7 +18,45 @@ use crate::items::Catalogue;
 use crate::schema::{Categorical, CategoricalSource, Schema, Target};
 use crate::trees::Trees;
 
+/// What is found of an input's ids.
+#[derive(Clone, Copy, Default)]
+struct IdFacts {
+    first: u64,
+    several: bool,
+    most: usize,
+}
+
+impl IdFacts {
+    fn add(&mut self, keys: &Keys) {
+        let (Keys::One(all) | Keys::Many { keys: all, .. }) = keys;
+        if !self.several {
+            for key in all.iter().filter(|key| **key != 0) {
+                self.several |= self.first != 0 && self.first != *key;
+                self.first = if self.first == 0 { *key } else { self.first };
+            }
+        }
+        if let Keys::Many { offsets, .. } = keys {
+            self.most = offsets.windows(2).map(|w| (w[1] - w[0]) as usize).fold(self.most, usize::max);
+        }
+    }
+
+    /// What a user should know of it.
+    fn odd(&self, field: &Categorical) -> Option<&'static str> {
+        match field.source {
+            CategoricalSource::Drawn | CategoricalSource::Leaves | CategoricalSource::Cross { .. } => None,
+            _ if self.first == 0 => Some("has no value on any training row; check its column, or ranges of indices"),
+            _ if field.pooling.is_some() && field.sequence.is_none() && self.most == 1 => Some(
+                "has one value a row at most; if cells hold several, say what stands between them with separator, as in separator = \"|\"",
+            ),
+            _ if !self.several => Some("has the same value on all training rows, and says nothing; check its column"),
+            _ => None,
+        }
+    }
+}
+
 struct Fitting {
+    /// The first id of each categorical input, whether there was another, and the most ids of a row.
+    ids: Vec<IdFacts>,
     numbers: Vec<NumberFacts>,
     counts: Vec<Option<KeyCounts>>,
     rows: u64,
@@ -167,6 +205,7 @@ impl Columns {
         let vocabulary = |c: &Categorical| (c.index == IndexPolicy::Vocabulary).then(KeyCounts::default);
         let mut fitting = Fitting {
             numbers: schema.numeric.iter().map(|n| NumberFacts::new(&n.name)).collect(),
+            ids: vec![IdFacts::default(); schema.categorical.len()],
             counts: schema.categorical.iter().map(vocabulary).collect(),
             rows: 0,
             keys: 0,
@@ -192,6 +231,11 @@ impl Columns {
             return Err(FeatureError::NoRows { side: "train" });
         }
         check_labels(schema, &fitting)?;
+        for (field, facts) in schema.categorical.iter().zip(&fitting.ids) {
+            if let Some(odd) = facts.odd(field) {
+                tracing::warn!("field `{}` {odd}", field.name);
+            }
+        }
         self.fitted.rows = fitting.rows;
         self.fitted.keys = format!("{:016x}", fitting.keys);
         self.fitted.sides = sums.into_iter().map(|(side, sum)| (side.to_string(), format!("{sum:016x}"))).collect();
@@ -243,6 +287,7 @@ impl Columns {
         })?;
         let encoded = self.keys(batch, source)?;
         fitting.keys = encoded.iter().fold(fitting.keys, |sum, keys| sum.wrapping_add(keys.checksum()));
+        fitting.ids.par_iter_mut().zip(&encoded).for_each(|(facts, keys)| facts.add(keys));
         fitting.counts.par_iter_mut().zip(&encoded).for_each(|(counts, keys)| {
             if let (Some(counts), Keys::One(keys) | Keys::Many { keys, .. }) = (counts, keys) {
                 counts.add(keys);
@@ -275,6 +320,10 @@ fn check_labels(schema: &Schema, fitting: &Fitting) -> Result<(), FeatureError> 
         if facts.weights == 0.0 {
             let problem = "is 0 on all rows that have a label; nothing can be learned of the task";
             return Err(bad(format!("tasks.{}.row_weight", target.name), problem));
+        }
+        if !target.has_column() && !(draws && task == schema.liked()) {
+            let problem = "is \"always\", and nothing is drawn that it would be told from; declare features.negatives for what users liked, or give the column of its label";
+            return Err(bad(format!("tasks.{}.label", target.name), problem));
         }
         let classes = [facts.classes[0] > 0.0, facts.classes[1] > 0.0];
         let enough = classes == [true; 2] || (draws && task == schema.liked() && classes[1]);

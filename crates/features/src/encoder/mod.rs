@@ -122,6 +122,11 @@ impl Encoder {
             schema.user_numeric().into_iter().filter(|&n| there(&schema.numeric[n].column)).collect();
         let mut rows = self.encode_some(batch, source, &fields, &numeric)?;
         self.columns.settle_sequences(&mut rows.keys, batch, source)?;
+        let known = |n: usize| {
+            let numbers = schema.numeric[n].read(batch, source)?;
+            Ok::<_, FeatureError>((n, numbers.iter().map(Option::is_some).collect()))
+        };
+        let numeric = numeric.into_iter().map(known).collect::<Result<_, _>>()?;
         Ok(Given { rows, fields, numeric })
     }
 

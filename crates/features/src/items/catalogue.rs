@@ -27,6 +27,8 @@ pub struct Past {
     pub liked_only: bool,
     /// The latest this many.
     pub most: usize,
+    /// Whether histories can be made again from what users did; else they are as the user's latest row had them.
+    pub remade: bool,
 }
 
 /// All items, and all users with what they did.

@@ -49,32 +49,43 @@ impl Catalogue {
         if one.numeric.is_empty() {
             one.numeric = schema.missing_numbers();
         }
-        if let Some(user) = who.user {
+        if let Some(user) = who.user.filter(|_| past.remade) {
             let history = self.history(user, past.sides, past.liked_only);
             let latest = &history[history.len().saturating_sub(past.most)..];
             self.fill_histories(schema, &mut one, latest);
         }
         if let Some((given, row)) = who.given {
             let width = schema.numeric.len();
-            given.fields.iter().for_each(|&place| one.keys[place] = given.rows.keys[place].take(&[row]));
-            given.numeric.iter().for_each(|&n| one.numeric[n] = given.rows.numeric[row as usize * width + n]);
+            // What the file leaves out of a user that is known stays as it is known.
+            let told = |keys: &[u64]| who.user.is_none() || keys.iter().any(|key| *key != 0);
+            for &place in given.fields.iter().filter(|p| told(given.rows.keys[**p].of_row(row as usize))) {
+                one.keys[place] = given.rows.keys[place].take(&[row]);
+            }
+            for (n, known) in &given.numeric {
+                if who.user.is_none() || known[row as usize] {
+                    one.numeric[*n] = given.rows.numeric[row as usize * width + n];
+                }
+            }
+            schema.fill_crosses(&mut one);
         }
         one.item = vec![NO_ITEM];
         one
     }
 
-    /// The items that a user did something with, the oldest first: those of the history that a file gives, else of the rows.
+    /// The items that a user did something with, the oldest first: those of the histories that a file gives, else of the rows.
     pub fn history_of(&self, schema: &Schema, who: Who<'_>, sides: usize, liked_only: bool) -> Vec<u32> {
-        let own = who.given.and_then(|(given, row)| {
-            let id = schema.items.as_ref()?.id;
-            let of_items = |place: &&usize| schema.item_field_of(&schema.categorical[**place]) == Some(id);
-            let place = given.fields.iter().filter(|p| schema.categorical[**p].sequence.is_some()).find(of_items)?;
-            Some(given.rows.keys[*place].of_row(row as usize))
-        });
-        let Some(keys) = own else {
-            return who.user.map_or_else(Vec::new, |user| self.history(user, sides, liked_only));
+        let id = schema.items.as_ref().map(|items| items.id);
+        let of_items = |place: &&usize| {
+            let field = &schema.categorical[**place];
+            field.sequence.is_some() && id.is_some() && schema.item_field_of(field) == id
         };
-        keys.iter().map(|key| self.place(*key)).filter(|item| *item != NO_ITEM).collect()
+        let own: Vec<&[u64]> = who.given.map_or_else(Vec::new, |(given, row)| {
+            given.fields.iter().filter(of_items).map(|p| given.rows.keys[*p].of_row(row as usize)).collect()
+        });
+        if own.iter().all(|keys| keys.is_empty()) {
+            return who.user.map_or_else(Vec::new, |user| self.history(user, sides, liked_only));
+        }
+        own.concat().into_iter().map(|key| self.place(key)).filter(|item| *item != NO_ITEM).collect()
     }
 
     /// Such a row once an item, with the inputs of these items.

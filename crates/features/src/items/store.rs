@@ -94,6 +94,12 @@ impl Catalogue {
             seen,
             ..Self::default()
         };
+        for ids in [&catalogue.ids, &catalogue.user_ids] {
+            let mut known = std::collections::HashSet::with_capacity(ids.len());
+            if let Some(twice) = ids.iter().find(|id| !known.insert(id.as_str())) {
+                return Err(ArrowError::SchemaError(format!("`{twice}` stands there twice")));
+            }
+        }
         Ok(catalogue.index(schema.items.as_ref().map_or(0, |i| i.id)))
     }
 }

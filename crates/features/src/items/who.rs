@@ -9,8 +9,8 @@ pub struct Given {
     pub rows: Batch,
     /// Categorical inputs that the file has columns of.
     pub fields: Vec<usize>,
-    /// Numeric inputs that the file has columns of.
-    pub numeric: Vec<usize>,
+    /// Numeric inputs that the file has columns of, and on which rows there is a number.
+    pub numeric: Vec<(usize, Vec<bool>)>,
 }
 
 /// A user that is asked about.

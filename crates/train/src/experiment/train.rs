@@ -163,6 +163,9 @@ impl TrainConfig {
                 bad("shuffle_rows", "must be at least 1; set shuffle = false to keep the order")?
             }
             _ if !(1..=4096).contains(&self.prefetch) => bad("prefetch", "must lie in 1..=4096")?,
+            _ if self.refit && matches!(self.schedule, RateSchedule::Plateau { .. }) => {
+                bad("refit", "has no rows that validate, which schedule = plateau goes by; take another schedule")?
+            }
             _ if self.list_size < 2 => bad("list_size", "must be at least 2")?,
             _ => {}
         }

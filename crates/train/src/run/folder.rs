@@ -149,7 +149,13 @@ impl RunFolder {
         if !path.exists() {
             return Err(not_a_run("it does not exist"));
         }
-        let text = fs::read_to_string(&file).map_err(|_| not_a_run("it has no config.toml"))?;
+        let unfinished = Self::is_started(&Self::search(path));
+        let text = fs::read_to_string(&file).map_err(|_| match unfinished {
+            true => {
+                not_a_run("the search for the best epoch has not ended (train.refit); continue it with train --resume")
+            }
+            false => not_a_run("it has no config.toml"),
+        })?;
         let first = text.lines().next().unwrap_or("");
         let found = first.strip_prefix(FIRST_LINE).and_then(|n| n.trim().parse().ok());
         let found = found.ok_or_else(|| not_a_run("its config.toml does not start with the run format"))?;

@@ -83,7 +83,7 @@ pub fn refuse_input(input: &Path, output: &Path) -> Result<(), CliError> {
     let file = |path: &Path| std::fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
     match file(input).is_some_and(|own| file(output) == Some(own)) {
         true => {
-            Err(CliError::Usage("--output is --input: a file that is read is never written; name another file".into()))
+            Err(CliError::Usage("--output is the file that is read, which is never written; name another file".into()))
         }
         false => Ok(()),
     }

@@ -37,6 +37,17 @@ pub(super) fn decode(
             return ends(path, Box::new(decoder));
         }
         (Some(Encoding::Latin1), _) => {
+            // Letters of Latin-1 that happen to be UTF-8 all through are as good as none.
+            let valid = match std::str::from_utf8(&first) {
+                Ok(_) => true,
+                Err(e) => e.error_len().is_none(),
+            };
+            if valid && !first.is_ascii() {
+                tracing::warn!(
+                    "{}: is read as Latin-1, as data.text.encoding says, and looks like UTF-8; its letters beyond ASCII come out as two each if it is",
+                    path.display()
+                );
+            }
             return ends(path, Box::new(Latin1 { inner: Box::new(io::Cursor::new(first).chain(inner)) }));
         }
         (_, Some(Encoding::Utf8)) => drop(first.drain(..3)),

@@ -10,11 +10,51 @@ use crate::error::DataError;
 /// What a delimiter of several characters becomes: ASCII's unit separator.
 pub(crate) const UNIT: u8 = 0x1f;
 
+/// Where text stands in a cell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// At its beginning, blanks aside.
+    Start,
+    /// Outside quotes.
+    Plain,
+    Quoted,
+    /// Behind what takes the next character's meaning.
+    Escaped,
+}
+
+/// Cells in quotes.
+struct Quotes {
+    quote: u8,
+    escape: Option<u8>,
+    at: At,
+}
+
+impl Quotes {
+    /// Passes over text; whether it ends within quotes.
+    fn pass(&mut self, text: &[u8]) -> bool {
+        for &byte in text {
+            self.at = match (self.at, byte) {
+                (At::Escaped, _) => At::Quoted,
+                (At::Quoted, b) if Some(b) == self.escape => At::Escaped,
+                // A quote that is doubled closes and opens again.
+                (At::Quoted, b) if b == self.quote => At::Start,
+                (At::Quoted, _) => At::Quoted,
+                (_, b'\n' | b'\r') => At::Start,
+                (At::Start, b) if b == self.quote => At::Quoted,
+                (At::Start, b' ') => At::Start,
+                _ => At::Plain,
+            };
+        }
+        matches!(self.at, At::Quoted | At::Escaped)
+    }
+}
+
 /// Text with each delimiter as [`UNIT`], the leftmost first.
 pub(crate) struct Delimiters {
     inner: Box<dyn Read + Send>,
     path: PathBuf,
     finder: Finder<'static>,
+    quotes: Option<Quotes>,
     /// Read and not looked at.
     raw: Vec<u8>,
     /// Looked at and not given on, from `at`.
@@ -25,9 +65,16 @@ pub(crate) struct Delimiters {
 }
 
 impl Delimiters {
-    pub(crate) fn new(inner: Box<dyn Read + Send>, path: PathBuf, delimiter: &str) -> Self {
+    /// Text whose cells may stand in quotes, within which a delimiter is none; `escape` takes the next character's meaning there.
+    pub(crate) fn new(
+        inner: Box<dyn Read + Send>,
+        path: PathBuf,
+        delimiter: &str,
+        (quote, escape): (Option<u8>, Option<u8>),
+    ) -> Self {
         let finder = Finder::new(delimiter.as_bytes()).into_owned();
-        Self { inner, path, finder, raw: Vec::new(), done: Vec::new(), at: 0, line: 1, ended: false }
+        let quotes = quote.map(|quote| Quotes { quote, escape, at: At::Start });
+        Self { inner, path, finder, quotes, raw: Vec::new(), done: Vec::new(), at: 0, line: 1, ended: false }
     }
 
     /// Reads on, and looks at all that cannot be the beginning of a delimiter.
@@ -48,13 +95,23 @@ impl Delimiters {
         self.done.clear();
         let mut from = 0;
         while let Some(found) = self.finder.find(&self.raw[from..]) {
-            self.done.extend_from_slice(&self.raw[from..from + found]);
-            self.done.push(UNIT);
+            let before = &self.raw[from..from + found];
+            self.done.extend_from_slice(before);
+            let quoted = self.quotes.as_mut().is_some_and(|quotes| quotes.pass(before));
+            match quoted {
+                // One of its characters may begin another within quotes, and means nothing there either.
+                true => self.done.extend_from_slice(self.finder.needle()),
+                false => {
+                    self.done.push(UNIT);
+                    self.quotes.iter_mut().for_each(|quotes| quotes.at = At::Start);
+                }
+            }
             from += found + width;
         }
         let keep = if self.ended { 0 } else { (width - 1).min(self.raw.len() - from) };
         let until = self.raw.len() - keep;
         self.done.extend_from_slice(&self.raw[from..until]);
+        self.quotes.iter_mut().for_each(|quotes| _ = quotes.pass(&self.raw[from..until]));
         self.line += self.raw[..until].iter().filter(|b| **b == b'\n').count() as u64;
         self.raw.drain(..until);
         Ok(())
@@ -90,17 +147,31 @@ mod tests {
     }
 
     #[test]
+    fn a_delimiter_within_quotes_is_text() {
+        let text = "1::\"Toy::Story\"::5\" disk::\"a\"\"::b\"\n\"x\\\"::y\"::2";
+        let expected = "1\x1f\"Toy::Story\"\x1f5\" disk\x1f\"a\"\"::b\"\n\"x\\\"::y\"\x1f2";
+        for step in 1..9 {
+            let mut out = String::new();
+            let quotes = (Some(b'"'), Some(b'\\'));
+            Delimiters::new(Box::new(Slow(text.into(), step)), "x".into(), "::", quotes)
+                .read_to_string(&mut out)
+                .unwrap();
+            assert_eq!(out, expected, "{step} bytes at a time");
+        }
+    }
+
+    #[test]
     fn a_delimiter_is_found_wherever_the_pieces_end() {
         let text = "1::Toy Story: 2::a:b\n2:::x::\n::";
         let expected = "1\x1fToy Story: 2\x1fa:b\n2\x1f:x\x1f\n\x1f";
         for step in 1..9 {
             let mut out = String::new();
             let slow = Slow(text.into(), step);
-            Delimiters::new(Box::new(slow), "x".into(), "::").read_to_string(&mut out).unwrap();
+            Delimiters::new(Box::new(slow), "x".into(), "::", (None, None)).read_to_string(&mut out).unwrap();
             assert_eq!(out, expected, "{step} bytes at a time");
         }
-        let held =
-            Delimiters::new(Box::new(Slow("a::b\nc\x1fd".into(), 3)), "x".into(), "::").read_to_end(&mut Vec::new());
+        let slow = Box::new(Slow("a::b\nc\x1fd".into(), 3));
+        let held = Delimiters::new(slow, "x".into(), "::", (None, None)).read_to_end(&mut Vec::new());
         assert!(held.unwrap_err().to_string().contains("x:2"));
     }
 }
