@@ -62,7 +62,8 @@ pub fn open_to_score(path: &Path, config: &DataConfig, keys: &[String]) -> Resul
 fn stack(mut source: Arc<dyn Source>, config: &DataConfig, asked: bool) -> Result<Arc<dyn Source>, DataError> {
     // Rows that were divided before, as predict writes them, are not divided again.
     let divided = |source: &dyn Source| config.fields_by_index.keys().all(|name| source.column(name).is_ok());
-    if !config.fields_by_index.is_empty() && !(asked && divided(&*source)) {
+    let divides = !config.fields_by_index.is_empty();
+    if divides && !(asked && divided(&*source)) {
         source = Arc::new(ByIndex::new(source, &config.fields_by_index)?);
     }
     if let Some(explode) = &config.explode {

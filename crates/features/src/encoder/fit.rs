@@ -321,7 +321,8 @@ fn check_labels(schema: &Schema, fitting: &Fitting) -> Result<(), FeatureError> 
             let problem = "is 0 on all rows that have a label; nothing can be learned of the task";
             return Err(bad(format!("tasks.{}.row_weight", target.name), problem));
         }
-        if !target.has_column() && !(draws && task == schema.liked()) {
+        let told_apart = target.has_column() || (draws && task == schema.liked());
+        if !told_apart {
             let problem = "is \"always\", and nothing is drawn that it would be told from; declare features.negatives for what users liked, or give the column of its label";
             return Err(bad(format!("tasks.{}.label", target.name), problem));
         }
