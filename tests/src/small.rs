@@ -20,6 +20,7 @@ pub fn experiment(features: &str, tasks: &str, model: ModelConfig, train: TrainC
         tasks: toml::from_str::<TasksConfig>(tasks).unwrap_or_else(|e| panic!("{tasks}: {e}")),
         model,
         train,
+        schedule: None,
     }
 }
 

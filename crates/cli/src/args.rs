@@ -33,6 +33,9 @@ pub enum LogFormat {
 pub enum Command {
     /// Train the model of an experiment file.
     Train(TrainArgs),
+    /// Keep a model fresh over a log in every way of the experiment's `[schedule]`, side by side: each window is predicted before
+    /// it is learned from.
+    Replay(ReplayArgs),
     /// Measure a trained model on a side of its data, or on other rows.
     Evaluate(EvaluateArgs),
     /// Score rows: probabilities beside the columns of the input, in its order.
@@ -84,6 +87,25 @@ pub struct TrainArgs {
     /// Continue the run at --out, or the latest of this name.
     #[arg(long)]
     pub resume: bool,
+    /// Overrides.
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// `burnrec replay`
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The experiment file, with a `[schedule]`.
+    pub config: PathBuf,
+    /// The folder; `runs/NAME/ID` by default.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Go on with the replay at --out, or the latest of this name.
+    #[arg(long)]
+    pub resume: bool,
+    /// Some of the ways alone: stale, incremental, combined, online, full.
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub only: Option<Vec<String>>,
     /// Overrides.
     #[command(flatten)]
     pub overrides: Overrides,

@@ -63,6 +63,7 @@ fn explained(text: &str) -> CliError {
 fn run(command: Command) -> Result<(), CliError> {
     match command {
         Command::Train(a) => commands::train::run(&a),
+        Command::Replay(a) => commands::replay::run(&a),
         Command::Evaluate(a) => commands::evaluate::run(&a),
         Command::Predict(a) => commands::predict::run(&a),
         Command::Recommend(a) => commands::recommend::run(&a),

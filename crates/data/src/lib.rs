@@ -18,6 +18,7 @@ pub mod split;
 pub mod synthetic;
 mod time;
 pub mod value;
+pub mod windows;
 
 pub use clock::Clock;
 pub use config::{

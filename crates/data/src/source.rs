@@ -77,6 +77,11 @@ pub trait Source: Send + Sync {
     fn columns(&self) -> &[Column];
     /// Streams the named columns, then [`POSITION`].
     fn stream(&self, columns: &[String]) -> Result<RowStream, DataError>;
+    /// Streams the same of a stretch of time, `from` included and `to` not, and perhaps of rows around it: sources that keep
+    /// their rows in the order of that column read no more than they need.
+    fn stream_around(&self, columns: &[String], _time: &str, _from: i64, _to: i64) -> Result<RowStream, DataError> {
+        self.stream(columns)
+    }
     /// Turns a value of [`POSITION`] into a place.
     fn locate(&self, position: u64) -> Location;
     /// The path to name in errors about the whole source.

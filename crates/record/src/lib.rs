@@ -3,8 +3,10 @@
 
 mod event;
 mod metrics;
+mod replay;
 mod summary;
 
 pub use event::{EVENTS, Event};
 pub use metrics::{Metrics, Reasons, TaskMetrics, Values};
+pub use replay::{ReplaySummary, Way};
 pub use summary::{DeviceFacts, Parameters, SUMMARY, Summary, Throughput};

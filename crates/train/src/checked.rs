@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use burnrec_data::SplitConfig;
 use burnrec_embedding::Slots;
-use burnrec_features::{Past, Schema};
+use burnrec_features::{IndexPolicy, Past, Schema};
 use burnrec_models::Heads;
 
 use crate::error::{TrainError, bad};
@@ -30,7 +31,9 @@ impl Experiment {
     ///
     /// # Errors
     /// The first setting that cannot work, with its key.
-    pub fn check(self) -> Result<Checked, TrainError> {
+    pub fn check(mut self) -> Result<Checked, TrainError> {
+        let usual = if self.schedule.is_some() { IndexPolicy::Growing } else { IndexPolicy::Vocabulary };
+        self.features.index.get_or_insert(usual);
         let targets = self.tasks.0.iter().map(|(name, task)| task.target(name)).collect::<Result<Vec<_>, _>>()?;
         let schema = Schema::new(&self.features, &targets)?;
         let reads = self.model.reads();
@@ -57,6 +60,7 @@ impl Experiment {
         let limits = tasks.iter().map(Task::limits).collect();
         let schema = schema.limited(limits);
         self.data.check()?;
+        self.check_schedule(&schema, &tasks, setting.protocol)?;
         let past = past(&self, &schema, setting.protocol)?;
         Ok(Checked {
             slots: Arc::new(self.model.slots(&schema)),
@@ -67,6 +71,38 @@ impl Experiment {
             protocol: setting.protocol,
             past,
         })
+    }
+
+    /// Refuses schedules of models that cannot be kept fresh window by window.
+    fn check_schedule(&self, schema: &Schema, tasks: &[Task], protocol: Protocol) -> Result<(), TrainError> {
+        let Some(schedule) = &self.schedule else { return Ok(()) };
+        schedule.check()?;
+        let refused = |key: &str, problem: &str| Err(bad(key, problem));
+        let rows = schedule.online.as_ref().map_or(usize::MAX, |online| online.rows);
+        match () {
+            () if protocol != Protocol::Rows || self.features.items.is_some() => refused(
+                "schedule",
+                "goes with models that score rows as they are; this one draws or looks for items of a catalogue, which is of the first stretch alone",
+            ),
+            () if self.features.trees.is_some() => {
+                refused("schedule", "does not grow trees anew yet; remove [features.trees]")
+            }
+            () if tasks.iter().any(|task| task.width(schema) > 1) => {
+                refused("schedule", "does not judge tasks of several classes yet; remove it, or the classes")
+            }
+            () if self.data.split != SplitConfig::default() => {
+                refused("data.split", "divides rows into sides, and a schedule has windows of time instead; remove it")
+            }
+            () if self.train.refit => refused("train.refit", "goes with a split; a schedule has none"),
+            () if rows < 2 && self.model.normalises() => {
+                refused("schedule.online.rows", "must be at least 2 with batch norm, whose statistics are of the batch")
+            }
+            () if tasks.iter().any(Task::is_of_lists) && schedule.online.is_some() => refused(
+                "schedule.online",
+                "learns rows as they come, and a loss over lists needs whole groups; remove one",
+            ),
+            () => Ok(()),
+        }
     }
 
     /// Refuses sizes of batches and lists that do not go with what the tasks compare.

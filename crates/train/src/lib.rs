@@ -19,17 +19,17 @@ mod weights;
 pub use checked::{Checked, THREADS};
 pub use error::TrainError;
 pub use experiment::{
-    BackendConfig, DenseOptimizer, DenseRule, Experiment, LossKind, RateSchedule, RunConfig, TaskConfig, TasksConfig,
-    TrainConfig,
+    BackendConfig, CombinedConfig, DenseOptimizer, DenseRule, Experiment, FullConfig, IncrementalConfig, LossKind,
+    OnlineConfig, RateSchedule, RunConfig, ScheduleConfig, StaleConfig, TaskConfig, TasksConfig, TrainConfig,
 };
 pub use feed::{Prepared, prepare};
 pub use measure::{Column, Measurement, Predicted, Values, measure, predict};
 pub use monitor::Monitor;
 pub use objective::{Compares, HostTarget, Labels, Link, Objective, Takes};
 pub use retrieve::{Retriever, TopK, values};
-pub use run::{RunFolder, SavedModel};
+pub use run::{RunFolder, SavedModel, write_whole};
 pub use session::{Ending, Job, Notice, Observer, Phase, Session, StartFrom, train};
-pub use step::{Dense, Fixed, Mixer, Pass, Stepper, Trainable, Walked};
+pub use step::{Dense, Fixed, Mixer, Pass, Stepped, Stepper, Trainable, Walked};
 pub use stop::Stop;
 pub use task::Task;
 pub use weights::{Frozen, Weights, check_placement, table_device};

@@ -66,13 +66,7 @@ fn frozen_towers() -> Trainable {
 }
 
 fn plan() -> [Phase; 2] {
-    let first = Phase {
-        train: window(0.0, 900.0),
-        eval: Some(window(900.0, 1000.0)),
-        from: StartFrom::Last,
-        trainable: Trainable::default(),
-        epochs: 2,
-    };
+    let first = Phase { train: window(0.0, 900.0), eval: Some(window(900.0, 1000.0)), ..Phase::whole(2) };
     let second = Phase {
         train: window(1000.0, 1900.0),
         eval: Some(window(1900.0, 2000.0)),

@@ -4,6 +4,7 @@ use burnrec_backend::DeviceName;
 use burnrec_data::split::Dataset;
 use burnrec_data::{DataError, Source, SplitConfig};
 use burnrec_features::{CategoricalSource, Schema};
+use burnrec_schedule::Kind;
 use burnrec_train::{Checked, Task, check_placement};
 
 use super::train::checked;
@@ -32,14 +33,19 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
             format!("{:?}", e.backend.placement).to_lowercase()
         ))?;
         out::line(&format!("  data    {}", data(args, &file, &checked)?))?;
-        out::line(&format!("  split   {}", serde_json::to_string(&e.data.split).unwrap_or_default()))?;
+        if e.schedule.is_none() {
+            out::line(&format!("  split   {}", serde_json::to_string(&e.data.split).unwrap_or_default()))?;
+        }
         for task in checked.tasks().iter() {
             out::line(&format!("  task    {}", of_task(task, &checked)))?;
         }
         explain_inputs(&checked)?;
         out::line(&format!(
-            "  train   {} epochs at most, batch {}, {:?} at {}, tables {:?} at {}",
-            e.train.epochs,
+            "  train   {}, batch {}, {:?} at {}, tables {:?} at {}",
+            match &e.schedule {
+                Some(schedule) => format!("{} epochs from scratch", schedule.epochs),
+                None => format!("{} epochs at most", e.train.epochs),
+            },
             e.train.batch_size.map_or("by the number of rows (64 to 1024)".to_string(), |rows| rows.to_string()),
             e.train.optimizer.kind,
             e.train.learning_rate,
@@ -51,9 +57,43 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
             false => "",
         };
         out::line(&format!("  best    by {}{trade}", checked.monitor().name()))?;
+        if e.schedule.is_some() {
+            explain_schedule(args, &file, &checked)?;
+        }
         if e.train.refit {
             out::line("  refit   for the best epochs over the rows of training and validation")?;
         }
+    }
+    Ok(())
+}
+
+/// The plan of every way to keep the model fresh, with the rows that it costs, where the log is here.
+fn explain_schedule(args: &CheckArgs, file: &ConfigFile, checked: &Checked) -> Result<(), CliError> {
+    let (config, root) = (&checked.experiment().data, &args.overrides.data_dir);
+    let located = |e: CliError| file.locate(e);
+    let absent = burnrec_data::find(root, &config.source)?.is_some_and(|manifest| !manifest.is_present(root));
+    if absent || config.source == "synthetic" {
+        return out::line("  plan    of windows that are counted once the log is here");
+    }
+    let (path, data) = burnrec_data::resolve(root, config, &|_| {}).map_err(|e| located(e.into()))?;
+    let log = burnrec_schedule::open(checked, &path, &data).map_err(|e| located(e.into()))?;
+    for kind in Kind::ALL.into_iter().filter(|kind| kind.is_in(&log.schedule)) {
+        let plan = burnrec_schedule::plan(&log.schedule, kind, log.windows()).map_err(|e| located(e.into()))?;
+        if kind == Kind::ALL.into_iter().find(|kind| kind.is_in(&log.schedule)).unwrap_or(kind) {
+            let judged: u64 = plan.judged.iter().map(|w| w.rows).sum();
+            out::line(&format!(
+                "  windows {} of {} by {}; start {}: {} rows, {} to learn from; then {} windows with {judged} rows, each predicted first",
+                log.windows().len(),
+                log.schedule.window,
+                log.schedule.time,
+                plan.start.text(),
+                log.rows.rows() - judged,
+                plan.start.rows,
+                plan.judged.len(),
+            ))?;
+        }
+        let counts = plan.counts().into_iter().map(|(what, n)| format!("{n} x {what}")).collect::<Vec<_>>();
+        out::line(&format!("  plan    {}: {}; {} rows to learn from", kind.name(), counts.join(", "), plan.rows()))?;
     }
     Ok(())
 }

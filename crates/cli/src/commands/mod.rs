@@ -12,6 +12,7 @@ mod output;
 pub mod predict;
 mod predictions;
 pub mod recommend;
+pub mod replay;
 mod saved;
 pub mod schema;
 pub mod train;

@@ -18,7 +18,7 @@ use by_index::ByIndex;
 use explode::Exploded;
 use history::Historied;
 use join::Joined;
-use sort::Sorted;
+pub(crate) use sort::Sorted;
 use widen::Widened;
 
 /// Opens the rows of an experiment at `path`: the file, its side tables, and the sort.

@@ -152,14 +152,22 @@ impl Dataset {
         let mut wanted = columns.to_vec();
         wanted.extend(self.plan.column().filter(|c| !wanted.contains(c)).cloned());
         let (plan, source, merged) = (self.plan.clone(), self.main.clone(), self.merged);
-        Ok(Box::new(self.main.stream(&wanted)?.flat_map(
-            move |batch| match batch.and_then(|b| plan.divide(&b, &*source)) {
+        Ok(Box::new(self.rows(&wanted, &[Side::Train, Side::Valid])?.flat_map(move |batch| {
+            match batch.and_then(|b| plan.divide(&b, &*source)) {
                 Ok(parts) => {
                     parts.into_iter().map(|(side, rows)| Ok((Self::placed(merged, side), rows))).collect::<Vec<_>>()
                 }
                 Err(error) => vec![Err(error)],
-            },
-        )))
+            }
+        })))
+    }
+
+    /// All rows of the main source that may be on some sides.
+    fn rows(&self, columns: &[String], sides: &[Side]) -> Result<RowStream, DataError> {
+        match self.plan.around(sides) {
+            Some((time, from, to)) => self.main.stream_around(columns, time, from, to),
+            None => self.main.stream(columns),
+        }
     }
 
     /// Streams the named columns of one side's rows.
@@ -172,7 +180,7 @@ impl Dataset {
         let needed = self.plan.column();
         let extra = needed.is_some_and(|c| !wanted.contains(c));
         wanted.extend(needed.filter(|_| extra).cloned());
-        let stream = source.stream(&wanted)?;
+        let stream = if self.apart(side) { source.stream(&wanted)? } else { self.rows(&wanted, &[side])? };
         if matches!(self.plan, Plan::None) || self.apart(side) {
             return Ok(stream);
         }

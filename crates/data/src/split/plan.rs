@@ -170,6 +170,14 @@ impl Plan {
         }
     }
 
+    /// The stretch of time that some sides are in, where they are windows, and its column.
+    pub(super) fn around(&self, sides: &[Side]) -> Option<(&String, i64, i64)> {
+        let Self::Windows { train, valid } = self else { return None };
+        let windows = [(Side::Train, Some(train)), (Side::Valid, valid.as_ref())];
+        let wanted = windows.into_iter().filter(|(side, _)| sides.contains(side)).filter_map(|(_, window)| window);
+        wanted.filter_map(Window::span).reduce(|(column, from, to), (_, f, t)| (column, from.min(f), to.max(t)))
+    }
+
     /// The side of each row; none for rows that are on no side.
     pub(super) fn sides(&self, batch: &RecordBatch, source: &dyn Source) -> Result<Vec<Option<Side>>, DataError> {
         let places = positions(batch);

@@ -24,6 +24,14 @@ impl Window {
         matches!(self, Self::Span { .. })
     }
 
+    /// Its column, its first moment, and the first one behind it.
+    pub(super) fn span(&self) -> Option<(&String, i64, i64)> {
+        match self {
+            Self::Side(_) => None,
+            Self::Span { column, from, to } => Some((column, *from, *to)),
+        }
+    }
+
     pub(super) fn column(&self) -> Option<&String> {
         match self {
             Self::Side(_) => None,

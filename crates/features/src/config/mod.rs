@@ -29,9 +29,10 @@ pub struct FeaturesConfig {
     /// Training rows that a value must appear in to get a row of its own; rarer values share the unseen row.
     #[serde(default = "one")]
     pub min_count: u32,
-    /// How keys get rows, unless a field says otherwise.
-    #[serde(default)]
-    pub index: IndexPolicy,
+    /// How keys get rows, unless a field says otherwise: `"vocabulary"` by default, `"growing"` where there is a `[schedule]`,
+    /// since its windows bring ids that the first one did not have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<IndexPolicy>,
     /// The input fields by name: `user_id = "categorical"`, or a table with more settings.
     pub fields: BTreeMap<String, FieldConfig>,
     /// Which fields are of the item, and who the user is.
@@ -65,7 +66,7 @@ impl FeaturesConfig {
             weight: None,
             group: None,
             min_count: one(),
-            index: IndexPolicy::default(),
+            index: None,
             fields,
             items: None,
             negatives: None,

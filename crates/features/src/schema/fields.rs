@@ -164,7 +164,7 @@ fn with_index(
     source: CategoricalSource,
     pooling: Option<Pooling>,
 ) -> Result<Categorical, FeatureError> {
-    let index = field.index.unwrap_or(config.index);
+    let index = field.index.or(config.index).unwrap_or_default();
     let buckets = match (index, field.buckets) {
         (IndexPolicy::Modulo, Some(n)) if n >= 1 => n,
         (IndexPolicy::Modulo, _) => {

@@ -63,6 +63,11 @@ pub trait Architecture {
         false
     }
 
+    /// Whether what the model gives while it learns is what it predicts: no dropout, no statistics of the batch.
+    fn learns_as_it_predicts(&self) -> bool {
+        false
+    }
+
     /// The optimisers of its own that the settings name, with their keys.
     fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
         Vec::new()

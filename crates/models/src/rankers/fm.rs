@@ -73,6 +73,10 @@ impl Architecture for FmConfig {
         }
     }
 
+    fn learns_as_it_predicts(&self) -> bool {
+        true
+    }
+
     fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
         let linear = self.linear_optimizer.iter().map(|o| ("linear_optimizer", o));
         linear.chain(self.optimizer.iter().map(|o| ("optimizer", o))).collect()

@@ -51,6 +51,10 @@ impl Architecture for LrConfig {
         Lr { terms: LinearTerms::new(shapes, initial, device) }
     }
 
+    fn learns_as_it_predicts(&self) -> bool {
+        true
+    }
+
     fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
         self.optimizer.iter().map(|o| ("optimizer", o)).collect()
     }

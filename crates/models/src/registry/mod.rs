@@ -112,6 +112,11 @@ macro_rules! registry {
                 match self { $(Self::$variant(c) => c.normalises(),)* }
             }
 
+            /// Whether what the model gives while it learns is what it predicts.
+            pub fn learns_as_it_predicts(&self) -> bool {
+                match self { $(Self::$variant(c) => c.learns_as_it_predicts(),)* }
+            }
+
             /// The optimisers of its own that the settings name, with their keys.
             pub fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
                 match self { $(Self::$variant(c) => c.optimizers(),)* }

@@ -2,6 +2,7 @@
 
 mod loss;
 mod rate;
+mod schedule;
 mod tasks;
 mod train;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use loss::LossKind;
 pub use rate::RateSchedule;
+pub use schedule::{CombinedConfig, FullConfig, IncrementalConfig, OnlineConfig, ScheduleConfig, StaleConfig};
 pub use tasks::{TaskConfig, TasksConfig};
 pub use train::{DenseOptimizer, DenseRule, TrainConfig};
 
@@ -40,6 +42,9 @@ pub struct Experiment {
     /// How it is trained.
     #[serde(default)]
     pub train: TrainConfig,
+    /// How the model is kept fresh over a log of events; `burnrec replay` and `burnrec update` go by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduleConfig>,
 }
 
 /// Name and seed of a run.

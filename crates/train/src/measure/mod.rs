@@ -21,6 +21,7 @@ use crate::task::{Task, given_name};
 use crate::weights::Weights;
 
 pub use predict::{Column, Predicted, Values, predict};
+pub(crate) use score::Scoring;
 pub use score::{Asked, Scored, score_rows};
 
 /// Seed of the lists that positives are ranked in: apart from the run's, so that runs compare.

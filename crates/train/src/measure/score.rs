@@ -107,49 +107,84 @@ struct Waiting {
     known: Option<Vec<bool>>,
 }
 
+/// Scores that are read from the device some batches late.
+pub(crate) struct Scoring {
+    tasks: Arc<[Task]>,
+    widths: Vec<usize>,
+    scored: Scored,
+    waiting: VecDeque<Waiting>,
+}
+
+impl Scoring {
+    /// Of these tasks.
+    pub(crate) fn new(tasks: &Arc<[Task]>, encoder: &Encoder) -> Self {
+        let scored = Scored {
+            scores: vec![Vec::new(); tasks.len()],
+            known: vec![Predictions::default(); tasks.len()],
+            given: vec![Vec::new(); tasks.len()],
+            strangers: Strangers::default(),
+            rows: 0,
+        };
+        let widths = tasks.iter().map(|task| task.width(encoder.schema())).collect();
+        let tasks = tasks.clone();
+        Self { tasks, widths, scored, waiting: VecDeque::with_capacity(IN_FLIGHT + 1) }
+    }
+
+    /// What is known of a batch's labels, and who waits for its scores.
+    pub(crate) fn labels(&mut self, batch: &Batch) -> Option<Vec<bool>> {
+        let known = (!batch.targets.is_empty()).then(|| {
+            let rows = 0..batch.rows;
+            rows.flat_map(|row| self.tasks.iter().map(move |task| batch.targets.is_known(row, task.target))).collect()
+        });
+        if known.is_some() {
+            self.scored.take_labels(batch, &self.tasks);
+        }
+        known
+    }
+
+    /// The scores of a batch whose labels were told before.
+    pub(crate) fn add(&mut self, known: Option<Vec<bool>>, scores: burn::tensor::Tensor<2>) {
+        self.waiting.push_back(Waiting { known, scores });
+        if self.waiting.len() > IN_FLIGHT {
+            self.read_first();
+        }
+    }
+
+    fn read_first(&mut self) {
+        if let Some(first) = self.waiting.pop_front() {
+            self.scored.take_scores(&traffic::read(first.scores.clone()), &self.widths, &first, &self.tasks);
+        }
+    }
+
+    /// All scores.
+    pub(crate) fn finish(mut self) -> Scored {
+        while !self.waiting.is_empty() {
+            self.read_first();
+        }
+        self.scored
+    }
+}
+
 /// Scores all rows of a stream.
 ///
 /// # Errors
 /// Unreadable rows.
-pub fn score_rows(weights: &Weights, tasks: &[Task], asked: Asked<'_>, stop: &Stop) -> Result<Scored, TrainError> {
+pub fn score_rows(weights: &Weights, tasks: &Arc<[Task]>, asked: Asked<'_>, stop: &Stop) -> Result<Scored, TrainError> {
     let Asked { rows, source, encoder, purpose, draws } = asked;
     let config =
         LoaderConfig { batch_size: BATCH_ROWS, buffer_rows: BATCH_ROWS, purpose, draws, ..LoaderConfig::default() };
     let ready = prepare(weights.tables.indexer(), None);
     let loader = load(rows, source.clone(), encoder.clone(), config, ready);
     let frozen = weights.frozen()?;
-    let widths: Vec<usize> = tasks.iter().map(|task| task.width(encoder.schema())).collect();
-    let mut scored = Scored {
-        scores: vec![Vec::new(); tasks.len()],
-        known: vec![Predictions::default(); tasks.len()],
-        given: vec![Vec::new(); tasks.len()],
-        strangers: Strangers::default(),
-        rows: 0,
-    };
-    let mut waiting: VecDeque<Waiting> = VecDeque::with_capacity(IN_FLIGHT + 1);
+    let mut scoring = Scoring::new(tasks, encoder);
     for prepared in loader {
         let prepared = prepared?;
         if stop.is_asked() {
             break;
         }
-        let batch = &prepared.batch;
-        scored.strangers.see(&weights.tables, batch);
-        let known = (!batch.targets.is_empty()).then(|| {
-            let rows = 0..batch.rows;
-            rows.flat_map(|row| tasks.iter().map(move |task| batch.targets.is_known(row, task.target))).collect()
-        });
-        if known.is_some() {
-            scored.take_labels(batch, tasks);
-        }
-        waiting.push_back(Waiting { known, scores: frozen.scores(prepared) });
-        if waiting.len() > IN_FLIGHT
-            && let Some(first) = waiting.pop_front()
-        {
-            scored.take_scores(&traffic::read(first.scores.clone()), &widths, &first, tasks);
-        }
+        scoring.scored.strangers.see(&weights.tables, &prepared.batch);
+        let known = scoring.labels(&prepared.batch);
+        scoring.add(known, frozen.scores(prepared));
     }
-    for rest in waiting {
-        scored.take_scores(&traffic::read(rest.scores.clone()), &widths, &rest, tasks);
-    }
-    Ok(scored)
+    Ok(scoring.finish())
 }

@@ -114,6 +114,11 @@ pub enum MetricName {
 }
 
 impl MetricName {
+    /// Whether it is of rows within groups.
+    pub fn needs_groups(&self) -> bool {
+        matches!(self, Self::Gauc | Self::Ranking(..))
+    }
+
     /// Reads a name: `auc`, `ndcg@10`.
     ///
     /// # Errors

@@ -17,7 +17,10 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<(), TrainError> {
 }
 
 /// Writes a file whole, or not at all.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+///
+/// # Errors
+/// A folder that cannot be written.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     let io = TrainError::io(path);
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()

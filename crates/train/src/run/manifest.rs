@@ -80,6 +80,12 @@ impl Manifest {
         Ok(if manifest.latest.is_empty() { None } else { Some(manifest) })
     }
 
+    /// A hash of the sizes and hashes of the latest checkpoint's files.
+    pub(crate) fn fingerprint(&self) -> String {
+        let text = serde_json::to_string(&self.files.get(&self.latest)).unwrap_or_default();
+        format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
+    }
+
     /// Refuses names that burnrec does not write: they become paths that are read, and folders that are removed.
     fn check_names(&self, path: &Path) -> Result<(), TrainError> {
         let odd = |what: &str, name: &str| {

@@ -42,6 +42,12 @@ pub(crate) struct Progress {
     pub seconds: f64,
     /// Rows trained on so far, each as often as it was.
     pub rows: u64,
+    /// Predictions that were made of rows before they were learned from.
+    #[serde(default)]
+    pub judged: u64,
+    /// Those of them that were made before the phase began.
+    #[serde(default)]
+    pub judged_before: u64,
 }
 
 impl Progress {
@@ -60,6 +66,7 @@ impl Progress {
             () if self.step_in_epoch > self.step || self.losses_of > self.step => {
                 Err("has more steps than it took".into())
             }
+            () if self.judged_before > self.judged => Err("has fewer predictions than before its phase".into()),
             () if !finite || self.losses.len() > tasks => Err("has losses or times that are none".into()),
             () => Ok(()),
         }
@@ -69,6 +76,7 @@ impl Progress {
     pub(crate) fn end_phase(&mut self) {
         self.phase += 1;
         self.first_epoch = self.epoch;
+        self.judged_before = self.judged;
         (self.best, self.waited, self.waited_for_plateau, self.plateaus) = (None, 0, 0, 0);
         self.stopped_early = false;
     }

@@ -1,5 +1,8 @@
 //! Where a run begins: the encoder fitted, and weights at step 0 or at the latest checkpoint.
 
+use std::sync::Arc;
+
+use burnrec_data::split::Dataset;
 use burnrec_data::{Side, SplitConfig};
 use burnrec_features::{Encoder, FeatureError, Fitted, SideRows, Vocabulary};
 use burnrec_models::StartRule;
@@ -26,16 +29,18 @@ pub(super) fn check_folder(job: &Job, observer: &mut dyn Observer) -> Result<boo
 }
 
 /// One pass over all sides: the encoder fitted on the training rows, every other row checked, all counted.
-pub(super) fn fit(job: &Job) -> Result<(Encoder, Vec<Vocabulary>, SideRows), TrainError> {
+pub(super) fn fit(job: &Job, dataset: &Dataset) -> Result<(Encoder, Vec<Vocabulary>, SideRows), TrainError> {
     let schema = job.checked.schema();
     for side in [Side::Train, Side::Valid, Side::Test] {
-        schema.check_columns(&**job.dataset.source(side), true)?;
+        schema.check_columns(&**dataset.source(side), true)?;
     }
     let columns = schema.columns(true);
-    let (encoder, vocabularies, rows) = Encoder::fit((**schema).clone(), &job.dataset, &columns)?;
+    let (encoder, vocabularies, rows) = Encoder::fit((**schema).clone(), dataset, &columns)?;
     encoder.check_draws()?;
     for side in [Side::Valid, Side::Test] {
-        let merged = side == Side::Valid && job.dataset.has_valid_in_train();
+        // A schedule has windows, and no sides.
+        let merged =
+            job.checked.experiment().schedule.is_some() || (side == Side::Valid && dataset.has_valid_in_train());
         if !merged
             && rows.get(side.name()).copied().unwrap_or(0) == 0
             && wants(&job.checked.experiment().data.split, side)
@@ -61,12 +66,14 @@ pub(super) fn wants(split: &SplitConfig, side: Side) -> bool {
 }
 
 /// Weights in training and the place of the latest checkpoint, if there is one.
-pub(super) fn reopen(job: &Job, encoder: &Encoder) -> Result<Option<(Stepper, Progress)>, TrainError> {
+pub(super) fn reopen(job: &Job, encoder: &Encoder) -> Result<Option<(Stepper, Progress, Arc<Encoder>)>, TrainError> {
     let checkpoints = job.out.join("checkpoints");
     let Some(manifest) = sweep(&checkpoints)? else { return Ok(None) };
     let latest = manifest.latest.clone();
     let loaded = manifest.open(&checkpoints, &latest, job.checked.schema())?;
-    if loaded.fitted != *encoder.fitted() {
+    // Later phases of a schedule may have fitted anew; their ledger knows the rows.
+    let later = job.checked.experiment().schedule.is_some() && loaded.progress.phase > 0;
+    if !later && loaded.fitted != *encoder.fitted() {
         let (was, is) = (&loaded.fitted, encoder.fitted());
         let difference = match was.rows == is.rows {
             true if was.keys != is.keys => "its ids are others".to_string(),
@@ -78,7 +85,7 @@ pub(super) fn reopen(job: &Job, encoder: &Encoder) -> Result<Option<(Stepper, Pr
     let saved = SavedModel::open_checkpoint(&manifest, &checkpoints, &latest, job.checked.clone(), &job.opened)?;
     let mut stepper = Stepper::new(saved.weights, &job.checked);
     stepper.optimizer = load_optimizer(&loaded.folder, stepper.optimizer)?;
-    Ok(Some((stepper, loaded.progress)))
+    Ok(Some((stepper, loaded.progress, saved.encoder)))
 }
 
 /// Weights at step 0, those of other runs adopted where the model starts from some.

@@ -7,11 +7,16 @@ use burnrec_data::Side;
 use burnrec_data::split::Window;
 use burnrec_features::{Draws, Loader, LoaderConfig, Purpose, Trees, load, load_pairs, stream_seed};
 
+use super::journal::Journal;
 use super::phase::Current;
 use super::{Notice, Session, losses};
 use crate::error::TrainError;
 use crate::feed::{Prepared, prepare};
+use crate::measure::Scoring;
 use crate::run::save;
+
+/// Steps whose predictions are held before they are written down.
+const PREDICTED: u64 = 256;
 
 impl Session<'_> {
     /// Trains one epoch and evaluates; false where it was interrupted.
@@ -32,20 +37,57 @@ impl Session<'_> {
                 return Ok(false);
             }
             let rows = prepared.batch.rows;
-            let train = &self.job.checked.experiment().train;
-            let factor = train.schedule.factor(self.progress.step, train.warmup_steps, self.progress.plateaus);
-            let losses = self.stepper.step(prepared, factor)?;
+            let losses = match current.phase.online {
+                None => self.stepper.step(prepared, self.factor())?,
+                Some(_) => self.predict_and_learn(prepared)?,
+            };
             self.progress.step += 1;
             self.progress.step_in_epoch += 1;
             self.after_step(losses, rows)?;
             self.time_step(rows, &mut last);
         }
         self.log_losses()?;
+        self.keep_predictions()?;
         self.check_taught(before)?;
         self.progress.epoch += 1;
         self.progress.step_in_epoch = 0;
         self.validate(current)?;
         Ok(true)
+    }
+
+    /// The factor of the learning rates at this step.
+    fn factor(&self) -> f64 {
+        let train = &self.job.checked.experiment().train;
+        train.schedule.factor(self.stepper.clock(), train.warmup_steps, self.progress.plateaus)
+    }
+
+    /// Predicts a batch by the weights that stand, then learns from it.
+    fn predict_and_learn(&mut self, prepared: Prepared) -> Result<Vec<Tensor<1>>, TrainError> {
+        let (factor, checked) = (self.factor(), &self.job.checked);
+        let scoring = self.scoring.get_or_insert_with(|| Scoring::new(checked.tasks(), &self.encoder));
+        let known = scoring.labels(&prepared.batch);
+        let (losses, scores) = match checked.experiment().model.learns_as_it_predicts() {
+            true => self.stepper.step_scored(prepared, factor, true)?,
+            false => {
+                let weights = &self.stepper.weights;
+                let ready = prepare(weights.tables.indexer(), None);
+                let scores = weights.frozen()?.scores(ready(prepared.batch.clone()));
+                (self.stepper.step(prepared, factor)?, Some(scores))
+            }
+        };
+        scores.into_iter().for_each(|scores| scoring.add(known.clone(), scores));
+        if self.progress.step_in_epoch % PREDICTED == PREDICTED - 1 {
+            self.keep_predictions()?;
+        }
+        Ok(losses)
+    }
+
+    /// Writes down what was predicted of rows that were learned from since.
+    fn keep_predictions(&mut self) -> Result<(), TrainError> {
+        match self.scoring.take() {
+            Some(scoring) => self.note_judged(&scoring.finish().known),
+            None => Ok(()),
+        }
     }
 
     /// An epoch without a step, or in which nothing taught anything, is no training; a resumed epoch may have little left.
@@ -92,8 +134,8 @@ impl Session<'_> {
         let checked = &self.job.checked;
         let (train, seed) = (&checked.experiment().train, checked.experiment().run.seed);
         let config = LoaderConfig {
-            batch_size: self.rows_a_step(),
-            shuffle: train.shuffle.then(|| stream_seed(seed, "shuffle", 0)),
+            batch_size: current.phase.online.unwrap_or_else(|| self.rows_a_step()),
+            shuffle: (train.shuffle && current.phase.online.is_none()).then(|| stream_seed(seed, "shuffle", 0)),
             epoch: self.progress.epoch as u64,
             buffer_rows: train.shuffle_rows,
             prefetch: train.prefetch,
@@ -107,6 +149,7 @@ impl Session<'_> {
             return Ok(load_pairs(self.encoder.clone(), config, ready));
         }
         let rows = current.dataset.stream(Side::Train, &self.encoder.schema().columns(true))?;
+        let rows = self.with_replayed(current, rows);
         let source = current.dataset.source(Side::Train).clone();
         Ok(load(rows, source, self.encoder.clone(), config, ready))
     }
@@ -142,6 +185,8 @@ impl Session<'_> {
 
     pub(super) fn checkpoint(&mut self, is_best: bool) -> Result<(), TrainError> {
         self.losses.read(&mut self.progress, self.job.checked.experiment().train.learning_rate)?;
+        self.keep_predictions()?;
+        self.journal.as_ref().map_or(Ok(()), Journal::sync)?;
         self.progress.clock = self.stepper.clock();
         save(&self.folder.checkpoints(), &self.stepper, &self.encoder, &self.progress, is_best)?;
         self.observer.notice(&Notice::Checkpoint { step: self.progress.step });

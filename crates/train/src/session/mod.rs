@@ -2,11 +2,14 @@
 
 mod begin;
 mod epoch;
+mod journal;
+mod judge;
 mod losses;
 mod observer;
 mod outcome;
 mod phase;
 mod refit;
+mod replay;
 mod validate;
 
 use std::fs::File;
@@ -21,14 +24,17 @@ use burnrec_record::Summary;
 
 use crate::checked::Checked;
 use crate::error::TrainError;
+use crate::measure::Scoring;
 use crate::run::{Manifest, Progress, RunFolder, write_encoder_files};
 use crate::step::Stepper;
 use crate::stop::Stop;
 use crate::weights::check_placement;
+use journal::Journal;
 use losses::Losses;
 pub use observer::{Notice, Observer};
 use outcome::Found;
 pub use phase::{Ending, Phase, StartFrom};
+use replay::Remembered;
 
 /// Everything a job needs; nothing is written before its data proved readable.
 pub struct Job {
@@ -78,6 +84,12 @@ pub struct Session<'a> {
     progress: Progress,
     losses: Losses,
     found: Found,
+    /// What was predicted before it was learned from; none before the first such rows.
+    journal: Option<Journal>,
+    /// Predictions that are not written there yet.
+    scoring: Option<Scoring>,
+    /// A sample of the rows of before; none where no phase wants one.
+    remembered: Option<Remembered>,
     /// Phases that were asked for.
     asked: usize,
     _lock: File,
@@ -94,16 +106,16 @@ impl<'a> Session<'a> {
         let started = begin::check_folder(&job, observer)?;
         let held = if started { Some(RunFolder::lock(&job.out)?) } else { None };
         observer.notice(&Notice::Stage("fitting the encoder"));
-        let (encoder, vocabularies, rows) = begin::fit(&job)?;
+        let (encoder, vocabularies, rows) = begin::fit(&job, &job.dataset)?;
         let resumed = if started { begin::reopen(&job, &encoder)? } else { None };
-        let (stepper, progress) = match resumed {
+        let (stepper, progress, encoder) = match resumed {
             Some(resumed) => {
                 observer.notice(&Notice::Note(&format!("resuming after step {}", resumed.1.step)));
                 resumed
             }
             None => {
                 let weights = begin::first(&job, encoder.fitted(), &vocabularies)?;
-                (Stepper::new(weights, &job.checked), Progress::default())
+                (Stepper::new(weights, &job.checked), Progress::default(), Arc::new(encoder))
             }
         };
         let folder = match started {
@@ -116,8 +128,23 @@ impl<'a> Session<'a> {
         Manifest::begin(&folder.checkpoints())?;
         let losses = Losses::default();
         let found = Found::after_fit(start.elapsed());
-        let encoder = Arc::new(encoder);
-        Ok(Self { job, observer, folder, encoder, rows, stepper, progress, losses, found, asked: 0, _lock: lock })
+        let journal = (progress.judged > 0).then(|| Journal::open(folder.path(), progress.judged)).transpose()?;
+        Ok(Self {
+            job,
+            observer,
+            folder,
+            encoder,
+            rows,
+            stepper,
+            progress,
+            losses,
+            found,
+            journal,
+            scoring: None,
+            remembered: None,
+            asked: 0,
+            _lock: lock,
+        })
     }
 
     /// The weights as they stand.

@@ -1,5 +1,6 @@
 //! A phase: epochs over one window, judged by another, from weights that stood before.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use burnrec_data::Side;
@@ -34,8 +35,16 @@ pub struct Phase {
     pub from: StartFrom,
     /// What learns, at which factor of the learning rates.
     pub trainable: Trainable,
-    /// Passes over the rows, at most.
+    /// Passes over the rows, at most; none where the rows are only predicted.
     pub epochs: usize,
+    /// Rows that are predicted before the phase learns anything.
+    pub judge: Option<Window>,
+    /// So many rows are predicted, then learned from, at a time, in their order; `judge` is of no use then.
+    pub online: Option<usize>,
+    /// Share of the rows learned from that are of before its stretch of time, 0 to 1, out of a sample of so many.
+    pub replay: Option<(f64, usize)>,
+    /// Where the weights start afresh: rows that the weights of before and the new ones are compared on; the better stay.
+    pub contest: Option<Window>,
 }
 
 /// How a phase ended.
@@ -58,6 +67,10 @@ impl Phase {
             from: StartFrom::Last,
             trainable: Trainable::default(),
             epochs,
+            judge: None,
+            online: None,
+            replay: None,
+            contest: None,
         }
     }
 }
@@ -91,6 +104,9 @@ impl Session<'_> {
         while !interrupted && done(self) < phase.epochs && !self.progress.stopped_early {
             interrupted = !self.epoch(&current)?;
         }
+        if let (Some(window), false) = (&phase.contest, interrupted) {
+            self.contest(window)?;
+        }
         self.found.add_training(start.elapsed());
         Ok(match (interrupted, self.progress.stopped_early) {
             (true, _) => Ending::Interrupted,
@@ -110,11 +126,15 @@ impl Session<'_> {
         }
         let dataset = self.job.dataset.view(&phase.train, phase.eval.as_ref())?;
         let begins = self.progress.epoch == self.progress.first_epoch && self.progress.step_in_epoch == 0;
+        if let (Some(window), true) = (&phase.judge, begins) {
+            self.judge(window)?;
+        }
         match phase.from {
-            StartFrom::Fresh if begins && self.progress.step > 0 => self.start_fresh()?,
+            StartFrom::Fresh if begins && self.progress.step > 0 => self.start_fresh(&dataset)?,
             StartFrom::Best if begins && self.progress.step > 0 => self.start_best()?,
             _ => {}
         }
+        self.remember(phase)?;
         self.stepper.set_trainable(phase.trainable.clone())?;
         let judged = match &phase.eval {
             Some(Window::Side(side)) => self.rows.get(side.name()).copied().unwrap_or(0) > 0,
@@ -123,21 +143,41 @@ impl Session<'_> {
         Ok(Current { phase, dataset, judged })
     }
 
-    fn start_fresh(&mut self) -> Result<(), TrainError> {
-        let (encoder, vocabularies, _) = begin::fit(&self.job)?;
+    /// Weights at step 0. In a schedule what was fitted is fitted anew on the rows to come; on the sides of a split it stays.
+    fn start_fresh(&mut self, dataset: &Dataset) -> Result<(), TrainError> {
+        let scheduled = self.job.checked.experiment().schedule.is_some();
+        let (encoder, vocabularies, _) = begin::fit(&self.job, if scheduled { dataset } else { &self.job.dataset })?;
         let weights = begin::first(&self.job, encoder.fitted(), &vocabularies)?;
         self.stepper = Stepper::new(weights, &self.job.checked);
+        if scheduled {
+            self.encoder = Arc::new(encoder);
+        }
         Ok(())
     }
 
-    fn start_best(&mut self) -> Result<(), TrainError> {
-        let checkpoints = self.folder.checkpoints();
-        let Some(manifest) = Manifest::read(&checkpoints)? else { return Ok(()) };
-        let Some(best) = manifest.best.clone() else { return Ok(()) };
-        let loaded = manifest.open(&checkpoints, &best, self.job.checked.schema())?;
-        let saved =
-            SavedModel::open_checkpoint(&manifest, &checkpoints, &best, self.job.checked.clone(), &self.job.opened)?;
+    /// The weights of the best checkpoint.
+    pub(super) fn start_best(&mut self) -> Result<(), TrainError> {
+        match Manifest::read(&self.folder.checkpoints())?.and_then(|manifest| Some((manifest.best.clone()?, manifest)))
+        {
+            Some((best, manifest)) => self.start_at(&manifest, &best),
+            None => Ok(()),
+        }
+    }
+
+    /// The weights of the latest checkpoint.
+    pub(super) fn start_latest(&mut self) -> Result<(), TrainError> {
+        match Manifest::read(&self.folder.checkpoints())? {
+            Some(manifest) => self.start_at(&manifest, &manifest.latest),
+            None => Ok(()),
+        }
+    }
+
+    fn start_at(&mut self, manifest: &Manifest, name: &str) -> Result<(), TrainError> {
+        let (checkpoints, checked) = (self.folder.checkpoints(), self.job.checked.clone());
+        let loaded = manifest.open(&checkpoints, name, checked.schema())?;
+        let saved = SavedModel::open_checkpoint(manifest, &checkpoints, name, checked, &self.job.opened)?;
         self.stepper = Stepper::new(saved.weights, &self.job.checked);
+        self.encoder = saved.encoder;
         let fresh = self.job.checked.experiment().train.optimizer.build();
         self.stepper.optimizer = load_optimizer(&loaded.folder, fresh)?;
         Ok(())

@@ -25,7 +25,7 @@ impl Pass<'_> {
     /// Walks `Σ w_k L_k` and the model's own losses back, once.
     pub fn walk(self, weights: &[f64]) -> Walked {
         let weigh = |(loss, weight): (Tensor<1>, &f64)| if *weight == 1.0 { loss } else { loss * *weight };
-        let Passed { losses, auxiliary } = self.passed;
+        let Passed { losses, auxiliary, .. } = self.passed;
         let total = losses.into_iter().zip(weights).map(weigh).chain(auxiliary).reduce(|sum, part| sum + part);
         match total {
             Some(total) => Walked(total.backward()),

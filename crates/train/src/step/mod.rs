@@ -29,6 +29,9 @@ use trainable::Resting;
 pub use trainable::{Dense, Trainable};
 use update::Strengths;
 
+/// The loss of each task, and scores where they were asked for; not yet read from the device.
+pub type Stepped = (Vec<Tensor<1>>, Option<Tensor<2>>);
+
 /// Weights in training: with optimiser state, a mixer of the tasks' losses, a clock.
 pub struct Stepper {
     /// Model and tables.
@@ -101,24 +104,34 @@ impl Stepper {
     /// # Errors
     /// A step after one that failed half-way.
     pub fn step(&mut self, prepared: Prepared, factor: f64) -> Result<Vec<Tensor<1>>, TrainError> {
+        Ok(self.step_scored(prepared, factor, false)?.0)
+    }
+
+    /// The same, and if asked for the scores that the losses are of, `[B, Σ widths]` off the graph: those of the weights
+    /// before the step, as the model gives them while it learns.
+    ///
+    /// # Errors
+    /// As [`Stepper::step`].
+    pub fn step_scored(&mut self, prepared: Prepared, factor: f64, scored: bool) -> Result<Stepped, TrainError> {
         if has_own_memory(self.weights.device()) {
             // CubeCL keeps a stream a thread, and knows a buffer by the stream that made it, not by the one that
             // wrote it last: all work of a run stays on one thread.
-            return self.step_here(prepared, factor);
+            return self.step_here(prepared, factor, scored);
         }
         // On a worker of the pool: this thread then takes its share of every parallel part, instead of sleeping
         // while others are woken for it.
-        rayon::scope(|_| self.step_here(prepared, factor))
+        rayon::scope(|_| self.step_here(prepared, factor, scored))
     }
 
-    fn step_here(&mut self, prepared: Prepared, factor: f64) -> Result<Vec<Tensor<1>>, TrainError> {
+    fn step_here(&mut self, prepared: Prepared, factor: f64, scored: bool) -> Result<Stepped, TrainError> {
         let mut marks = [Instant::now(); 5];
         self.taught += u64::from(prepared.targets.iter().any(|target| target.teaches()));
         self.weights.device().seed(stream_seed(self.seed, "dropout", self.clock));
         let gathered = self.gather(prepared)?;
         marks[1] = Instant::now();
         let model = self.weights.model.take().ok_or(TrainError::HalfStep)?;
-        let passed = forward::forward(&model, &gathered, &self.tasks);
+        let mut passed = forward::forward(&model, &gathered, &self.tasks, scored);
+        let scores = passed.scores.take();
         let losses: Vec<Tensor<1>> = passed.losses.iter().map(|loss| loss.clone().inner()).collect();
         marks[2] = Instant::now();
         let walked = self.mixer.gradients(Pass { model: &model, gathered: &gathered, passed });
@@ -130,6 +143,6 @@ impl Stepper {
         for (total, pair) in self.seconds.iter_mut().zip(marks.windows(2)) {
             *total += (pair[1] - pair[0]).as_secs_f64();
         }
-        Ok(losses)
+        Ok((losses, scores))
     }
 }

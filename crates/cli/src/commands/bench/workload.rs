@@ -109,6 +109,7 @@ impl Workload {
             tasks: TasksConfig((0..self.tasks).map(task).collect()),
             model: self.model.clone(),
             train: TrainConfig::default(),
+            schedule: None,
         };
         Ok(experiment.check()?)
     }

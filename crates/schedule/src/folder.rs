@@ -1,0 +1,34 @@
+//! Run folders that begin as a copy of another one.
+
+use std::fs;
+use std::path::Path;
+
+use burnrec_train::{RunFolder, TrainError};
+
+/// Copies what a run left, as the beginning of another; whole, or not at all.
+pub(crate) fn begin_as(from: &Path, to: &Path) -> Result<(), TrainError> {
+    if RunFolder::is_started(to) {
+        return Ok(());
+    }
+    let name = to.file_name().unwrap_or_default().to_string_lossy();
+    let beside = to.with_file_name(format!(".tmp-{name}"));
+    if beside.exists() {
+        fs::remove_dir_all(&beside).map_err(TrainError::io(&beside))?;
+    }
+    copy(from, &beside)?;
+    fs::rename(&beside, to).map_err(TrainError::io(to))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), TrainError> {
+    fs::create_dir_all(to).map_err(TrainError::io(to))?;
+    for entry in fs::read_dir(from).map_err(TrainError::io(from))? {
+        let entry = entry.map_err(TrainError::io(from))?;
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &target)?;
+        } else if !entry.file_name().to_string_lossy().starts_with('.') {
+            fs::copy(&path, &target).map_err(TrainError::io(&target))?;
+        }
+    }
+    Ok(())
+}

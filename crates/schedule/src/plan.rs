@@ -1,0 +1,281 @@
+//! Plans: what is trained on what, from where, and how it is judged. Pure: config and windows in, phases out.
+
+use burnrec_data::split::Window;
+use burnrec_data::windows::Stretch;
+use burnrec_train::{Phase, ScheduleConfig, StartFrom, TrainError, Trainable};
+
+/// A way to keep a model fresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Not at all.
+    Stale,
+    /// By each window, once it is over.
+    Incremental,
+    /// Incremental rounds, and full trainings between them.
+    Combined,
+    /// By a few rows at a time.
+    Online,
+    /// From scratch before each window.
+    Full,
+}
+
+impl Kind {
+    /// All, in the order in which they run.
+    pub const ALL: [Self; 5] = [Self::Stale, Self::Incremental, Self::Combined, Self::Online, Self::Full];
+
+    /// The name in configs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stale => "stale",
+            Self::Incremental => "incremental",
+            Self::Combined => "combined",
+            Self::Online => "online",
+            Self::Full => "full",
+        }
+    }
+
+    /// Whether a config asks for it.
+    pub fn is_in(self, schedule: &ScheduleConfig) -> bool {
+        match self {
+            Self::Stale => schedule.stale.is_some(),
+            Self::Incremental => schedule.incremental.is_some(),
+            Self::Combined => schedule.combined.is_some(),
+            Self::Online => schedule.online.is_some(),
+            Self::Full => schedule.full.is_some(),
+        }
+    }
+}
+
+/// A phase of a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    /// What it is, in a word: `start`, `round`, `full`, `online`, `judge`.
+    pub what: &'static str,
+    /// The window that it is for; the first stretch has none.
+    pub window: Option<Stretch>,
+    /// What is run.
+    pub phase: Phase,
+    /// Rows that it learns from, each as often as it does.
+    pub rows: u64,
+}
+
+/// The phases of one way to keep a model fresh.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The way.
+    pub kind: Kind,
+    /// The training of the first stretch, which is the same for every way.
+    pub start: Planned,
+    /// What follows it.
+    pub phases: Vec<Planned>,
+    /// Windows that are predicted before they are learned from.
+    pub judged: Vec<Stretch>,
+}
+
+impl Planned {
+    /// The stretch of time that it learns from.
+    pub fn text(&self) -> String {
+        match &self.phase.train {
+            Window::Span { from, to, .. } => crate::log::stretch_text(*from, *to),
+            Window::Side(side) => side.name().to_string(),
+        }
+    }
+}
+
+impl Plan {
+    /// How many phases there are of each sort.
+    pub fn counts(&self) -> Vec<(&'static str, usize)> {
+        let mut counts: Vec<(&'static str, usize)> = Vec::new();
+        for planned in &self.phases {
+            match counts.iter_mut().find(|(what, _)| *what == planned.what) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((planned.what, 1)),
+            }
+        }
+        counts
+    }
+
+    /// Rows that are learned from behind the first stretch, each as often as it is.
+    pub fn rows(&self) -> u64 {
+        self.phases.iter().map(|planned| planned.rows).sum()
+    }
+}
+
+/// Plans one way over the windows of a log.
+///
+/// # Errors
+/// Too few windows: of the first stretch, or behind it.
+pub fn plan(schedule: &ScheduleConfig, kind: Kind, windows: &[Stretch]) -> Result<Plan, TrainError> {
+    let refused = |problem: String| TrainError::Setting { key: "schedule.start".into(), problem };
+    let total: u64 = windows.iter().map(|w| w.rows).sum();
+    let wanted = (total as f64 * schedule.start) as u64;
+    let ends = windows.iter().scan(0, |rows, w| {
+        *rows += w.rows;
+        Some(*rows)
+    });
+    let first = ends.into_iter().take_while(|end| *end <= wanted).count();
+    let (past, judged) = windows.split_at(first);
+    let (Some(oldest), Some(next)) = (past.first(), judged.first()) else {
+        return Err(refused(format!(
+            "leaves nothing to {}: there are {} windows of {} with {total} rows in all; take shorter windows, or another share",
+            if past.is_empty() { "start from" } else { "go on with" },
+            windows.len(),
+            schedule.window
+        )));
+    };
+    let planner = Planner { schedule, past: oldest.from, all: windows };
+    let start = planner.scratch("start", None, oldest.from, next.from, None);
+    let mut phases = Vec::new();
+    for (number, window) in judged.iter().enumerate() {
+        planner.add(kind, number, window, &mut phases);
+    }
+    Ok(Plan { kind, start, phases, judged: judged.to_vec() })
+}
+
+struct Planner<'a> {
+    schedule: &'a ScheduleConfig,
+    past: i64,
+    all: &'a [Stretch],
+}
+
+impl Planner<'_> {
+    fn span(&self, from: i64, to: i64) -> Window {
+        Window::Span { column: self.schedule.time.clone(), from, to }
+    }
+
+    fn rows(&self, from: i64, to: i64) -> u64 {
+        self.all.iter().filter(|w| w.from >= from && w.from < to).map(|w| w.rows).sum()
+    }
+
+    /// A training from scratch on a stretch.
+    fn scratch(
+        &self,
+        what: &'static str,
+        window: Option<Stretch>,
+        from: i64,
+        to: i64,
+        contest: Option<Window>,
+    ) -> Planned {
+        let epochs = self.schedule.epochs;
+        let phase =
+            Phase { train: self.span(from, to), eval: None, from: StartFrom::Fresh, contest, ..Phase::whole(epochs) };
+        Planned { what, window, phase, rows: self.rows(from, to) * epochs as u64 }
+    }
+
+    /// One before a window; its start is that of a window of the log.
+    fn full(&self, window: &Stretch, contest: bool) -> Planned {
+        let history = self.schedule.full.as_ref().and_then(|full| full.history);
+        let from = history.map_or(self.past, |length| window.from.saturating_sub(length.nanoseconds()));
+        let contest = contest.then(|| self.span(window.from, window.to));
+        self.scratch("full", Some(*window), from.min(window.from - 1), window.from, contest)
+    }
+
+    /// A window as it is predicted; what is learned from it follows.
+    fn judged(&self, what: &'static str, window: &Stretch, epochs: usize) -> Planned {
+        let own = self.span(window.from, window.to);
+        let phase = Phase { train: own.clone(), eval: None, judge: Some(own), ..Phase::whole(epochs) };
+        Planned { what, window: Some(*window), phase, rows: window.rows * epochs as u64 }
+    }
+
+    fn round(&self, window: &Stretch) -> Planned {
+        let own = self.schedule.incremental.clone().unwrap_or_default();
+        let mut planned = self.judged("round", window, own.epochs);
+        planned.phase.trainable = Trainable { rate: own.rate, ..Trainable::default() };
+        planned.phase.replay = (own.replay > 0.0).then_some((own.replay, own.reservoir));
+        planned.rows = (planned.rows as f64 / (1.0 - own.replay)) as u64;
+        planned
+    }
+
+    fn add(&self, kind: Kind, number: usize, window: &Stretch, to: &mut Vec<Planned>) {
+        match kind {
+            Kind::Stale => to.push(self.judged("judge", window, 0)),
+            Kind::Incremental => to.push(self.round(window)),
+            Kind::Combined => {
+                let rounds = self.schedule.combined.clone().unwrap_or_default().rounds;
+                if number > 0 && number % rounds == 0 {
+                    to.push(self.full(window, true));
+                }
+                to.push(self.round(window));
+            }
+            Kind::Online => {
+                let own = self.schedule.online.clone().unwrap_or_default();
+                let mut planned = self.judged("online", window, 1);
+                planned.phase.judge = None;
+                planned.phase.online = Some(own.rows);
+                planned.phase.trainable = Trainable { rate: own.rate, ..Trainable::default() };
+                to.push(planned);
+            }
+            Kind::Full => {
+                // The first stretch ends where the first window begins.
+                let limited = self.schedule.full.as_ref().is_some_and(|full| full.history.is_some());
+                if number > 0 || limited {
+                    to.push(self.full(window, false));
+                }
+                to.push(self.judged("judge", window, 0));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 86_400_000_000_000;
+
+    fn windows(rows: &[u64]) -> Vec<Stretch> {
+        let of = |(day, rows): (i64, &u64)| Stretch { from: day * DAY, to: (day + 1) * DAY, rows: *rows, sum: 0 };
+        (100..).zip(rows).filter(|(_, rows)| **rows > 0).map(of).collect()
+    }
+
+    fn schedule(text: &str) -> ScheduleConfig {
+        // The crate's own tests read no files; a config is what its text says.
+        serde_json::from_str(text).unwrap()
+    }
+
+    fn whats(plan: &Plan) -> Vec<&'static str> {
+        plan.phases.iter().map(|p| p.what).collect()
+    }
+
+    #[test]
+    fn the_first_stretch_has_its_share_at_most_and_every_window_behind_it_is_judged_once() {
+        let all = windows(&[10, 30, 0, 20, 40, 100]);
+        let config = schedule(r#"{"time": "t", "start": 0.3, "epochs": 2, "incremental": {"replay": 0.5}}"#);
+        let plan = plan(&config, Kind::Incremental, &all).unwrap();
+        assert_eq!(plan.start.phase.train, Window::Span { column: "t".into(), from: 100 * DAY, to: 104 * DAY });
+        assert_eq!((plan.start.rows, plan.judged.len()), (120, 2));
+        assert_eq!(plan.phases.iter().map(|p| p.rows).collect::<Vec<_>>(), [80, 200]);
+        assert!(
+            plan.phases
+                .iter()
+                .all(|p| p.phase.judge.as_ref() == Some(&p.phase.train) && p.phase.from == StartFrom::Last)
+        );
+    }
+
+    #[test]
+    fn full_trainings_end_where_their_window_begins() {
+        let all = windows(&[10; 8]);
+        let config = schedule(r#"{"time": "t", "start": 0.5, "full": {"history": "2d"}, "combined": {"rounds": 2}}"#);
+        let full = plan(&config, Kind::Full, &all).unwrap();
+        assert_eq!(whats(&full), ["full", "judge", "full", "judge", "full", "judge", "full", "judge"]);
+        assert!(
+            full.phases.iter().filter(|p| p.what == "full").all(|p| p.rows == 20 && p.phase.from == StartFrom::Fresh)
+        );
+        let combined = plan(&config, Kind::Combined, &all).unwrap();
+        assert_eq!(whats(&combined), ["round", "round", "full", "round", "round"]);
+        let contest = combined.phases[2].phase.contest.clone();
+        assert_eq!(contest, Some(combined.phases[3].phase.train.clone()));
+        let growing = schedule(r#"{"time": "t", "start": 0.5, "full": {}}"#);
+        let growing = plan(&growing, Kind::Full, &all).unwrap();
+        assert_eq!(whats(&growing), ["judge", "full", "judge", "full", "judge", "full", "judge"]);
+        assert_eq!(growing.rows(), 50 + 60 + 70);
+    }
+
+    #[test]
+    fn too_few_windows_are_refused() {
+        let config = schedule(r#"{"time": "t", "start": 0.5, "stale": {}}"#);
+        for rows in [&[10][..], &[90, 10], &[]] {
+            assert!(plan(&config, Kind::Stale, &windows(rows)).is_err(), "{rows:?}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! All ways of a config over one log, each window predicted before it is learned from.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+
+use burnrec_backend::Opened;
+use burnrec_record::{ReplaySummary, SUMMARY, Way};
+use burnrec_train::{Checked, Notice, Observer, RunFolder, Stop, TrainError};
+
+use crate::folder::begin_as;
+use crate::log::{Log, stretch_text};
+use crate::plan::{Kind, Plan, plan};
+use crate::run::{Outcome, Setting};
+
+/// Where the first stretch is trained, which all ways begin with.
+const START: &str = "start";
+/// A line of JSON a way and window.
+const WINDOWS: &str = "windows.jsonl";
+
+/// A replay.
+pub struct Replay {
+    /// The experiment.
+    pub checked: Checked,
+    /// Its log.
+    pub log: Log,
+    /// The device.
+    pub opened: Opened,
+    /// The folder: a run folder a way in it.
+    pub out: PathBuf,
+    /// The ways.
+    pub kinds: Vec<Kind>,
+    /// A request to stop.
+    pub stop: Stop,
+}
+
+/// Runs all ways, each from the same first stretch; what stands in the folder is gone on with.
+///
+/// # Errors
+/// Bad data and settings before anything is written; afterwards failures of the disk, and a loss that diverges.
+pub fn replay(replay: &Replay, observer: &mut dyn Observer) -> Result<ReplaySummary, TrainError> {
+    let Replay { checked, log, opened, out, kinds, stop } = replay;
+    let plans = kinds.iter().map(|kind| plan(&log.schedule, *kind, log.windows())).collect::<Result<Vec<_>, _>>()?;
+    let Some(first) = plans.first() else {
+        return Err(TrainError::Setting { key: "schedule".into(), problem: "has no way to go on".into() });
+    };
+    match RunFolder::is_started(out) {
+        true => RunFolder::check_same(out, checked.experiment())?,
+        false => drop(RunFolder::create(out, checked.experiment())?),
+    }
+    let setting = Setting { checked, opened, log, stop };
+    let start = Plan { phases: Vec::new(), ..first.clone() };
+    observer.notice(&Notice::Stage("training the first stretch"));
+    let begun = setting.run(&start, &out.join(START), observer)?;
+    let mut ways = BTreeMap::new();
+    let mut outcomes = Vec::new();
+    let mut interrupted = begun.interrupted;
+    for plan in &plans {
+        if interrupted {
+            break;
+        }
+        let folder = out.join(plan.kind.name());
+        begin_as(&out.join(START), &folder)?;
+        observer.notice(&Notice::Stage(plan.kind.name()));
+        let outcome = setting.run(plan, &folder, observer)?;
+        interrupted = outcome.interrupted;
+        if !interrupted {
+            ways.insert(plan.kind.name().to_string(), Way::new(outcome.judged.values(), outcome.rows, outcome.seconds));
+        }
+        outcomes.push((plan.kind, outcome));
+    }
+    write_windows(replay, &outcomes)?;
+    let judged: u64 = first.judged.iter().map(|w| w.rows).sum();
+    let summary = ReplaySummary {
+        status: if interrupted { "interrupted" } else { "completed" }.into(),
+        model: checked.experiment().model.name().into(),
+        device: opened.facts.clone(),
+        seed: checked.experiment().run.seed,
+        rows: BTreeMap::from([
+            ("start".to_string(), log.windows().iter().map(|w| w.rows).sum::<u64>() - judged),
+            ("judged".to_string(), judged),
+        ]),
+        windows: first.judged.len(),
+        replay: ways,
+        version: env!("CARGO_PKG_VERSION").into(),
+    };
+    burnrec_train::write_whole(&out.join(SUMMARY), summary.text().as_bytes())?;
+    Ok(summary)
+}
+
+fn write_windows(replay: &Replay, outcomes: &[(Kind, Outcome)]) -> Result<(), TrainError> {
+    let mut text = Vec::new();
+    for (kind, outcome) in outcomes {
+        let mut learned = 0;
+        for entry in &outcome.entries {
+            let rows = entry.rows_learned.saturating_sub(learned);
+            learned = entry.rows_learned;
+            if let (Some(window), Some(judged)) = (&entry.window, &entry.judged) {
+                let line = serde_json::json!({
+                    "schedule": kind.name(),
+                    "window": stretch_text(window.from, window.to),
+                    "rows": window.rows,
+                    "rows_learned": rows,
+                    "seconds": entry.seconds,
+                    "metrics": judged,
+                });
+                // Writing to memory does not fail.
+                drop(writeln!(text, "{line}"));
+            }
+        }
+    }
+    burnrec_train::write_whole(&replay.out.join(WINDOWS), &text)
+}

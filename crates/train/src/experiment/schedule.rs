@@ -1,0 +1,158 @@
+//! The `[schedule]` table of an experiment file: how a model is kept fresh over a log of events.
+
+use burnrec_data::windows::Length;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{TrainError, bad};
+
+/// How a model is kept fresh: the log is cut into windows of event time; a first stretch is trained from scratch, and each
+/// window after it is predicted before it is learned from. Every `[schedule.KIND]` that is there is one way to go on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleConfig {
+    /// Column of the event time.
+    pub time: String,
+    /// Length of a window, counted from 1970 in UTC: `"1d"`, `"6h"`, `"30m"`.
+    #[serde(default = "day")]
+    pub window: Length,
+    /// Share of the rows, by time, that the first stretch has at most: it ends where the window begins that holds the row
+    /// behind them. 0 < start < 1.
+    #[serde(default = "half")]
+    pub start: f64,
+    /// Passes over the rows of a training from scratch. There is no validation side: the next window is what validates.
+    #[serde(default = "one")]
+    pub epochs: usize,
+    /// The model of the first stretch, never touched again: what the others are compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale: Option<StaleConfig>,
+    /// Each window is learned from once it is over, from the weights and the optimiser state that stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incremental: Option<IncrementalConfig>,
+    /// Incremental rounds, and from time to time a full training; the better one on the next window goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub combined: Option<CombinedConfig>,
+    /// Each few rows are predicted, then learned from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub online: Option<OnlineConfig>,
+    /// Trained from scratch before each window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full: Option<FullConfig>,
+}
+
+fn day() -> Length {
+    Length::DAY
+}
+
+fn half() -> f64 {
+    0.5
+}
+
+fn one() -> usize {
+    1
+}
+
+/// `[schedule.stale]`: no settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StaleConfig {}
+
+/// `[schedule.incremental]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct IncrementalConfig {
+    /// Passes over each window; vectors of ids overfit on the second one.
+    pub epochs: usize,
+    /// A factor of the learning rates; FTRL and RDA have none.
+    pub rate: f64,
+    /// Share of the rows learned from that are of earlier windows, 0..1, drawn from a uniform sample of all that passed: against
+    /// forgetting.
+    pub replay: f64,
+    /// Rows of that sample.
+    pub reservoir: usize,
+}
+
+impl Default for IncrementalConfig {
+    fn default() -> Self {
+        Self { epochs: 1, rate: 1.0, replay: 0.0, reservoir: 100_000 }
+    }
+}
+
+/// `[schedule.combined]`: rounds as `[schedule.incremental]` has them, full trainings as `[schedule.full]` has them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CombinedConfig {
+    /// Incremental rounds before a full training.
+    pub rounds: usize,
+}
+
+impl Default for CombinedConfig {
+    fn default() -> Self {
+        Self { rounds: 7 }
+    }
+}
+
+/// `[schedule.online]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OnlineConfig {
+    /// Rows that are predicted, then learned from, at a time.
+    pub rows: usize,
+    /// A factor of the learning rates; FTRL and RDA have none.
+    pub rate: f64,
+}
+
+impl Default for OnlineConfig {
+    fn default() -> Self {
+        Self { rows: 1, rate: 1.0 }
+    }
+}
+
+/// `[schedule.full]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct FullConfig {
+    /// Only the latest stretch of this length is trained on; all that passed when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<Length>,
+}
+
+impl ScheduleConfig {
+    /// Refuses settings that cannot work by themselves.
+    pub(crate) fn check(&self) -> Result<(), TrainError> {
+        let refused = |key: &str, problem: &str| Err(bad(format!("schedule.{key}"), problem));
+        let rate = |rate: f64| rate > 0.0 && rate.is_finite();
+        let kinds = [
+            self.stale.is_some(),
+            self.incremental.is_some(),
+            self.combined.is_some(),
+            self.online.is_some(),
+            self.full.is_some(),
+        ];
+        let incremental = self.incremental.clone().unwrap_or_default();
+        match self {
+            _ if !kinds.contains(&true) => refused(
+                "time",
+                "needs a way to go on: add [schedule.incremental], [schedule.combined], [schedule.online], [schedule.full] or [schedule.stale]",
+            ),
+            _ if !(self.start > 0.0 && self.start < 1.0) => refused("start", "must lie between 0 and 1"),
+            _ if self.epochs == 0 => refused("epochs", "must be at least 1"),
+            _ if incremental.epochs == 0 => refused("incremental.epochs", "must be at least 1"),
+            _ if !rate(incremental.rate) => refused("incremental.rate", "must be above 0"),
+            _ if !(0.0..1.0).contains(&incremental.replay) => {
+                refused("incremental.replay", "must lie in 0..1, 1 excluded")
+            }
+            _ if !(1..=1 << 31).contains(&incremental.reservoir) => {
+                refused("incremental.reservoir", "must lie in 1..=2147483648")
+            }
+            _ if self.combined.as_ref().is_some_and(|c| c.rounds == 0) => {
+                refused("combined.rounds", "must be at least 1")
+            }
+            _ if self.online.as_ref().is_some_and(|o| !(1..=1 << 20).contains(&o.rows)) => {
+                refused("online.rows", "must lie in 1..=1048576")
+            }
+            _ if self.online.as_ref().is_some_and(|o| !rate(o.rate)) => refused("online.rate", "must be above 0"),
+            _ => Ok(()),
+        }
+    }
+}
