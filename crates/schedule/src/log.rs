@@ -28,11 +28,10 @@ pub fn open(checked: &Checked, path: &Path, data: &DataConfig) -> Result<Log, Tr
     let schema = checked.schema();
     schema.check_columns(&*source, true)?;
     let rows = Spooled::new(source, &schedule.time, &schema.columns(true), &Cut::new(schedule.window))?;
-    if rows.late() > 0 && data.sort_by.as_ref() != Some(&schedule.time) {
+    if !rows.is_ordered() && data.sort_by.as_ref() != Some(&schedule.time) {
         tracing::info!(
-            "{}: {} rows stand behind rows of a later `{}`; they are learned from in the window of their own time",
+            "{}: rows are not in the order of `{}`; each is learned from in the window of its own time",
             path.display(),
-            rows.late(),
             schedule.time
         );
     }

@@ -44,11 +44,15 @@ pub fn replay(replay: &Replay, observer: &mut dyn Observer) -> Result<ReplaySumm
     let Some(first) = plans.first() else {
         return Err(TrainError::Setting { key: "schedule".into(), problem: "has no way to go on".into() });
     };
+    let setting = Setting { checked, opened, log, stop };
     match RunFolder::is_started(out) {
         true => RunFolder::check_same(out, checked.experiment())?,
-        false => drop(RunFolder::create(out, checked.experiment())?),
+        false => {
+            observer.notice(&Notice::Stage("reading the log"));
+            setting.check(first)?;
+            drop(RunFolder::create(out, checked.experiment())?);
+        }
     }
-    let setting = Setting { checked, opened, log, stop };
     let start = Plan { phases: Vec::new(), ..first.clone() };
     observer.notice(&Notice::Stage("training the first stretch"));
     let begun = setting.run(&start, &out.join(START), observer)?;

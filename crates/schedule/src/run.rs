@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use burnrec_backend::Opened;
-use burnrec_data::split::Dataset;
+use burnrec_data::split::{Dataset, Window};
 use burnrec_record::TaskMetrics;
-use burnrec_train::{Checked, Ending, Job, Notice, Observer, Session, Stop, TrainError};
+use burnrec_train::{Checked, Ending, Job, Notice, Observer, Session, Stop, TrainError, check_rows};
 
 use crate::ledger::{Entry, Ledger, Read};
 use crate::log::{Log, stretch_text};
@@ -36,6 +36,16 @@ pub struct Outcome {
 }
 
 impl Setting<'_> {
+    /// Reads every row once.
+    pub(crate) fn check(&self, plan: &Plan) -> Result<(), TrainError> {
+        let later = match &plan.start.phase.train {
+            Window::Span { column, to, .. } => Some(Window::Span { column: column.clone(), from: *to, to: i64::MAX }),
+            Window::Side(_) => None,
+        };
+        let dataset = Dataset::whole(self.log.rows.clone()).view(&plan.start.phase.train, later.as_ref())?;
+        check_rows(self.checked, &dataset)
+    }
+
     /// A session over the log in a folder, taken up again where one stands there.
     fn session<'o>(
         &self,

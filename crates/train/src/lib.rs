@@ -28,7 +28,7 @@ pub use monitor::Monitor;
 pub use objective::{Compares, HostTarget, Labels, Link, Objective, Takes};
 pub use retrieve::{Retriever, TopK, values};
 pub use run::{RunFolder, SavedModel, write_whole};
-pub use session::{Ending, Job, Notice, Observer, Phase, Session, StartFrom, train};
+pub use session::{Ending, Job, Notice, Observer, Phase, Session, StartFrom, check_rows, train};
 pub use step::{Dense, Fixed, Mixer, Pass, Stepped, Stepper, Trainable, Walked};
 pub use stop::Stop;
 pub use task::Task;

@@ -19,6 +19,7 @@ mod recommend;
 mod refit;
 mod resume;
 mod retrieval;
+mod schedules;
 mod sources;
 mod tables;
 mod tasks;

@@ -28,7 +28,7 @@ pub struct Spooled {
     spans: Vec<(i64, i64)>,
     windows: Vec<Stretch>,
     rows: u64,
-    late: u64,
+    ordered: bool,
 }
 
 impl Spooled {
@@ -47,14 +47,14 @@ impl Spooled {
         let sorted = Sorted::new(source.clone(), time.to_string());
         let file = NamedTempFile::with_prefix(".tmp-burnrec-windows-").map_err(io)?;
         let (mut writer, mut spans, mut counter) = (None, Vec::new(), cut.counter());
-        let (mut rows, mut late, mut last_place) = (0u64, 0u64, 0u64);
+        let (mut rows, mut ordered, mut last_place) = (0u64, true, 0u64);
         for batch in sorted.stream(&names)? {
             let batch = batch?;
             let times = time_values(&batch, time, &*source)?;
             for (moment, place) in times.iter().zip(positions(&batch)) {
                 cut.check(*moment, time, || source.locate(*place).to_string())?;
-                late += u64::from(*place < last_place);
-                last_place = last_place.max(*place);
+                ordered &= *place >= last_place;
+                last_place = *place;
             }
             let (Some(first), Some(last)) = (times.first(), times.last()) else { continue };
             counter.add(&times, &batch);
@@ -78,7 +78,7 @@ impl Spooled {
             spans,
             windows,
             rows,
-            late,
+            ordered,
         })
     }
 
@@ -92,9 +92,9 @@ impl Spooled {
         self.rows
     }
 
-    /// Rows that stood behind rows of a later time.
-    pub fn late(&self) -> u64 {
-        self.late
+    /// Whether the source has its rows in the order of time.
+    pub fn is_ordered(&self) -> bool {
+        self.ordered
     }
 
     fn read(&self, wanted: &[String], chunks_wanted: std::ops::Range<usize>) -> Result<RowStream, DataError> {

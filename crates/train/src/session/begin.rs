@@ -8,6 +8,7 @@ use burnrec_features::{Encoder, FeatureError, Fitted, SideRows, Vocabulary};
 use burnrec_models::StartRule;
 
 use super::{Job, Notice, Observer};
+use crate::checked::Checked;
 use crate::error::TrainError;
 use crate::run::{Progress, RunFolder, SavedModel, load_optimizer, sweep};
 use crate::step::Stepper;
@@ -30,7 +31,19 @@ pub(super) fn check_folder(job: &Job, observer: &mut dyn Observer) -> Result<boo
 
 /// One pass over all sides: the encoder fitted on the training rows, every other row checked, all counted.
 pub(super) fn fit(job: &Job, dataset: &Dataset) -> Result<(Encoder, Vec<Vocabulary>, SideRows), TrainError> {
-    let schema = job.checked.schema();
+    fit_rows(&job.checked, dataset)
+}
+
+/// Reads every row of a log that is to be learned from, so that what is wrong with it is found before anything is written.
+///
+/// # Errors
+/// The first value that cannot be read, with its place.
+pub fn check_rows(checked: &Checked, dataset: &Dataset) -> Result<(), TrainError> {
+    fit_rows(checked, dataset).map(drop)
+}
+
+fn fit_rows(checked: &Checked, dataset: &Dataset) -> Result<(Encoder, Vec<Vocabulary>, SideRows), TrainError> {
+    let schema = checked.schema();
     for side in [Side::Train, Side::Valid, Side::Test] {
         schema.check_columns(&**dataset.source(side), true)?;
     }
@@ -39,11 +52,8 @@ pub(super) fn fit(job: &Job, dataset: &Dataset) -> Result<(Encoder, Vec<Vocabula
     encoder.check_draws()?;
     for side in [Side::Valid, Side::Test] {
         // A schedule has windows, and no sides.
-        let merged =
-            job.checked.experiment().schedule.is_some() || (side == Side::Valid && dataset.has_valid_in_train());
-        if !merged
-            && rows.get(side.name()).copied().unwrap_or(0) == 0
-            && wants(&job.checked.experiment().data.split, side)
+        let merged = checked.experiment().schedule.is_some() || (side == Side::Valid && dataset.has_valid_in_train());
+        if !merged && rows.get(side.name()).copied().unwrap_or(0) == 0 && wants(&checked.experiment().data.split, side)
         {
             return Err(FeatureError::NoRows { side: side.name() }.into());
         }

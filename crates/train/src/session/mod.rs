@@ -29,6 +29,7 @@ use crate::run::{Manifest, Progress, RunFolder, write_encoder_files};
 use crate::step::Stepper;
 use crate::stop::Stop;
 use crate::weights::check_placement;
+pub use begin::check_rows;
 use journal::Journal;
 use losses::Losses;
 pub use observer::{Notice, Observer};
