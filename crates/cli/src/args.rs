@@ -36,6 +36,8 @@ pub enum Command {
     /// Keep a model fresh over a log in every way of the experiment's `[schedule]`, side by side: each window is predicted before
     /// it is learned from.
     Replay(ReplayArgs),
+    /// Let a trained model learn from events as they come: each few are predicted, then learned from.
+    Online(OnlineArgs),
     /// Measure a trained model on a side of its data, or on other rows.
     Evaluate(EvaluateArgs),
     /// Score rows: probabilities beside the columns of the input, in its order.
@@ -109,6 +111,54 @@ pub struct ReplayArgs {
     /// Overrides.
     #[command(flatten)]
     pub overrides: Overrides,
+}
+
+/// `burnrec online`
+#[derive(Debug, Args)]
+pub struct OnlineArgs {
+    /// The run whose model goes on learning; it is copied, and stays as it is.
+    pub run: PathBuf,
+    /// The events: lines of JSON with the columns that the run was trained on; a file, or `-` for standard input.
+    #[arg(long, value_name = "PATH", default_value = "-")]
+    pub input: PathBuf,
+    /// Wait for more at the end of the file.
+    #[arg(long)]
+    pub follow: bool,
+    /// The folder of the job; `runs/NAME/ID` by default.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Go on with the job at --out behind the last event that it learned from. Standard input is taken to begin anew: what was
+    /// learned from is passed over.
+    #[arg(long, requires = "out")]
+    pub resume: bool,
+    /// Events that are predicted, then learned from, at a time; as the run's `[schedule.online]` says, else 256.
+    #[arg(long, value_parser = at_least_one)]
+    pub rows: Option<usize>,
+    /// A factor of the learning rates; as the run's `[schedule.online]` says, else 1. FTRL and RDA have none.
+    #[arg(long)]
+    pub rate: Option<f64>,
+    /// How long fewer events wait for more, of a stream that has no end.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = length)]
+    pub wait: burnrec_data::windows::Length,
+    /// Column of the event time, for the lag; as the run's `[schedule]` says.
+    #[arg(long, value_name = "COLUMN")]
+    pub time: Option<String>,
+    /// Events between checkpoints.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub checkpoint_every: u64,
+    /// Lines that may be put aside before the job ends with an error.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub max_rejected: u64,
+    /// Time between the lines that tell how it goes.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = length)]
+    pub beat: burnrec_data::windows::Length,
+    /// The device.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+fn length(text: &str) -> Result<burnrec_data::windows::Length, String> {
+    burnrec_data::windows::Length::parse(text)
 }
 
 /// `burnrec evaluate`

@@ -7,6 +7,7 @@
 mod clock;
 mod config;
 mod error;
+pub mod events;
 mod formats;
 mod hash;
 pub mod inspect;

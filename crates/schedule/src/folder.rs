@@ -5,8 +5,11 @@ use std::path::Path;
 
 use burnrec_train::{RunFolder, TrainError};
 
-/// Copies what a run left, as the beginning of another; whole, or not at all.
-pub(crate) fn begin_as(from: &Path, to: &Path) -> Result<(), TrainError> {
+/// Copies what a run left, as the beginning of another; whole, or not at all. A run that is there already stays.
+///
+/// # Errors
+/// Folders that cannot be read or written.
+pub fn begin_as(from: &Path, to: &Path) -> Result<(), TrainError> {
     if RunFolder::is_started(to) {
         return Ok(());
     }

@@ -8,6 +8,7 @@ mod plan;
 mod replay;
 mod run;
 
+pub use folder::begin_as;
 pub use ledger::{Entry, LEDGER, Ledger};
 pub use log::{Log, open};
 pub use plan::{Kind, Plan, Planned, plan};

@@ -114,6 +114,24 @@ pub enum TrainError {
         /// The cause.
         source: std::io::Error,
     },
+    /// A stream with too many lines that are no events.
+    #[error(
+        "{path}: more than {most} lines are no events; the last is line {line}: {reason}; all stand in {aside}: mend what writes them, or allow more, then go on with --resume",
+        path = path.display(),
+        aside = aside.display()
+    )]
+    TooManyRejected {
+        /// The stream.
+        path: PathBuf,
+        /// The last such line.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+        /// Where they stand.
+        aside: PathBuf,
+        /// How many were allowed.
+        most: u64,
+    },
     /// An epoch in which nothing could be learned.
     #[error("epoch {epoch}: {why}; nothing was learned")]
     Nothing {
@@ -146,9 +164,11 @@ impl TrainError {
     pub fn is_environment(&self) -> bool {
         match self {
             Self::Data(e) | Self::Feature(FeatureError::Data(e)) => e.is_environment(),
-            Self::Feature(FeatureError::LoaderDied) | Self::Diverged { .. } | Self::HalfStep | Self::Unsaved { .. } => {
-                true
-            }
+            Self::Feature(FeatureError::LoaderDied)
+            | Self::TooManyRejected { .. }
+            | Self::Diverged { .. }
+            | Self::HalfStep
+            | Self::Unsaved { .. } => true,
             _ => false,
         }
     }

@@ -13,6 +13,7 @@ mod contract;
 mod crash;
 mod device;
 mod mutations;
+mod online;
 mod phases;
 mod quality;
 mod recommend;

@@ -8,6 +8,7 @@ pub mod devices;
 pub mod evaluate;
 pub mod export;
 pub mod models;
+pub mod online;
 mod output;
 pub mod predict;
 mod predictions;

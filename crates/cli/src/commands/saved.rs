@@ -13,7 +13,7 @@ use crate::error::CliError;
 use crate::setup;
 
 /// A run, or the latest of a folder of runs.
-fn latest(run: &Path) -> PathBuf {
+pub fn latest(run: &Path) -> PathBuf {
     if RunFolder::is_begun(run) {
         return run.to_path_buf();
     }

@@ -18,7 +18,9 @@ use crate::source::{Format, Source};
 use crate::value::TimeUnit;
 use files::Files;
 
+pub(crate) use csv::text_schema;
 pub use jsonl::Object;
+pub(crate) use jsonl::{Builder, Hints};
 pub(crate) use text::open as open_text;
 pub(crate) use unify::list_of_text;
 

@@ -13,5 +13,5 @@ pub(crate) use encoder_files::write as write_encoder_files;
 pub use files::write_whole;
 pub use folder::RunFolder;
 pub(crate) use manifest::{Manifest, sweep};
-pub(crate) use progress::Progress;
+pub(crate) use progress::{Progress, StreamPlace};
 pub use saved::SavedModel;

@@ -48,6 +48,31 @@ pub(crate) struct Progress {
     /// Those of them that were made before the phase began.
     #[serde(default)]
     pub judged_before: u64,
+    /// How far a stream of events was read.
+    #[serde(default)]
+    pub stream: StreamPlace,
+}
+
+/// How far a stream of events was read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct StreamPlace {
+    /// Bytes of it.
+    pub bytes: u64,
+    /// Lines of it.
+    pub lines: u64,
+    /// Events that were learned from.
+    pub rows: u64,
+    /// Lines that were put aside.
+    pub rejected: u64,
+    /// Bytes of the file that they were put in.
+    pub rejected_bytes: u64,
+    /// Events that came behind one of a later time.
+    pub late: u64,
+    /// The latest event time, in nanoseconds since 1970; 0 before the first.
+    pub newest: i64,
+    /// Sums over the rows that were predicted before they were learned from: of weights, log-losses, labels and predictions.
+    pub sums: [f64; 4],
 }
 
 impl Progress {

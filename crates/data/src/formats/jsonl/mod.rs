@@ -14,6 +14,7 @@ use super::unify::list_of_text;
 use crate::error::DataError;
 use crate::source::{CHUNK_ROWS, Column, Format, Head, RowStream, chunks, pack};
 
+pub(crate) use object::Hints;
 pub use object::Object;
 
 /// Reads JSON lines.
@@ -64,14 +65,15 @@ impl Format for Jsonl {
     }
 }
 
-enum Builder {
+/// The values of a key.
+pub(crate) enum Builder {
     None(usize),
     One(StringBuilder),
     Many(ListBuilder<StringBuilder>),
 }
 
 impl Builder {
-    fn of(column: &Column) -> Self {
+    pub(crate) fn of(column: &Column) -> Self {
         match column.data_type {
             DataType::Null => Self::None(0),
             DataType::List(_) => Self::Many(ListBuilder::new(StringBuilder::new())),
@@ -79,7 +81,7 @@ impl Builder {
         }
     }
 
-    fn push(&mut self, value: Option<&str>) -> Result<(), &'static str> {
+    pub(crate) fn push(&mut self, value: Option<&str>) -> Result<(), &'static str> {
         match (self, value) {
             (Self::None(rows), _) => *rows += 1,
             (Self::One(b), None) => b.append_null(),
@@ -96,7 +98,7 @@ impl Builder {
         Ok(())
     }
 
-    fn finish(&mut self) -> ArrayRef {
+    pub(crate) fn finish(&mut self) -> ArrayRef {
         match self {
             Self::None(rows) => Arc::new(NullArray::new(*rows)),
             Self::One(b) => Arc::new(b.finish()),
@@ -115,15 +117,17 @@ struct Objects {
 impl Objects {
     fn chunk(&mut self) -> Result<Option<RecordBatch>, DataError> {
         let mut builders: Vec<Builder> = self.columns.iter().map(Builder::of).collect();
-        let mut places = Vec::new();
+        let (mut places, mut hints) = (Vec::new(), Hints::default());
         while places.len() < CHUNK_ROWS {
             let Some(next) = self.lines.next_line() else {
                 break;
             };
             let (line, text) = next?;
             let object = object(&self.path, line, text)?;
-            for (builder, column) in builders.iter_mut().zip(&self.columns) {
-                builder.push(object.get(&column.name)).map_err(|problem| DataError::Line {
+            let mut values = Vec::with_capacity(self.columns.len());
+            hints.values(&object, &self.columns, &mut values);
+            for ((builder, column), value) in builders.iter_mut().zip(&self.columns).zip(values) {
+                builder.push(value).map_err(|problem| DataError::Line {
                     path: self.path.clone(),
                     line,
                     problem: format!("key `{}` {problem}", column.name),

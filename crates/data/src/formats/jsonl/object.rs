@@ -6,6 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::source::Column;
 use crate::value::Values;
 
 /// The keys of an object with their values as they are written; of a key that stands twice the last counts.
@@ -62,9 +63,31 @@ impl<'de> Deserialize<'de> for Key<'de> {
     }
 }
 
+/// Where the keys of columns stood in the last object: they mostly stand there in the next one too.
+#[derive(Debug, Default)]
+pub(crate) struct Hints(Vec<usize>);
+
+impl Hints {
+    /// The value of each column's key; none where it is absent or null.
+    pub(crate) fn values<'a>(&mut self, object: &Object<'a>, columns: &[Column], out: &mut Vec<Option<&'a str>>) {
+        self.0.resize(columns.len(), 0);
+        out.clear();
+        for (column, hint) in columns.iter().zip(&mut self.0) {
+            let own = |(key, _): &(Cow<'a, str>, &RawValue)| *key == column.name;
+            let at = match object.0.get(*hint).is_some_and(own) {
+                true => Some(*hint),
+                false => object.0.iter().position(own),
+            };
+            *hint = at.unwrap_or(*hint);
+            out.push(at.map(|at| object.0[at].1.get()).filter(|raw| *raw != "null"));
+        }
+    }
+}
+
+#[cfg(test)]
 impl<'a> Object<'a> {
     /// The value of a key; none where it is absent or null.
-    pub(super) fn get(&self, key: &str) -> Option<&'a str> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'a str> {
         self.0.iter().find(|(own, _)| own == key).map(|(_, value)| value.get()).filter(|raw| *raw != "null")
     }
 }

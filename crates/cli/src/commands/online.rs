@@ -1,0 +1,111 @@
+//! `burnrec online`
+
+use std::path::Path;
+use std::time::Duration;
+
+use burnrec_data::windows::Length;
+use burnrec_schedule::begin_as;
+use burnrec_train::{Beat, OnlineJob, RunFolder, Streamed, TrainError, online};
+
+use super::saved::latest;
+use crate::args::OnlineArgs;
+use crate::error::CliError;
+use crate::{out, setup};
+
+/// Events at a time, where nothing else is said.
+const ROWS: usize = 256;
+
+/// Learns from a stream.
+pub fn run(args: &OnlineArgs) -> Result<(), CliError> {
+    let run = latest(&args.run);
+    let experiment = RunFolder::config(&run)?;
+    setup::threads(args.place.threads.or(experiment.backend.threads))?;
+    if args.follow && args.input == Path::new("-") {
+        return Err(CliError::Usage("--follow: standard input is followed anyway; name a file with --input".into()));
+    }
+    let schedule = experiment.schedule.as_ref();
+    let own = schedule.and_then(|schedule| schedule.online.clone());
+    let rate = args.rate.or(own.as_ref().map(|own| own.rate)).unwrap_or(1.0);
+    if !(rate > 0.0 && rate.is_finite()) {
+        return Err(CliError::Usage(format!("--rate {rate}: must be above 0")));
+    }
+    if args.checkpoint_every == 0 {
+        return Err(CliError::Usage("--checkpoint-every: must be at least 1".into()));
+    }
+    let folder = setup::run_folder(&experiment, args.out.as_deref(), false)?;
+    match (RunFolder::is_started(&folder), args.resume) {
+        (true, false) => return Err(TrainError::FolderExists { path: folder }.into()),
+        (true, true) => RunFolder::check_same(&folder, &experiment)?,
+        (false, _) => setup::probe_folder(&folder, "--out")?,
+    }
+    if args.input != Path::new("-") {
+        std::fs::File::open(&args.input)
+            .map_err(|_| CliError::Data(burnrec_data::DataError::Missing { path: args.input.clone() }))?;
+    }
+    let opened = setup::device(args.place.device.unwrap_or(experiment.backend.device))?;
+    if !RunFolder::is_started(&folder) {
+        if let Some(above) = folder.parent().filter(|p| !p.as_os_str().is_empty()) {
+            std::fs::create_dir_all(above).map_err(TrainError::io(above))?;
+        }
+        begin_as(&run, &folder)?;
+    }
+    let time = |length: Length| Duration::from_nanos(length.nanoseconds().unsigned_abs());
+    let job = OnlineJob {
+        run: folder.clone(),
+        opened,
+        input: args.input.clone(),
+        follow: args.follow,
+        rows: args.rows.or(own.map(|own| own.rows)).unwrap_or(ROWS),
+        wait: time(args.wait),
+        rate,
+        time: args.time.clone().or(schedule.map(|schedule| schedule.time.clone())),
+        checkpoint_every: args.checkpoint_every,
+        most_rejected: args.max_rejected,
+        beat: time(args.beat),
+        stop: setup::stop_on_signals(),
+    };
+    print(&online(job, &mut tell)?)?;
+    out::line(&format!("run folder {}", folder.display()))
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or("undefined".into(), |value| format!("{value:.4}"))
+}
+
+fn tell(beat: &Beat) {
+    let lag = beat.lag.map_or_else(String::new, |lag| format!(", {lag:.1} s behind event time"));
+    let aside = match beat.rejected {
+        0 => String::new(),
+        n => format!(", {n} lines put aside"),
+    };
+    tracing::info!(
+        "{} events, {:.0} rows/s, logloss {}, auc {}{lag}{aside}",
+        beat.rows,
+        beat.rows_per_second,
+        number(beat.logloss),
+        number(beat.auc)
+    );
+}
+
+fn print(found: &Streamed) -> Result<(), CliError> {
+    out::line(&format!(
+        "{} events to byte {}: logloss {}  ne {}  pcoc {}; {} lines put aside, {} late",
+        found.rows,
+        found.bytes,
+        number(found.logloss),
+        number(found.ne),
+        number(found.pcoc),
+        found.rejected,
+        found.late
+    ))?;
+    let tables = &found.tables;
+    let share = 100.0 * tables.non_zero as f64 / tables.floats.max(1) as f64;
+    out::line(&format!(
+        "{} rows in tables, {} of {} weights not zero ({share:.1}%)",
+        tables.rows, tables.non_zero, tables.floats
+    ))?;
+    match found.step_ms {
+        Some((median, high)) => out::line(&format!("step: median {median:.2} ms, p99 {high:.2} ms")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,176 @@
+//! Lines of JSON as rows; lines that are none are put aside.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
+use arrow::datatypes::DataType;
+
+use super::Line;
+use crate::clock::Clock;
+use crate::error::DataError;
+use crate::formats::{Builder, Hints, Object, list_of_text, text_schema};
+use crate::source::{Column, Location, RowStream, Source, chunks, pack};
+use crate::value::TimeUnit;
+
+/// A line that could not be learned from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// The line.
+    pub line: Line,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Rows of lines.
+#[derive(Debug)]
+pub struct Parsed {
+    /// The rows, each with its line's number as its place.
+    pub rows: RecordBatch,
+    /// Their lines, in the same order.
+    pub lines: Vec<Line>,
+    /// Lines that hold no such row.
+    pub rejected: Vec<Rejected>,
+}
+
+/// What lines are read as; a source whose rows come by other ways than [`Source::stream`].
+pub struct Events {
+    path: PathBuf,
+    columns: Vec<Column>,
+    clock: Clock,
+}
+
+impl Events {
+    /// Events with these keys; a key that a line lacks is a missing value.
+    pub fn new(path: &Path, keys: &[String], time_unit: Option<TimeUnit>) -> Self {
+        let columns = keys.iter().map(|key| Column::new(key, DataType::Utf8)).collect();
+        Self { path: path.to_path_buf(), columns, clock: Clock::new(time_unit, Vec::new()) }
+    }
+
+    /// Reads lines.
+    ///
+    /// # Errors
+    /// None that is of a line: those are put aside.
+    pub fn parse(&self, lines: Vec<Line>) -> Result<Parsed, DataError> {
+        let mut bad: Vec<(u64, String)> = Vec::new();
+        let mut hints = Hints::default();
+        let mut found: Vec<(Vec<Option<&str>>, &Line)> = Vec::with_capacity(lines.len());
+        for line in &lines {
+            match object(&line.text) {
+                Ok(object) => {
+                    let mut values = Vec::with_capacity(self.columns.len());
+                    hints.values(&object, &self.columns, &mut values);
+                    found.push((values, line));
+                }
+                Err(reason) => bad.push((line.number, reason)),
+            }
+        }
+        let mut columns = self.columns.clone();
+        for (place, column) in columns.iter_mut().enumerate() {
+            if found.iter().any(|(values, _)| values[place].is_some_and(|raw| raw.starts_with('['))) {
+                column.data_type = list_of_text();
+            }
+        }
+        let fits = |values: &[Option<&str>]| {
+            columns.iter().zip(values).find_map(|(column, value)| {
+                let problem = Builder::of(column).push(*value).err()?;
+                Some(format!("key `{}` {problem}", column.name))
+            })
+        };
+        let mut builders: Vec<Builder> = columns.iter().map(Builder::of).collect();
+        let mut places = Vec::with_capacity(found.len());
+        for (values, line) in &found {
+            // Half a row must not be pushed; most rows are whole.
+            if !columns.iter().zip(values).all(|(column, value)| is_plain(column, *value))
+                && let Some(reason) = fits(values)
+            {
+                bad.push((line.number, reason));
+                continue;
+            }
+            for ((builder, column), value) in builders.iter_mut().zip(&columns).zip(values) {
+                builder.push(*value).map_err(|problem| DataError::Line {
+                    path: self.path.clone(),
+                    line: line.number,
+                    problem: format!("key `{}` {problem}", column.name),
+                })?;
+            }
+            places.push(pack(0, line.number));
+        }
+        drop(found);
+        let mut arrays: Vec<ArrayRef> = builders.iter_mut().map(Builder::finish).collect();
+        arrays.push(Arc::new(UInt64Array::from(places)));
+        let rows = RecordBatch::try_new(text_schema(&columns), arrays)?;
+        let mut rejected = Vec::with_capacity(bad.len());
+        let mut kept = Vec::with_capacity(lines.len());
+        for line in lines {
+            match bad.iter().position(|(number, _)| *number == line.number) {
+                Some(at) => rejected.push(Rejected { line, reason: bad.swap_remove(at).1 }),
+                None => kept.push(line),
+            }
+        }
+        Ok(Parsed { rows, lines: kept, rejected })
+    }
+}
+
+/// Whether a value surely fits a column: text without escapes, a truth, a plain number, in columns of one value.
+fn is_plain(column: &Column, value: Option<&str>) -> bool {
+    let Some(bytes) = value.map(str::as_bytes) else { return true };
+    let quoted = bytes[0] == b'"' && !bytes.contains(&b'\\');
+    column.data_type == DataType::Utf8
+        && (quoted || matches!(bytes[0], b't' | b'f') || bytes.iter().all(u8::is_ascii_digit))
+}
+
+fn object(text: &[u8]) -> Result<Object<'_>, String> {
+    let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8".to_string())?;
+    serde_json::from_str(text).map_err(|e| format!("is no JSON object at column {} ({e})", e.column()))
+}
+
+impl Source for Events {
+    fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    fn stream(&self, _columns: &[String]) -> Result<RowStream, DataError> {
+        Ok(chunks(|| Ok(None)))
+    }
+
+    fn locate(&self, position: u64) -> Location {
+        Location { path: self.path.clone(), number: position, is_line: true }
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.clock
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_are_no_rows_are_put_aside_and_the_others_stay() {
+        let texts = [
+            r#"{"a": 7.0, "tags": ["x", 1], "more": {}}"#,
+            r#"{"a": "7""#,
+            "[1]",
+            r#"{"tags": []}"#,
+            r#"{"a": {"b": 1}}"#,
+            r#"{"a": null, "tags": 3}"#,
+            r#"{"a": "\u0041"}"#,
+        ];
+        let line = |(number, text): (u64, &&str)| Line { number, start: 0, end: 0, text: text.as_bytes().to_vec() };
+        let events = Events::new(Path::new("e"), &["a".into(), "tags".into()], None);
+        let parsed = events.parse((1..).zip(&texts).map(line).collect()).unwrap();
+        assert_eq!(parsed.lines.iter().map(|l| l.number).collect::<Vec<_>>(), [1, 4, 7]);
+        assert_eq!(parsed.rejected.iter().map(|r| r.line.number).collect::<Vec<_>>(), [2, 3, 5, 6]);
+        assert!(parsed.rejected[2].reason.contains("`a`") && parsed.rejected[3].reason.contains("`tags`"));
+        assert_eq!(parsed.rows.num_rows(), 3);
+        assert_eq!(crate::source::positions(&parsed.rows), [1, 4, 7]);
+        let a = crate::value::Values::of(parsed.rows.column(0)).unwrap();
+        assert_eq!((a.text(0).as_deref(), a.text(1), a.text(2).as_deref()), (Some("7"), None, Some("A")));
+    }
+}

@@ -1,0 +1,180 @@
+//! The thread that reads events and makes them ready, ahead of the one that learns.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use burnrec_data::events::{Events, Line, Parsed, Rejected, Tail};
+use burnrec_data::{DataError, time_values};
+use burnrec_features::{Batch, Encoder, Purpose};
+
+use super::Online;
+use crate::error::TrainError;
+use crate::feed::{Prepared, prepare};
+
+/// Batches that are made ready ahead.
+const AHEAD: usize = 8;
+/// Lines of a file that are read at once, where a batch has fewer.
+const BUNDLE: usize = 4096;
+/// Nanoseconds that an event may be ahead of this machine's clock.
+const AHEAD_OF_CLOCK: i64 = 86_400_000_000_000;
+
+/// Some events, ready to be learned from.
+pub(super) struct Fed {
+    /// None where no line was an event.
+    pub(super) prepared: Option<Prepared>,
+    /// The place behind them.
+    pub(super) bytes: u64,
+    pub(super) lines: u64,
+    /// The latest event time; 0 without one.
+    pub(super) newest: i64,
+    /// Events behind one of a later time.
+    pub(super) late: u64,
+    /// Lines that are none.
+    pub(super) rejected: Vec<Rejected>,
+}
+
+/// Encoded events of some lines.
+struct Part {
+    batch: Batch,
+    /// Event times; empty without a column of them.
+    times: Vec<i64>,
+    /// Numbers of the lines.
+    numbers: Vec<u64>,
+}
+
+struct Feeder<P> {
+    events: Events,
+    encoder: Arc<Encoder>,
+    columns: Vec<String>,
+    time: Option<String>,
+    newest: i64,
+    ready: P,
+}
+
+/// Starts it.
+pub(super) fn start(online: &Online<'_>, mut tail: Tail) -> Receiver<Result<Fed, TrainError>> {
+    let (send, receiver) = sync_channel(AHEAD);
+    let (encoder, job) = (online.encoder.clone(), &online.job);
+    let mut columns = encoder.schema().columns(true);
+    columns.extend(job.time.iter().filter(|time| !columns.contains(time)).cloned().collect::<Vec<_>>());
+    let (rows, wait, stop) = (job.rows, job.wait, job.stop.clone());
+    let mut feeder = Feeder {
+        events: Events::new(&job.input, &columns, online.checked.experiment().data.time_unit),
+        ready: prepare(online.stepper.weights.tables.indexer(), Some(online.checked.tasks().clone())),
+        newest: online.progress.stream.newest,
+        time: job.time.clone(),
+        encoder,
+        columns,
+    };
+    thread::spawn(move || {
+        // A file is cut by its lines alone, so that every run of it makes the same batches; many of them are read at once.
+        let (most, patience) = match tail.is_endless() {
+            true => (rows, wait),
+            false => (rows * (BUNDLE / rows).max(1), Duration::from_secs(3600)),
+        };
+        while !tail.is_over() && !stop.is_asked() {
+            let fed = match tail.next(most, patience) {
+                Ok(lines) if lines.is_empty() => continue,
+                Ok(lines) => feeder.feed(lines, rows),
+                Err(error) => Err(error.into()),
+            };
+            let (some, failed) = match fed {
+                Ok(some) => (some, None),
+                Err(error) => (Vec::new(), Some(error)),
+            };
+            for one in some {
+                if send.send(Ok(one)).is_err() {
+                    return;
+                }
+            }
+            if let Some(error) = failed {
+                drop(send.send(Err(error)));
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+impl<P: Fn(Batch) -> Prepared> Feeder<P> {
+    /// Makes batches of so many lines.
+    fn feed(&mut self, lines: Vec<Line>, rows: usize) -> Result<Vec<Fed>, TrainError> {
+        let ends: Vec<(u64, u64)> = lines.chunks(rows).filter_map(|c| c.last()).map(|l| (l.end, l.number)).collect();
+        let Parsed { rows: parsed, lines, mut rejected } = self.events.parse(lines)?;
+        let (before, mut kept) = (self.newest, Vec::new());
+        self.encode(&parsed, &lines, &mut kept, &mut rejected)?;
+        rejected.sort_by_key(|one| one.line.number);
+        let numbers: Vec<u64> = kept.iter().flat_map(|part| part.numbers.iter().copied()).collect();
+        let times: Vec<i64> = kept.iter().flat_map(|part| part.times.iter().copied()).collect();
+        let all = kept.into_iter().map(|part| part.batch).reduce(|mut all, more| {
+            all.append(&more);
+            all
+        });
+        let (mut from, mut newest, mut rejected) = (0, before, rejected.into_iter().peekable());
+        let mut fed = Vec::with_capacity(ends.len());
+        for (bytes, line) in ends {
+            let to = from + numbers[from..].partition_point(|number| *number <= line);
+            let mut late = 0;
+            for time in times.get(from..to).unwrap_or_default() {
+                late += u64::from(*time < newest);
+                newest = newest.max(*time);
+            }
+            let own: Vec<u32> = (from as u32..to as u32).collect();
+            let prepared = all.as_ref().filter(|_| to > from).map(|all| (self.ready)(all.take(&own)));
+            let aside = std::iter::from_fn(|| rejected.next_if(|one| one.line.number <= line)).collect();
+            fed.push(Fed { prepared, bytes, lines: line, newest, late, rejected: aside });
+            from = to;
+        }
+        self.newest = newest;
+        Ok(fed)
+    }
+
+    /// Encodes rows; where one of them cannot be, halves of them, until it stands alone and is put aside.
+    fn encode(
+        &self,
+        rows: &RecordBatch,
+        lines: &[Line],
+        kept: &mut Vec<Part>,
+        rejected: &mut Vec<Rejected>,
+    ) -> Result<(), TrainError> {
+        if rows.num_rows() == 0 {
+            return Ok(());
+        }
+        match self.encode_all(rows) {
+            Ok((batch, times)) => {
+                kept.push(Part { batch, times, numbers: lines.iter().map(|line| line.number).collect() })
+            }
+            Err(error) if rows.num_rows() == 1 => {
+                rejected.push(Rejected { line: lines[0].clone(), reason: error.to_string() });
+            }
+            Err(_) => {
+                let half = rows.num_rows() / 2;
+                self.encode(&rows.slice(0, half), &lines[..half], kept, rejected)?;
+                let rest = rows.num_rows() - half;
+                self.encode(&rows.slice(half, rest), &lines[half..], kept, rejected)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn encode_all(&self, rows: &RecordBatch) -> Result<(Batch, Vec<i64>), TrainError> {
+        debug_assert!(self.columns.len() < rows.num_columns());
+        let times = match &self.time {
+            Some(time) => time_values(rows, time, &self.events)?,
+            None => Vec::new(),
+        };
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
+        let limit = i64::try_from(now).unwrap_or(i64::MAX).saturating_add(AHEAD_OF_CLOCK);
+        if let (Some(column), true) = (&self.time, times.iter().any(|time| *time > limit)) {
+            return Err(DataError::Setting {
+                key: column.clone(),
+                problem: "is more than a day ahead of this machine's clock".into(),
+            }
+            .into());
+        }
+        Ok((self.encoder.encode(rows, &self.events, Purpose::Train)?, times))
+    }
+}

@@ -1,0 +1,233 @@
+//! Learning from events as they come: each few are predicted by the weights that stand, then learned from.
+//!
+//! A checkpoint holds the weights and the place behind the last event that they learned from, in one: a job that is taken up
+//! again, however it ended, goes on behind it, and every event is learned from once.
+
+mod aside;
+mod beat;
+mod feed;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
+
+use burnrec_backend::Opened;
+use burnrec_data::events::Tail;
+use burnrec_features::Encoder;
+
+use crate::checked::Checked;
+use crate::error::{TrainError, bad};
+use crate::feed::prepare;
+use crate::measure::Scoring;
+use crate::metrics::Protocol;
+use crate::objective::Link;
+use crate::run::{Manifest, Progress, RunFolder, SavedModel, load_optimizer, save, sweep};
+use crate::step::{Stepper, Trainable};
+use crate::stop::Stop;
+use aside::Aside;
+pub use beat::{Beat, Streamed};
+use feed::Fed;
+
+/// An online job.
+pub struct OnlineJob {
+    /// The run folder: that of a run whose model goes on learning.
+    pub run: PathBuf,
+    /// The device.
+    pub opened: Opened,
+    /// The events: `-` for standard input, or a file of JSON lines.
+    pub input: PathBuf,
+    /// Whether the file is followed as it grows.
+    pub follow: bool,
+    /// Events that are predicted, then learned from, at a time.
+    pub rows: usize,
+    /// How long fewer events wait for more.
+    pub wait: Duration,
+    /// A factor of the learning rates.
+    pub rate: f64,
+    /// Column of the event time, for the lag; none where nobody asks.
+    pub time: Option<String>,
+    /// Events between checkpoints.
+    pub checkpoint_every: u64,
+    /// Lines that may be put aside before the job ends with an error.
+    pub most_rejected: u64,
+    /// Time between beats.
+    pub beat: Duration,
+    /// A request to stop.
+    pub stop: Stop,
+}
+
+/// A model that learns from a stream.
+struct Online<'a> {
+    job: OnlineJob,
+    checked: Checked,
+    encoder: Arc<Encoder>,
+    stepper: Stepper,
+    progress: Progress,
+    checkpoints: PathBuf,
+    aside: Aside,
+    tell: &'a mut dyn FnMut(&Beat),
+    beat: beat::Beats,
+    /// Events that were learned from since the last checkpoint.
+    unsaved: u64,
+    _lock: File,
+}
+
+/// Learns from a stream until it ends, a stop is asked for, or too many lines are no events; `tell` hears every beat.
+///
+/// # Errors
+/// A run that cannot go on, a stream that cannot be read, too many bad lines, a loss that diverges.
+pub fn online(job: OnlineJob, tell: &mut dyn FnMut(&Beat)) -> Result<Streamed, TrainError> {
+    let mut online = Online::open(job, tell)?;
+    let place = &online.progress.stream;
+    let tail = Tail::open(&online.job.input, online.job.follow, (place.bytes, place.lines))?;
+    let fed = feed::start(&online, tail);
+    loop {
+        match fed.recv_timeout(online.job.beat) {
+            Ok(fed) => online.learn(fed?)?,
+            // Where nothing comes, that is told too.
+            Err(RecvTimeoutError::Timeout) => online.beat(),
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        if online.job.stop.is_asked() {
+            break;
+        }
+    }
+    online.finish()
+}
+
+impl<'a> Online<'a> {
+    fn open(job: OnlineJob, tell: &'a mut dyn FnMut(&Beat)) -> Result<Self, TrainError> {
+        let lock = RunFolder::lock(&job.run)?;
+        let checkpoints = job.run.join("checkpoints");
+        let manifest = sweep(&checkpoints)?.ok_or_else(|| TrainError::NotARun {
+            path: job.run.clone(),
+            problem: "it has no checkpoint yet; train it first".into(),
+        })?;
+        let checked = RunFolder::config(&job.run)?.check()?;
+        check(&checked, job.rows)?;
+        // A stream goes on where it stood; a run that begins to learn from one begins with its best epoch.
+        let latest = manifest.open(&checkpoints, &manifest.latest, checked.schema())?.progress;
+        let name = match (&manifest.best, latest.stream.lines) {
+            (Some(best), 0) => best.clone(),
+            _ => manifest.latest.clone(),
+        };
+        let loaded = manifest.open(&checkpoints, &name, checked.schema())?;
+        let saved = SavedModel::open_checkpoint(&manifest, &checkpoints, &name, checked.clone(), &job.opened)?;
+        let mut stepper = Stepper::new(saved.weights, &checked);
+        stepper.optimizer = load_optimizer(&loaded.folder, stepper.optimizer)?;
+        stepper.set_trainable(Trainable { rate: job.rate, ..Trainable::default() })?;
+        // Folders of checkpoints are named by steps: those of the stream come behind all others.
+        let progress = Progress { step: latest.step, epoch: latest.epoch, ..loaded.progress };
+        let aside = Aside::open(&job.run, progress.stream.rejected_bytes)?;
+        let beat = beat::Beats::new(&progress.stream);
+        let encoder = saved.encoder;
+        Ok(Self { job, checked, encoder, stepper, progress, checkpoints, aside, tell, beat, unsaved: 0, _lock: lock })
+    }
+
+    /// Predicts some events, learns from them, and takes note of where they stood.
+    fn learn(&mut self, fed: Fed) -> Result<(), TrainError> {
+        let begins = Instant::now();
+        let Fed { prepared, bytes, lines, newest, late, rejected } = fed;
+        for one in &rejected {
+            self.aside.add(one)?;
+        }
+        let place = &mut self.progress.stream;
+        place.rejected += rejected.len() as u64;
+        place.rejected_bytes = self.aside.bytes();
+        (place.bytes, place.lines) = (bytes, lines);
+        place.late += late;
+        place.newest = place.newest.max(newest);
+        if let Some(prepared) = prepared {
+            let rows = prepared.batch.rows as u64;
+            let mut scoring = Scoring::new(self.checked.tasks(), &self.encoder);
+            let known = scoring.labels(&prepared.batch);
+            let train = &self.checked.experiment().train;
+            let factor = train.schedule.factor(self.stepper.clock(), train.warmup_steps, 0);
+            let scores = match self.checked.experiment().model.learns_as_it_predicts() {
+                true => self.stepper.step_scored(prepared, factor, true)?.1,
+                false => {
+                    let weights = &self.stepper.weights;
+                    let ready = prepare(weights.tables.indexer(), None);
+                    let scores = weights.frozen()?.scores(ready(prepared.batch.clone()));
+                    self.stepper.step(prepared, factor)?;
+                    Some(scores)
+                }
+            };
+            scores.into_iter().for_each(|scores| scoring.add(known.clone(), scores));
+            self.progress.step += 1;
+            self.progress.rows += rows;
+            let place = &mut self.progress.stream;
+            place.rows += rows;
+            self.unsaved += rows;
+            self.beat.see(&scoring.finish().known, place, begins.elapsed());
+            if !place.sums.iter().all(|sum| sum.is_finite()) {
+                let learning_rate = train.learning_rate;
+                return Err(TrainError::Diverged { step: self.progress.step, loss: f64::NAN, learning_rate });
+            }
+        }
+        if self.progress.stream.rejected > self.job.most_rejected {
+            self.save()?;
+            return Err(self.aside.too_many(&self.job.input, self.job.most_rejected));
+        }
+        if self.unsaved >= self.job.checkpoint_every {
+            self.save()?;
+        }
+        self.beat();
+        Ok(())
+    }
+
+    fn beat(&mut self) {
+        if self.beat.is_due(self.job.beat) {
+            (self.tell)(&self.beat.take(&self.progress.stream));
+        }
+    }
+
+    fn save(&mut self) -> Result<(), TrainError> {
+        self.aside.sync()?;
+        self.progress.clock = self.stepper.clock();
+        self.progress.best_epoch = self.progress.epoch;
+        save(&self.checkpoints, &self.stepper, &self.encoder, &self.progress, true)?;
+        self.unsaved = 0;
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Streamed, TrainError> {
+        // Lines may have been put aside since the last events.
+        let saved = Manifest::read(&self.checkpoints)?;
+        let stands = saved.is_some_and(|m| m.latest.contains(&format!("{:012}", self.progress.step)));
+        if self.unsaved > 0 || !stands {
+            self.save()?;
+        }
+        (self.tell)(&self.beat.take(&self.progress.stream));
+        Ok(Streamed::of(&self.progress.stream, &self.beat, self.stepper.weights.tables.facts()))
+    }
+}
+
+/// Refuses models that cannot learn from rows as they come.
+fn check(checked: &Checked, rows: usize) -> Result<(), TrainError> {
+    let experiment = checked.experiment();
+    let refused = |problem: &str| Err(bad("online", problem));
+    match () {
+        () if checked.protocol() != Protocol::Rows || checked.learns_pairs() || experiment.features.items.is_some() => {
+            refused("goes with models that score rows as they are; this one draws or looks for items of a catalogue")
+        }
+        () if checked.tasks()[0].objective.link() != Link::Sigmoid => refused(
+            "goes with a first task of 0 and 1, whose log-loss says how the stream is going; put such a task first",
+        ),
+        () if checked.lists().is_some() => {
+            refused("learns rows as they come, and a loss over lists needs whole groups")
+        }
+        () if experiment.data.history.is_some() => {
+            refused("does not make histories; give them as columns of the events, and train without data.history")
+        }
+        () if !experiment.data.join.is_empty() || experiment.data.explode.is_some() => {
+            refused("reads events as they are; train on rows that have the columns of side tables, one item a row")
+        }
+        () if rows < 2 && experiment.model.normalises() => refused(
+            "needs two rows at a time or more with batch norm, whose statistics are of the batch; give --rows 2",
+        ),
+        () => Ok(()),
+    }
+}
