@@ -36,6 +36,11 @@ pub enum Command {
     /// Keep a model fresh over a log in every way of the experiment's `[schedule]`, side by side: each window is predicted before
     /// it is learned from.
     Replay(ReplayArgs),
+    /// Keep a model fresh: learn from the windows of a log that came since the last time, in one way of the experiment's
+    /// `[schedule]`. Exit code 1 where the gate refused what a window made.
+    Update(UpdateArgs),
+    /// Make the model that was published before the best one of a run again.
+    Rollback(RollbackArgs),
     /// Let a trained model learn from events as they come: each few are predicted, then learned from.
     Online(OnlineArgs),
     /// Measure a trained model on a side of its data, or on other rows.
@@ -111,6 +116,29 @@ pub struct ReplayArgs {
     /// Overrides.
     #[command(flatten)]
     pub overrides: Overrides,
+}
+
+/// `burnrec update`
+#[derive(Debug, Args)]
+pub struct UpdateArgs {
+    /// The experiment file, with a `[schedule]`.
+    pub config: PathBuf,
+    /// The run folder, the same every time.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+    /// The way, where the config has several: incremental, combined, online, full.
+    #[arg(long, value_name = "WAY")]
+    pub by: Option<String>,
+    /// Overrides.
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// `burnrec rollback`
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The run folder.
+    pub run: PathBuf,
 }
 
 /// `burnrec online`

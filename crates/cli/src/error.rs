@@ -51,6 +51,20 @@ pub enum CliError {
         /// Its size.
         mib: u64,
     },
+    /// A gate that refused to publish what a window made.
+    #[error(
+        "the gate refused {times} of the models, the last one in phase {phase}: log-loss {candidate:.4} on the window behind it, {published:.4} of what is published, which stays; the ledger has the rest"
+    )]
+    Refused {
+        /// How many.
+        times: usize,
+        /// The phase of the last one.
+        phase: usize,
+        /// Its log-loss.
+        candidate: f64,
+        /// That of the published model.
+        published: f64,
+    },
     /// A mistake of burnrec's own.
     #[error(
         "burnrec failed on an assumption of its own ({text}); nothing that was saved is lost: please report it with the config, and continue with --resume"
@@ -81,7 +95,7 @@ impl CliError {
     pub fn code(&self) -> u8 {
         match self {
             Self::Device(_) | Self::DeviceMemory { .. } => 3,
-            Self::Assumption { .. } | Self::Disk { .. } => 1,
+            Self::Assumption { .. } | Self::Disk { .. } | Self::Refused { .. } => 1,
             Self::Train(e) if e.is_environment() => 1,
             Self::Data(e) if e.is_environment() => 1,
             _ => 2,

@@ -64,6 +64,8 @@ fn run(command: Command) -> Result<(), CliError> {
     match command {
         Command::Train(a) => commands::train::run(&a),
         Command::Replay(a) => commands::replay::run(&a),
+        Command::Update(a) => commands::update::run(&a),
+        Command::Rollback(a) => commands::update::roll_back(&a),
         Command::Online(a) => commands::online::run(&a),
         Command::Evaluate(a) => commands::evaluate::run(&a),
         Command::Predict(a) => commands::predict::run(&a),

@@ -30,10 +30,24 @@ pub struct Entry {
     /// Metrics of the window's rows, predicted before they were learned from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged: Option<Values>,
+    /// What the gate decided of what the phase before made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
     /// Seconds that it took.
     pub seconds: f64,
     /// Fingerprint of the checkpoint that it made.
     pub made: String,
+}
+
+/// What a gate decided.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gate {
+    /// Log-loss of the published model on the window.
+    pub published: f64,
+    /// That of the candidate.
+    pub candidate: f64,
+    /// Whether the candidate was published.
+    pub passes: bool,
 }
 
 /// A window as it was read.
@@ -54,6 +68,11 @@ impl Read {
     pub fn of(window: &Stretch) -> Self {
         let sum = format!("{:016x}", window.sum);
         Self { from: window.from, to: window.to, rows: window.rows, sum }
+    }
+
+    /// The window that it was.
+    pub fn stretch(&self) -> Stretch {
+        Stretch { from: self.from, to: self.to, rows: self.rows, sum: u64::from_str_radix(&self.sum, 16).unwrap_or(0) }
     }
 }
 
@@ -151,6 +170,7 @@ mod tests {
             step: 4,
             rows_learned: 9,
             judged: None,
+            gate: None,
             seconds: 0.5,
             made: "ab".into(),
         }

@@ -7,10 +7,12 @@ mod log;
 mod plan;
 mod replay;
 mod run;
+mod update;
 
 pub use folder::begin_as;
-pub use ledger::{Entry, LEDGER, Ledger};
+pub use ledger::{Entry, Gate, LEDGER, Ledger, Read};
 pub use log::{Log, open};
 pub use plan::{Kind, Plan, Planned, plan};
 pub use replay::{Replay, replay};
 pub use run::Outcome;
+pub use update::{Update, Updated, update};

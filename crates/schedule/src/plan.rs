@@ -2,7 +2,7 @@
 
 use burnrec_data::split::Window;
 use burnrec_data::windows::Stretch;
-use burnrec_train::{Phase, ScheduleConfig, StartFrom, TrainError, Trainable};
+use burnrec_train::{Phase, ScheduleConfig, Start, StartFrom, TrainError, Trainable};
 
 /// A way to keep a model fresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +51,7 @@ impl Kind {
 pub struct Planned {
     /// What it is, in a word: `start`, `round`, `full`, `online`, `judge`.
     pub what: &'static str,
-    /// The window that it is for; the first stretch has none.
+    /// The stretch of time that it is for.
     pub window: Option<Stretch>,
     /// What is run.
     pub phase: Phase,
@@ -106,25 +106,47 @@ impl Plan {
 /// # Errors
 /// Too few windows: of the first stretch, or behind it.
 pub fn plan(schedule: &ScheduleConfig, kind: Kind, windows: &[Stretch]) -> Result<Plan, TrainError> {
+    plan_from(schedule, kind, windows, None)
+}
+
+/// The same, where the first stretch was trained before and ended at `begun`; its windows may be gone.
+pub(crate) fn plan_from(
+    schedule: &ScheduleConfig,
+    kind: Kind,
+    windows: &[Stretch],
+    begun: Option<Stretch>,
+) -> Result<Plan, TrainError> {
     let refused = |problem: String| TrainError::Setting { key: "schedule.start".into(), problem };
     let total: u64 = windows.iter().map(|w| w.rows).sum();
-    let wanted = (total as f64 * schedule.start) as u64;
+    let share = if let Start::Share(share) = schedule.start { share } else { 0.0 };
+    let wanted = (total as f64 * share) as u64;
     let ends = windows.iter().scan(0, |rows, w| {
         *rows += w.rows;
         Some(*rows)
     });
-    let first = ends.into_iter().take_while(|end| *end <= wanted).count();
+    let first = match &begun {
+        Some(begun) => windows.partition_point(|w| w.from < begun.to),
+        None if schedule.start.moment().is_some() => windows.partition_point(|w| Some(w.to) <= schedule.start.moment()),
+        None => ends.into_iter().take_while(|end| *end <= wanted).count(),
+    };
     let (past, judged) = windows.split_at(first);
-    let (Some(oldest), Some(next)) = (past.first(), judged.first()) else {
-        return Err(refused(format!(
+    let whole = |last: &Stretch| Stretch {
+        from: past[0].from,
+        to: judged.first().map_or(last.to, |next| next.from),
+        rows: past.iter().map(|w| w.rows).sum(),
+        sum: past.iter().fold(0, |sum, w| sum.wrapping_add(w.sum)),
+    };
+    let begun = begun.or_else(|| past.last().filter(|_| !judged.is_empty()).map(whole)).ok_or_else(|| {
+        refused(format!(
             "leaves nothing to {}: there are {} windows of {} with {total} rows in all; take shorter windows, or another share",
             if past.is_empty() { "start from" } else { "go on with" },
             windows.len(),
             schedule.window
-        )));
-    };
-    let planner = Planner { schedule, past: oldest.from, all: windows };
-    let start = planner.scratch("start", None, oldest.from, next.from, None);
+        ))
+    })?;
+    let planner = Planner { schedule, past: begun.from, all: windows };
+    let mut start = planner.scratch("start", Some(begun), begun.from, begun.to, None);
+    start.rows = begun.rows * schedule.epochs as u64;
     let mut phases = Vec::new();
     for (number, window) in judged.iter().enumerate() {
         planner.add(kind, number, window, &mut phases);
@@ -177,10 +199,11 @@ impl Planner<'_> {
         Planned { what, window: Some(*window), phase, rows: window.rows * epochs as u64 }
     }
 
-    fn round(&self, window: &Stretch) -> Planned {
+    fn round(&self, window: &Stretch, gated: bool) -> Planned {
         let own = self.schedule.incremental.clone().unwrap_or_default();
         let mut planned = self.judged("round", window, own.epochs);
         planned.phase.trainable = Trainable { rate: own.rate, ..Trainable::default() };
+        planned.phase.gate = self.schedule.gate.clone().filter(|_| gated);
         planned.phase.replay = (own.replay > 0.0).then_some((own.replay, own.reservoir));
         planned.rows = (planned.rows as f64 / (1.0 - own.replay)) as u64;
         planned
@@ -189,13 +212,13 @@ impl Planner<'_> {
     fn add(&self, kind: Kind, number: usize, window: &Stretch, to: &mut Vec<Planned>) {
         match kind {
             Kind::Stale => to.push(self.judged("judge", window, 0)),
-            Kind::Incremental => to.push(self.round(window)),
+            Kind::Incremental => to.push(self.round(window, true)),
             Kind::Combined => {
                 let rounds = self.schedule.combined.clone().unwrap_or_default().rounds;
                 if number > 0 && number % rounds == 0 {
                     to.push(self.full(window, true));
                 }
-                to.push(self.round(window));
+                to.push(self.round(window, false));
             }
             Kind::Online => {
                 let own = self.schedule.online.clone().unwrap_or_default();

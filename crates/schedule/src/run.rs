@@ -8,7 +8,7 @@ use burnrec_data::split::{Dataset, Window};
 use burnrec_record::TaskMetrics;
 use burnrec_train::{Checked, Ending, Job, Notice, Observer, Session, Stop, TrainError, check_rows};
 
-use crate::ledger::{Entry, Ledger, Read};
+use crate::ledger::{Entry, Gate, Ledger, Read};
 use crate::log::{Log, stretch_text};
 use crate::plan::{Plan, Planned};
 
@@ -106,6 +106,7 @@ fn entry(session: &Session<'_>, phase: usize, planned: &Planned, begins: Instant
         step: session.steps(),
         rows_learned: session.rows_learned(),
         judged: judges.then(|| session.judged().map(|metrics| metrics.values())).transpose()?,
+        gate: session.verdict().map(|v| Gate { published: v.published, candidate: v.candidate, passes: v.passes }),
         seconds: begins.elapsed().as_secs_f64(),
         made: session.made()?,
     })

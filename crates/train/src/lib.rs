@@ -20,8 +20,9 @@ mod weights;
 pub use checked::{Checked, THREADS};
 pub use error::TrainError;
 pub use experiment::{
-    BackendConfig, CombinedConfig, DenseOptimizer, DenseRule, Experiment, FullConfig, IncrementalConfig, LossKind,
-    OnlineConfig, RateSchedule, RunConfig, ScheduleConfig, StaleConfig, TaskConfig, TasksConfig, TrainConfig,
+    BackendConfig, CombinedConfig, DenseOptimizer, DenseRule, Experiment, FullConfig, GateConfig, IncrementalConfig,
+    LossKind, OnlineConfig, RateSchedule, RunConfig, ScheduleConfig, StaleConfig, Start, TaskConfig, TasksConfig,
+    TrainConfig,
 };
 pub use feed::{Prepared, prepare};
 pub use measure::{Column, Measurement, Predicted, Values, measure, predict};
@@ -29,8 +30,8 @@ pub use monitor::Monitor;
 pub use objective::{Compares, HostTarget, Labels, Link, Objective, Takes};
 pub use online::{Beat, OnlineJob, Streamed, online};
 pub use retrieve::{Retriever, TopK, values};
-pub use run::{RunFolder, SavedModel, write_whole};
-pub use session::{Ending, Job, Notice, Observer, Phase, Session, StartFrom, check_rows, train};
+pub use run::{RunFolder, SavedModel, roll_back, write_whole};
+pub use session::{Ending, Job, Notice, Observer, Phase, Session, StartFrom, Verdict, check_rows, train};
 pub use step::{Dense, Fixed, Mixer, Pass, Stepped, Stepper, Trainable, Walked};
 pub use stop::Stop;
 pub use task::Task;

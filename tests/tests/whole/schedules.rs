@@ -176,6 +176,7 @@ fn bad_schedules_and_logs_are_told_with_their_place() {
     };
     refused(&["--set", "schedule.window=3days"], &["schedule", "1d"]);
     refused(&["--set", "schedule.start=1.0"], &["schedule.start"]);
+    refused(&["--set", "schedule.start=\"soon\""], &["schedule.start", "2024-03-01"]);
     refused(&["--set", "schedule.start=0.01"], &["schedule.start", "nothing to start from"]);
     refused(&["--set", "schedule.incremental.replay=1.0"], &["replay"]);
     refused(&["--set", "schedule.time=when"], &["no column `when`"]);
@@ -203,4 +204,87 @@ fn bad_schedules_and_logs_are_told_with_their_place() {
         .collect();
     std::fs::write(folder.path().join("log.csv"), one).unwrap();
     run_ok(folder.path(), &["replay", "job.toml", "--out", "one"]);
+}
+
+const GATED: &str = "start = \"2020-09-16\"\n[schedule.incremental]\nepochs = 5\n[schedule.gate]\nmargin = 0.02\n";
+
+fn ledger(run: &Path) -> Vec<serde_json::Value> {
+    lines(&run.join("ledger.jsonl"))
+}
+
+#[test]
+fn a_job_learns_from_new_windows_alone_and_its_gate_refuses_what_a_poisoned_day_made() {
+    let all = log(10, 1000, 0.0, &[6]);
+    let first = |days: usize| -> String { all.lines().take(1 + days * 1000).map(|line| format!("{line}\n")).collect() };
+    let folder = folder(&first(6), GATED);
+    let path = folder.path().join("run");
+    let update = ["update", "job.toml", "--out", "run"];
+    let told = run_ok(folder.path(), &update);
+    assert!(told.out.contains("completed: 4 phases"), "{}", told.out);
+    // Nothing is new.
+    assert!(run_ok(folder.path(), &update).out.contains("completed: 0 phases"));
+    assert!(ledger(&path)[2]["gate"].is_object() && ledger(&path)[2]["gate"]["passes"] == true, "{:?}", ledger(&path));
+    std::fs::write(folder.path().join("log.csv"), first(7)).unwrap();
+    run_ok(folder.path(), &update);
+    let manifest = || -> serde_json::Value {
+        serde_json::from_str(&std::fs::read_to_string(path.join("checkpoints/manifest.json")).unwrap()).unwrap()
+    };
+    let published = manifest()["best"].clone();
+    // The day behind the poisoned one tells: its model is refused, and the one of before goes on.
+    std::fs::write(folder.path().join("log.csv"), first(8)).unwrap();
+    let refused = run(folder.path(), &update);
+    assert!(refused.code == Some(1) && refused.err.contains("the gate refused 1"), "{}", refused.err);
+    assert_eq!(manifest()["best"], published);
+    // The next one is as good as what is published: the poison is gone.
+    std::fs::write(folder.path().join("log.csv"), &all).unwrap();
+    run_ok(folder.path(), &update);
+    let gates: Vec<bool> = ledger(&path).iter().filter_map(|entry| entry["gate"]["passes"].as_bool()).collect();
+    assert_eq!(gates, [true, true, true, false, true, true]);
+    assert_ne!(manifest()["best"], published);
+    // In one go it is the same.
+    std::fs::write(folder.path().join("log.csv"), first(8)).unwrap();
+    let once = run(folder.path(), &["update", "job.toml", "--out", "once"]);
+    assert_eq!(once.code, Some(1), "{}", once.err);
+    std::fs::write(folder.path().join("log.csv"), &all).unwrap();
+    run_ok(folder.path(), &["update", "job.toml", "--out", "once"]);
+    assert_same_weights(&path, &folder.path().join("once"));
+    // Back to the model of before, as often as there is one.
+    let now = manifest()["best"].clone();
+    assert!(run_ok(folder.path(), &["rollback", "run"]).out.contains("again"));
+    assert_ne!(manifest()["best"], now);
+    run_ok(folder.path(), &["predict", "run", "--input", "log.csv", "--output", "p.csv"]);
+    run_ok(folder.path(), &["rollback", "run"]);
+    let none = run(folder.path(), &["rollback", "run"]);
+    assert!(none.code == Some(2) && none.err.contains("schedule.gate.keep"), "{}", none.err);
+}
+
+#[test]
+fn rows_that_come_late_are_told_and_windows_may_leave_the_log() {
+    let all = log(9, 300, 0.5, &[]);
+    let rows: Vec<&str> = all.lines().collect();
+    let text = |rows: &[&str]| format!("{}\n{}\n", "user,item,time,y", rows.join("\n"));
+    let folder =
+        folder(&text(&rows[1..1801]), "start = \"2020-09-16\"\n[schedule.incremental]\n[schedule.online]\nrows = 8\n");
+    let update = ["update", "job.toml", "--out", "run", "--by", "incremental"];
+    let several = run(folder.path(), &update[..4]);
+    assert!(several.code == Some(2) && several.err.contains("--by"), "{}", several.err);
+    run_ok(folder.path(), &update);
+    // A row of the fifth day comes with the seventh: it is told, and left out.
+    let late = rows[1400].replace('u', "late");
+    std::fs::write(folder.path().join("log.csv"), text(&[&rows[1..2101], &[late.as_str()]].concat())).unwrap();
+    let told = run_ok(folder.path(), &update);
+    assert!(
+        told.out.contains("completed: 1 phases") && told.err.contains("1 rows came after"),
+        "{}{}",
+        told.out,
+        told.err
+    );
+    // Old days are thrown away; the job goes on.
+    std::fs::write(folder.path().join("log.csv"), text(&rows[1801..])).unwrap();
+    let told = run_ok(folder.path(), &update);
+    assert!(told.out.contains("completed: 2 phases"), "{}", told.out);
+    // As if nothing had been late or gone.
+    std::fs::write(folder.path().join("log.csv"), &all).unwrap();
+    run_ok(folder.path(), &["update", "job.toml", "--out", "whole", "--by", "incremental"]);
+    assert_same_weights(&folder.path().join("run"), &folder.path().join("whole"));
 }

@@ -17,3 +17,4 @@ pub mod replay;
 mod saved;
 pub mod schema;
 pub mod train;
+pub mod update;

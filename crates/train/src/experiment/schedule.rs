@@ -16,10 +16,10 @@ pub struct ScheduleConfig {
     /// Length of a window, counted from 1970 in UTC: `"1d"`, `"6h"`, `"30m"`.
     #[serde(default = "day")]
     pub window: Length,
-    /// Share of the rows, by time, that the first stretch has at most: it ends where the window begins that holds the row
-    /// behind them. 0 < start < 1.
-    #[serde(default = "half")]
-    pub start: f64,
+    /// Where the first stretch ends: a share of the rows, by time, that it has at most, 0 < start < 1, or a moment such as
+    /// `"2024-03-01"`. It ends where a window begins.
+    #[serde(default)]
+    pub start: Start,
     /// Passes over the rows of a training from scratch. There is no validation side: the next window is what validates.
     #[serde(default = "one")]
     pub epochs: usize,
@@ -38,14 +38,56 @@ pub struct ScheduleConfig {
     /// Trained from scratch before each window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full: Option<FullConfig>,
+    /// Incremental: what a round made is published only if it predicts the next window about as well as what is
+    /// published; else it is set aside, and the next round starts from what is published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<GateConfig>,
+}
+
+/// `[schedule.gate]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GateConfig {
+    /// How much the log-loss on the next window may be above that of the published model, as a share of it.
+    pub margin: f64,
+    /// Published models that are kept, to go back to.
+    pub keep: usize,
+}
+
+impl Default for GateConfig {
+    fn default() -> Self {
+        Self { margin: 0.01, keep: 3 }
+    }
 }
 
 fn day() -> Length {
     Length::DAY
 }
 
-fn half() -> f64 {
-    0.5
+/// Where the first stretch of a schedule ends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Start {
+    /// Behind a share of the rows.
+    Share(f64),
+    /// At a moment, in ISO 8601.
+    Moment(String),
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self::Share(0.5)
+    }
+}
+
+impl Start {
+    /// The moment, in nanoseconds since 1970; none of a share.
+    pub fn moment(&self) -> Option<i64> {
+        match self {
+            Self::Share(_) => None,
+            Self::Moment(text) => Some(burnrec_data::value::moment_of(text, None)?.0),
+        }
+    }
 }
 
 fn one() -> usize {
@@ -135,7 +177,13 @@ impl ScheduleConfig {
                 "time",
                 "needs a way to go on: add [schedule.incremental], [schedule.combined], [schedule.online], [schedule.full] or [schedule.stale]",
             ),
-            _ if !(self.start > 0.0 && self.start < 1.0) => refused("start", "must lie between 0 and 1"),
+            _ if matches!(self.start, Start::Share(share) if !(share > 0.0 && share < 1.0)) => {
+                refused("start", "must lie between 0 and 1, or be a moment such as \"2024-03-01\"")
+            }
+            _ if matches!(self.start, Start::Moment(_)) && self.start.moment().is_none() => refused(
+                "start",
+                "is no moment; write it as \"2024-03-01\" or \"2024-03-01T06:00:00\", or give a share of the rows",
+            ),
             _ if self.epochs == 0 => refused("epochs", "must be at least 1"),
             _ if incremental.epochs == 0 => refused("incremental.epochs", "must be at least 1"),
             _ if !rate(incremental.rate) => refused("incremental.rate", "must be above 0"),
@@ -144,6 +192,15 @@ impl ScheduleConfig {
             }
             _ if !(1..=1 << 31).contains(&incremental.reservoir) => {
                 refused("incremental.reservoir", "must lie in 1..=2147483648")
+            }
+            _ if self.gate.as_ref().is_some_and(|gate| !(gate.margin >= 0.0 && gate.margin.is_finite())) => {
+                refused("gate.margin", "must be at least 0")
+            }
+            _ if self.gate.as_ref().is_some_and(|gate| !(1..=1000).contains(&gate.keep)) => {
+                refused("gate.keep", "must lie in 1..=1000")
+            }
+            _ if self.gate.is_some() && self.incremental.is_none() => {
+                refused("gate", "judges incremental rounds; add [schedule.incremental]")
             }
             _ if self.combined.as_ref().is_some_and(|c| c.rounds == 0) => {
                 refused("combined.rounds", "must be at least 1")

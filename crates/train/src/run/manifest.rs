@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::files::{TEMPORARY, broken, discard, fingerprint, write_whole};
 use super::folder::FORMAT;
 use super::progress::{Progress, STEP};
-use crate::error::TrainError;
+use crate::error::{TrainError, bad};
 
 const MANIFEST: &str = "manifest.json";
 pub(super) const STATE: &str = "state.toml";
@@ -27,6 +27,9 @@ pub(crate) struct Manifest {
     pub latest: String,
     /// The best epoch's step.
     pub best: Option<String>,
+    /// Checkpoints that were published by a gate, the oldest first; the last one is `best`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub published: Vec<String>,
     /// Files of each checkpoint: path → (bytes, sha256).
     pub files: BTreeMap<String, BTreeMap<String, (u64, String)>>,
 }
@@ -99,7 +102,8 @@ impl Manifest {
                 return odd("file", file);
             }
         }
-        let named = (!self.latest.is_empty()).then_some(&self.latest).into_iter().chain(&self.best);
+        let named =
+            (!self.latest.is_empty()).then_some(&self.latest).into_iter().chain(&self.best).chain(&self.published);
         match named.into_iter().find(|name| !self.files.contains_key(*name)) {
             Some(name) => odd("checkpoint", name),
             None => Ok(()),
@@ -153,12 +157,47 @@ impl Manifest {
         if is_best {
             self.best = Some(name);
         }
-        let kept = |name: &String| *name == self.latest || Some(name) == self.best.as_ref();
-        let stale: Vec<String> = self.files.keys().filter(|name| !kept(name)).cloned().collect();
+        self.write_and_sweep(checkpoints)
+    }
+
+    /// Writes the manifest, and then removes the checkpoints that it does not name any more.
+    fn write_and_sweep(mut self, checkpoints: &Path) -> Result<(), TrainError> {
+        let named =
+            |name: &String| *name == self.latest || Some(name) == self.best.as_ref() || self.published.contains(name);
+        let stale: Vec<String> = self.files.keys().filter(|name| !named(name)).cloned().collect();
         stale.iter().for_each(|name| drop(self.files.remove(name)));
         write_whole(&checkpoints.join(MANIFEST), to_json(&self).as_bytes())?;
         stale.iter().for_each(|name| discard(&checkpoints.join(name)));
         Ok(())
+    }
+
+    /// Publishes the latest checkpoint: from then on it is the best one. The last `keep` published ones stay.
+    pub(crate) fn publish(mut self, checkpoints: &Path, keep: usize) -> Result<(), TrainError> {
+        let before = self.best.take().filter(|best| self.published.is_empty() && *best != self.latest);
+        self.published.extend(before);
+        self.best = Some(self.latest.clone());
+        if self.published.last() != Some(&self.latest) {
+            self.published.push(self.latest.clone());
+        }
+        self.published.drain(..self.published.len().saturating_sub(keep.max(1)));
+        self.write_and_sweep(checkpoints)
+    }
+
+    /// Goes back to the checkpoint that was published before; its name.
+    ///
+    /// # Errors
+    /// None was.
+    pub(crate) fn roll_back(mut self, checkpoints: &Path) -> Result<String, TrainError> {
+        self.published.pop();
+        let Some(before) = self.published.last().cloned() else {
+            return Err(bad(
+                "rollback",
+                "no model was published before the one that is; schedule.gate.keep says how many stay",
+            ));
+        };
+        self.best = Some(before.clone());
+        self.write_and_sweep(checkpoints)?;
+        Ok(before)
     }
 }
 

@@ -31,6 +31,19 @@ pub struct SavedModel {
     pub folder: PathBuf,
 }
 
+/// Makes the model that a run published before its best one again; the name of its checkpoint.
+///
+/// # Errors
+/// Folders that hold no run, runs that published none before.
+pub fn roll_back(run: &Path) -> Result<String, TrainError> {
+    RunFolder::config(run)?;
+    let _held = RunFolder::lock(run)?;
+    let checkpoints = run.join("checkpoints");
+    let manifest = Manifest::read(&checkpoints)?
+        .ok_or_else(|| TrainError::NotARun { path: run.to_path_buf(), problem: "it has no checkpoint yet".into() })?;
+    manifest.roll_back(&checkpoints)
+}
+
 impl SavedModel {
     /// Opens the best checkpoint of a run folder, or the latest where none was evaluated.
     ///

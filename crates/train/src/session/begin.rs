@@ -10,7 +10,7 @@ use burnrec_models::StartRule;
 use super::{Job, Notice, Observer};
 use crate::checked::Checked;
 use crate::error::TrainError;
-use crate::run::{Progress, RunFolder, SavedModel, load_optimizer, sweep};
+use crate::run::{Manifest, Progress, RunFolder, SavedModel, load_optimizer, sweep};
 use crate::step::Stepper;
 use crate::weights::{Origin, Weights, adopt};
 
@@ -75,15 +75,14 @@ pub(super) fn wants(split: &SplitConfig, side: Side) -> bool {
     }
 }
 
-/// Weights in training and the place of the latest checkpoint, if there is one.
-pub(super) fn reopen(job: &Job, encoder: &Encoder) -> Result<Option<(Stepper, Progress, Arc<Encoder>)>, TrainError> {
+/// Weights in training, the place of the latest checkpoint and its encoder, if there is one. What `encoder` found of the data now
+/// must be what the checkpoint's did.
+pub(super) fn reopen(job: &Job, encoder: Option<&Encoder>) -> Result<Option<Reopened>, TrainError> {
     let checkpoints = job.out.join("checkpoints");
     let Some(manifest) = sweep(&checkpoints)? else { return Ok(None) };
     let latest = manifest.latest.clone();
     let loaded = manifest.open(&checkpoints, &latest, job.checked.schema())?;
-    // Later phases of a schedule may have fitted anew; their ledger knows the rows.
-    let later = job.checked.experiment().schedule.is_some() && loaded.progress.phase > 0;
-    if !later && loaded.fitted != *encoder.fitted() {
+    if let Some(encoder) = encoder.filter(|encoder| loaded.fitted != *encoder.fitted()) {
         let (was, is) = (&loaded.fitted, encoder.fitted());
         let difference = match was.rows == is.rows {
             true if was.keys != is.keys => "its ids are others".to_string(),
@@ -96,6 +95,20 @@ pub(super) fn reopen(job: &Job, encoder: &Encoder) -> Result<Option<(Stepper, Pr
     let mut stepper = Stepper::new(saved.weights, &job.checked);
     stepper.optimizer = load_optimizer(&loaded.folder, stepper.optimizer)?;
     Ok(Some((stepper, loaded.progress, saved.encoder)))
+}
+
+/// Weights, their place, and their encoder.
+pub(super) type Reopened = (Stepper, Progress, Arc<Encoder>);
+
+/// A schedule behind its first stretch: what that had may be gone from the log, and its ledger knows the windows.
+pub(super) fn reopen_later(job: &Job) -> Result<Option<Reopened>, TrainError> {
+    let checkpoints = job.out.join("checkpoints");
+    let Some(manifest) = Manifest::read(&checkpoints)? else { return Ok(None) };
+    let phase = manifest.open(&checkpoints, &manifest.latest, job.checked.schema())?.progress.phase;
+    if job.checked.experiment().schedule.is_none() || phase == 0 {
+        return Ok(None);
+    }
+    reopen(job, None)
 }
 
 /// Weights at step 0, those of other runs adopted where the model starts from some.

@@ -125,7 +125,8 @@ impl Session<'_> {
 
     /// Rows a step.
     fn rows_a_step(&self) -> usize {
-        let rows = self.rows.get("train").copied().unwrap_or(0);
+        let scheduled = self.job.checked.experiment().schedule.is_some();
+        let rows = if scheduled { self.encoder.fitted().rows } else { self.rows.get("train").copied().unwrap_or(0) };
         self.job.checked.experiment().train.rows_a_step(rows)
     }
 

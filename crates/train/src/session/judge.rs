@@ -15,7 +15,7 @@ use crate::stop::Stop;
 
 impl Session<'_> {
     /// Predicts the rows of a window by the weights that stand.
-    fn predict(&self, window: &Window) -> Result<Vec<Predictions>, TrainError> {
+    pub(super) fn predict(&self, window: &Window) -> Result<Vec<Predictions>, TrainError> {
         let dataset: Dataset = self.job.dataset.view(window, None)?;
         let rows = dataset.stream(Side::Train, &self.encoder.schema().columns(true))?;
         let (source, encoder) = (dataset.source(Side::Train), &self.encoder);
@@ -41,7 +41,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn read_judged(&self, range: std::ops::Range<u64>) -> Result<Vec<Predictions>, TrainError> {
+    pub(super) fn read_judged(&self, range: std::ops::Range<u64>) -> Result<Vec<Predictions>, TrainError> {
         let tasks = self.job.checked.tasks().len();
         match &self.journal {
             Some(journal) => journal.read(range, tasks),

@@ -2,6 +2,7 @@
 
 mod begin;
 mod epoch;
+mod gate;
 mod journal;
 mod judge;
 mod losses;
@@ -30,6 +31,7 @@ use crate::step::Stepper;
 use crate::stop::Stop;
 use crate::weights::check_placement;
 pub use begin::check_rows;
+pub use gate::Verdict;
 use journal::Journal;
 use losses::Losses;
 pub use observer::{Notice, Observer};
@@ -91,6 +93,8 @@ pub struct Session<'a> {
     scoring: Option<Scoring>,
     /// A sample of the rows of before; none where no phase wants one.
     remembered: Option<Remembered>,
+    /// What the gate of the phase decided.
+    verdict: Option<Verdict>,
     /// Phases that were asked for.
     asked: usize,
     _lock: File,
@@ -106,15 +110,22 @@ impl<'a> Session<'a> {
         check_placement(&job.opened, job.checked.experiment().backend.placement)?;
         let started = begin::check_folder(&job, observer)?;
         let held = if started { Some(RunFolder::lock(&job.out)?) } else { None };
-        observer.notice(&Notice::Stage("fitting the encoder"));
-        let (encoder, vocabularies, rows) = begin::fit(&job, &job.dataset)?;
-        let resumed = if started { begin::reopen(&job, &encoder)? } else { None };
+        let later = if started { begin::reopen_later(&job)? } else { None };
+        let (resumed, rows) = match later {
+            Some(later) => (Ok(later), SideRows::new()),
+            None => {
+                observer.notice(&Notice::Stage("fitting the encoder"));
+                let (encoder, vocabularies, rows) = begin::fit(&job, &job.dataset)?;
+                let reopened = if started { begin::reopen(&job, Some(&encoder))? } else { None };
+                (reopened.ok_or((encoder, vocabularies)), rows)
+            }
+        };
         let (stepper, progress, encoder) = match resumed {
-            Some(resumed) => {
+            Ok(resumed) => {
                 observer.notice(&Notice::Note(&format!("resuming after step {}", resumed.1.step)));
                 resumed
             }
-            None => {
+            Err((encoder, vocabularies)) => {
                 let weights = begin::first(&job, encoder.fitted(), &vocabularies)?;
                 (Stepper::new(weights, &job.checked), Progress::default(), Arc::new(encoder))
             }
@@ -143,6 +154,7 @@ impl<'a> Session<'a> {
             journal,
             scoring: None,
             remembered: None,
+            verdict: None,
             asked: 0,
             _lock: lock,
         })

@@ -8,6 +8,7 @@ use burnrec_data::split::{Dataset, Window};
 
 use super::{Session, begin};
 use crate::error::{TrainError, bad};
+use crate::experiment::GateConfig;
 use crate::metrics::Protocol;
 use crate::run::{Manifest, SavedModel, load_optimizer};
 use crate::step::{Stepper, Trainable};
@@ -43,6 +44,8 @@ pub struct Phase {
     pub online: Option<usize>,
     /// Share of the rows learned from that are of before its stretch of time, 0 to 1, out of a sample of so many.
     pub replay: Option<(f64, usize)>,
+    /// What the last phase made is published only if it predicts the rows of `judge` well enough.
+    pub gate: Option<GateConfig>,
     /// Where the weights start afresh: rows that the weights of before and the new ones are compared on; the better stay.
     pub contest: Option<Window>,
 }
@@ -70,6 +73,7 @@ impl Phase {
             judge: None,
             online: None,
             replay: None,
+            gate: None,
             contest: None,
         }
     }
@@ -128,6 +132,9 @@ impl Session<'_> {
         let begins = self.progress.epoch == self.progress.first_epoch && self.progress.step_in_epoch == 0;
         if let (Some(window), true) = (&phase.judge, begins) {
             self.judge(window)?;
+            if let Some(gate) = &phase.gate {
+                self.gate(gate, window)?;
+            }
         }
         match phase.from {
             StartFrom::Fresh if begins && self.progress.step > 0 => self.start_fresh(&dataset)?,

@@ -18,7 +18,8 @@ impl Session<'_> {
     pub(super) fn validate(&mut self, current: &Current<'_>) -> Result<(), TrainError> {
         if !current.judged {
             self.progress.best_epoch = self.progress.epoch;
-            return self.checkpoint(current.phase.contest.is_none());
+            let publishes = current.phase.contest.is_none() && current.phase.gate.is_none();
+            return self.checkpoint(publishes);
         }
         let start = Instant::now();
         let metrics = self.measure(&current.dataset, Side::Valid)?;
