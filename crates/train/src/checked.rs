@@ -45,6 +45,12 @@ impl Experiment {
             optimizer.check(&format!("model.{}.{key}", self.model.name()))?;
         }
         self.train.check()?;
+        if self.train.evict.is_some() && schema.categorical.iter().all(|field| field.index != IndexPolicy::Growing) {
+            return Err(bad(
+                "train.evict",
+                "forgets ids of growing tables, and there are none; set features.index = \"growing\", or remove it",
+            ));
+        }
         self.check_batches(&schema, &tasks)?;
         check_names(&schema, &tasks, reads.heads == Heads::Chain)?;
         check_lists(&schema, &tasks, setting.protocol)?;

@@ -195,3 +195,51 @@ fn what_cannot_learn_from_a_stream_is_refused() {
     let none = outcome(command(folder.path(), &["online", "run", "--out", "none"]).stdin(Stdio::null()));
     assert!(none.code == Some(0) && none.out.contains("0 events"), "{} {}", none.out, none.err);
 }
+
+/// The rows that a run's tables hold, those of forgotten ids included.
+fn numbered(run: &Path) -> u64 {
+    let step =
+        std::fs::read_dir(run.join("checkpoints")).unwrap().flatten().find(|e| e.path().is_dir()).unwrap().path();
+    let facts: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(step.join("tables/tables.json")).unwrap()).unwrap();
+    facts["rows"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).max().unwrap()
+}
+
+#[test]
+fn tables_stay_bounded_on_ids_that_never_come_back_and_forgetting_survives_a_kill() {
+    let folder = folder("fm");
+    let mut text = String::new();
+    for row in 0..20_000 {
+        writeln!(text, "{{\"user\": \"once{row}\", \"item\": \"i{}\", \"y\": {}}}", row % 40, row % 3 / 2).unwrap();
+    }
+    std::fs::write(folder.path().join("more.jsonl"), text).unwrap();
+    // The config says what is forgotten.
+    let config = std::fs::read_to_string(folder.path().join("job.toml")).unwrap();
+    std::fs::write(folder.path().join("job.toml"), format!("{config}evict = {{ steps = 20, every = 10 }}\n")).unwrap();
+    run_ok(folder.path(), &["train", "job.toml", "--out", "bounded"]);
+    let online = ["online", "bounded", "--rows", "16", "--checkpoint-every", "640", "--input", "more.jsonl"];
+    run_ok(folder.path(), &[&online[..], &["--out", "whole"]].concat());
+    // A row lives for at most 20 + 10 steps of 16 users; 40 items, and what the first run knew.
+    let rows = numbered(&folder.path().join("whole"));
+    assert!((400..700).contains(&rows), "{rows}");
+    let resume = [&online[..], &["--out", "killed", "--resume"]].concat();
+    let mut rng = ChaCha8Rng::seed_from_u64(8);
+    for _ in 0..8 {
+        let mut child = command(folder.path(), &resume).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(rng.random_range(30..300)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    run_ok(folder.path(), &resume);
+    assert_same_weights(&folder.path().join("whole"), &folder.path().join("killed"));
+    // Without it they grow with every id.
+    run_ok(folder.path(), &["online", "run", "--rows", "16", "--input", "more.jsonl", "--out", "grown"]);
+    assert!(numbered(&folder.path().join("grown")) > 20_000);
+    for (set, says) in [("train.evict={ every = 5 }", "train.evict"), ("train.evict={ steps = 5, every = 0 }", "every")]
+    {
+        let told = run(folder.path(), &["check", "job.toml", "--set", set]);
+        assert!(told.code == Some(2) && told.err.contains(says), "{}", told.err);
+    }
+    let told = run(folder.path(), &["check", "job.toml", "--set", "features.index=vocabulary"]);
+    assert!(told.code == Some(2) && told.err.contains("growing"), "{}", told.err);
+}

@@ -53,6 +53,8 @@ pub(crate) enum FeatureRows {
 pub(crate) struct Growing {
     pub(crate) rows: KeyMap<u32>,
     pub(crate) waiting: KeyMap<u32>,
+    /// Rows of ids that were forgotten; the last one is given out next.
+    pub(crate) free: Vec<u32>,
 }
 
 /// A numbering of rows for some fields.

@@ -258,6 +258,18 @@ impl Table {
         self.shards = shards;
     }
 
+    /// Starts a row that was another id's with the value of its key.
+    pub(crate) fn start(&mut self, row: u32, key: u64) {
+        let part = self.first_values(row, row + 1, &|_| key);
+        self.write(row, &part);
+    }
+
+    /// Leaves nothing of a row.
+    pub(crate) fn clear(&mut self, row: u32) {
+        let (weights, state) = (vec![0.0; self.layout.dim], vec![0.0; self.layout.state]);
+        self.write(row, &RowsPart { weights, state, count: vec![0], last: vec![0] });
+    }
+
     pub(crate) fn weights(&self, row: u32) -> &[f32] {
         self.shards[shard_of(row)].weights(row as usize / SHARDS)
     }

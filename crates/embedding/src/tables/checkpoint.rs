@@ -1,7 +1,7 @@
 //! Tables as Arrow files.
 //!
 //! `tables.json` has the step and the rows of each space; `index-S.arrow` the key → row map of space S
-//! (`table`, `key`, `row`, `count`; row 0 = waiting for admission); `LOOKUP-S.arrow` the rows of one table:
+//! (`table`, `key`, `row`, `count`; row 0 = waiting for admission; table 65535 = a row whose id was forgotten); `LOOKUP-S.arrow` the rows of one table:
 //! `key`, `row`, `weights`, `state`, `count` (touches), `last_seen` (step of the last touch).
 
 use std::fs::File;
@@ -25,6 +25,9 @@ use crate::optimizer::SparseOptimizer;
 use crate::placement::TableDevice;
 use crate::space::{FeatureRows, Growing, Indexer, Space};
 use crate::table::{ROWS_A_MOVE, RowsPart, Table};
+
+/// The table of entries that are no key's: rows of ids that were forgotten.
+const FREE: u16 = u16::MAX;
 
 #[derive(Serialize, Deserialize)]
 struct Facts {
@@ -122,6 +125,8 @@ fn index_columns(space: &Space, growing: &Growing) -> Vec<ArrayRef> {
     let mut waiting: Vec<_> = growing.waiting.iter().map(|(key, n)| (0, 0, *key, *n)).collect();
     waiting.sort_unstable();
     entries.extend(waiting);
+    // Rows of forgotten ids, in the order in which they became free.
+    entries.extend(growing.free.iter().enumerate().map(|(at, row)| (FREE, *row, at as u64, 0)));
     vec![
         Arc::new(UInt16Array::from_iter_values(entries.iter().map(|e| e.0))),
         Arc::new(UInt64Array::from_iter_values(entries.iter().map(|e| e.2))),
@@ -195,7 +200,7 @@ impl Tables {
         let mut tables = Self::without_rows(Indexer::new(schema, slots, &vocabularies)?, slots, default, seed);
         for (space, (growing, rows)) in tables.indexer.spaces.iter().zip(growing.iter().zip(&facts.rows)) {
             // Every row behind the fixed ones is of one key, so that no file can ask for more rows than it has keys.
-            let mut own: Vec<u32> = growing.rows.values().copied().collect();
+            let mut own: Vec<u32> = growing.rows.values().chain(&growing.free).copied().collect();
             own.sort_unstable();
             let numbered = own.iter().copied().eq(space.rows..*rows);
             if *rows < space.rows || !numbered {
@@ -237,6 +242,7 @@ fn read_index(path: &Path, space: &Space, vocabularies: &mut [Vocabulary]) -> Re
             let (key, row, count) = (keys.value(i), rows.value(i), counts.value(i));
             let table = usize::from(tables.value(i));
             match (space.grows, row) {
+                (true, row) if tables.value(i) == FREE => growing.free.push(row),
                 (true, 0) => drop(growing.waiting.insert(key, count)),
                 (true, _) => drop(growing.rows.insert(key, row)),
                 (false, _) => {

@@ -1,12 +1,14 @@
 //! All tables of a model.
 
 mod checkpoint;
+mod evict;
 mod gather;
 mod packing;
 mod placement;
 mod strangers;
 mod update;
 
+pub use evict::Eviction;
 pub use packing::{Packing, Uploaded};
 pub use strangers::Strangers;
 pub use update::{Gradients, Update};
@@ -252,7 +254,7 @@ impl Tables {
     fn admit_to(&mut self, which: usize, space: &Space, batch: &Batch) -> Result<(), EmbeddingError> {
         let growing = &mut self.growing[which];
         let before = self.grown[which];
-        let mut admitted = Vec::new();
+        let (mut admitted, mut again) = (Vec::new(), Vec::new());
         for (slot, &feature) in space.features.iter().chain(&space.sequences).enumerate() {
             let min_count = space.min_count[space.table_of[slot]];
             let (burnrec_features::Keys::One(keys) | burnrec_features::Keys::Many { keys, .. }) = &batch.keys[feature];
@@ -260,16 +262,21 @@ impl Tables {
                 if growing.rows.contains_key(&key) {
                     continue;
                 }
-                let seen = growing.waiting.entry(key).or_insert(0);
-                *seen += 1;
-                let admits = *seen >= min_count;
+                let admits = min_count <= 1 || {
+                    let seen = growing.waiting.entry(key).or_insert(0);
+                    *seen += 1;
+                    *seen >= min_count
+                };
                 if !admits && growing.waiting.len() > WAITING {
                     age(&mut growing.waiting, WAITING / 2);
                 }
                 if admits {
                     growing.waiting.remove(&key);
-                    growing.rows.insert(key, before + admitted.len() as u32);
-                    admitted.push(key);
+                    let row = growing.free.pop().inspect(|row| again.push((*row, key))).unwrap_or_else(|| {
+                        admitted.push(key);
+                        before + admitted.len() as u32 - 1
+                    });
+                    growing.rows.insert(key, row);
                 }
             }
         }
@@ -278,6 +285,7 @@ impl Tables {
         self.keep_within_limits(which);
         for table in self.tables.iter_mut().filter(|t| t.space == which) {
             table.grow(before, self.grown[which], &|row| admitted[(row - before) as usize]);
+            again.iter().for_each(|(row, key)| table.start(*row, *key));
         }
         Ok(())
     }
@@ -292,7 +300,7 @@ impl Tables {
         let mut facts = TableFacts { rows: 0, floats: 0, non_zero: 0, bytes: 0 };
         for table in &self.tables {
             let rows = u64::from(self.grown[table.space]);
-            facts.rows += rows.saturating_sub(1);
+            facts.rows += rows.saturating_sub(1 + self.growing[table.space].free.len() as u64);
             facts.floats += rows * table.layout.dim as u64;
             facts.bytes += rows * 4 * table.layout.stride() as u64;
             let shard = |s: &Shard| {

@@ -1,6 +1,6 @@
 //! The `[train]` table of an experiment file.
 
-use burnrec_embedding::SparseOptimizer;
+use burnrec_embedding::{Eviction, SparseOptimizer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,9 @@ pub struct TrainConfig {
     pub optimizer: DenseOptimizer,
     /// Optimiser of the tables, unless the model says otherwise.
     pub sparse: SparseOptimizer,
+    /// Which ids of growing tables are forgotten, so that they stay bounded; none when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evict: Option<Eviction>,
     /// How the learning rates change over steps; FTRL and RDA have schedules of their own and ignore it.
     pub schedule: RateSchedule,
     /// Steps over which the rate rises linearly from 0.
@@ -66,6 +69,7 @@ impl Default for TrainConfig {
             learning_rate: 1e-3,
             optimizer: DenseOptimizer::default(),
             sparse: SparseOptimizer::default(),
+            evict: None,
             schedule: RateSchedule::default(),
             warmup_steps: 0,
             list_size: 64,
@@ -170,6 +174,9 @@ impl TrainConfig {
             _ => {}
         }
         self.sparse.check("train.sparse")?;
+        if let Some(Err((key, problem))) = self.evict.as_ref().map(Eviction::check) {
+            return bad(&format!("evict.{key}"), problem);
+        }
         self.optimizer.check()?;
         self.schedule.check()
     }

@@ -23,9 +23,14 @@ pub struct Gathered {
 }
 
 impl Stepper {
-    /// Admits new ids, and gathers.
+    /// Forgets ids where it is time, admits new ones, and gathers.
     pub(super) fn gather(&mut self, prepared: Prepared) -> Result<Gathered, TrainError> {
         let Prepared { batch, mut spaces, packing, targets } = prepared;
+        if let Some(evict) =
+            self.evict.as_ref().filter(|evict| self.clock > 0 && self.clock.is_multiple_of(evict.every))
+        {
+            self.weights.tables.evict(evict);
+        }
         self.weights.tables.admit(&batch)?;
         self.weights.tables.resolve(&batch, &mut spaces);
         let (tables, device) = (&self.weights.tables, self.weights.device());

@@ -15,6 +15,7 @@ use std::time::Instant;
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Tensor;
 use burnrec_backend::has_own_memory;
+use burnrec_embedding::Eviction;
 use burnrec_features::stream_seed;
 
 use crate::checked::Checked;
@@ -40,6 +41,7 @@ pub struct Stepper {
     mixer: Box<dyn Mixer>,
     tasks: Arc<[Task]>,
     strengths: Strengths,
+    evict: Option<Eviction>,
     seed: u64,
     /// Steps taken: dropout, bias corrections and the counters of rows go by it.
     clock: u64,
@@ -64,6 +66,7 @@ impl Stepper {
             mixer: Box::new(Fixed(tasks.iter().map(|task| task.weight).collect())),
             tasks,
             strengths: Strengths::of(train),
+            evict: train.evict.clone(),
             seed,
             clock: weights.tables.step(),
             taught: 0,
