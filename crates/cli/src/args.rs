@@ -51,6 +51,8 @@ pub enum Command {
     Recommend(RecommendArgs),
     /// Write what a model learned for others to use: the vectors of items or users.
     Export(ExportArgs),
+    /// Take exports of a model in that a copy does not have yet.
+    Apply(ApplyArgs),
     /// Explain what an experiment file would run, and run nothing.
     Check(CheckArgs),
     /// List the devices that answer.
@@ -273,8 +275,11 @@ pub struct ExportArgs {
     /// The run folder.
     pub run: PathBuf,
     /// Where the vectors go: .arrow (columns id and vector), or .txt and .vec for word2vec's text.
-    #[arg(long, value_name = "FILE")]
-    pub embeddings: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "deltas")]
+    pub embeddings: Option<PathBuf>,
+    /// A folder of exports for copies that serve: the whole model the first time, what changed since then every time after it.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["embeddings", "items"])]
+    pub deltas: Option<PathBuf>,
     /// Whose vectors: items or users.
     #[arg(long, default_value = "items", value_parser = ["items", "users"])]
     pub of: String,
@@ -284,6 +289,16 @@ pub struct ExportArgs {
     /// The device.
     #[command(flatten)]
     pub place: Place,
+}
+
+/// `burnrec apply`
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// The folder of exports that `export --deltas` writes, or one export in it.
+    pub exports: PathBuf,
+    /// The copy; one that is not there is begun.
+    #[arg(long, value_name = "FOLDER")]
+    pub to: PathBuf,
 }
 
 /// `burnrec check`

@@ -71,6 +71,7 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Predict(a) => commands::predict::run(&a),
         Command::Recommend(a) => commands::recommend::run(&a),
         Command::Export(a) => commands::export::run(&a),
+        Command::Apply(a) => commands::export::apply(&a),
         Command::Check(a) => commands::check::run(&a),
         Command::Devices(a) => commands::devices::run(&a),
         Command::Models(a) => commands::models::run(&a),

@@ -7,6 +7,7 @@ mod log;
 mod plan;
 mod replay;
 mod run;
+mod sync;
 mod update;
 
 pub use folder::begin_as;
@@ -15,4 +16,5 @@ pub use log::{Log, open};
 pub use plan::{Kind, Plan, Planned, plan};
 pub use replay::{Replay, replay};
 pub use run::Outcome;
+pub use sync::{Exported, apply, export};
 pub use update::{Update, Updated, update};

@@ -30,7 +30,7 @@ pub use monitor::Monitor;
 pub use objective::{Compares, HostTarget, Labels, Link, Objective, Takes};
 pub use online::{Beat, OnlineJob, Streamed, online};
 pub use retrieve::{Retriever, TopK, values};
-pub use run::{RunFolder, SavedModel, roll_back, write_whole};
+pub use run::{RunFolder, SavedModel, published, roll_back, write_whole};
 pub use session::{Ending, Job, Notice, Observer, Phase, Session, StartFrom, Verdict, check_rows, train};
 pub use step::{Dense, Fixed, Mixer, Pass, Stepped, Stepper, Trainable, Walked};
 pub use stop::Stop;

@@ -12,9 +12,10 @@ use burnrec_train::{Retriever, SavedModel};
 
 use super::output::Place;
 use super::recommend::{SIDES, without_items};
-use super::saved::{open, own_data, plain};
-use crate::args::ExportArgs;
+use super::saved::{latest, open, own_data, plain};
+use crate::args::{ApplyArgs, ExportArgs};
 use crate::error::CliError;
+use crate::{out, setup};
 
 /// Ids with their vectors, all of one width.
 struct Vectors {
@@ -32,7 +33,10 @@ impl Vectors {
 
 /// Exports.
 pub fn run(args: &ExportArgs) -> Result<(), CliError> {
-    let path = args.embeddings.as_path();
+    if let Some(folder) = &args.deltas {
+        return deltas(&latest(&args.run), folder);
+    }
+    let path = args.embeddings.as_deref().unwrap_or(Path::new(""));
     let as_text = match path.extension().and_then(|e| e.to_str()) {
         Some("arrow") => false,
         Some("txt" | "vec") => true,
@@ -154,4 +158,27 @@ fn word2vec(mut file: BufWriter<std::fs::File>, vectors: &Vectors) -> Result<(),
         file.flush()
     };
     write().map_err(|e| e.to_string())
+}
+
+/// Writes what changed since the last export for copies that serve.
+fn deltas(run: &Path, folder: &Path) -> Result<(), CliError> {
+    setup::probe_folder(folder, "--deltas")?;
+    match burnrec_schedule::export(run, folder)? {
+        None => out::line(&format!("nothing changed since the last export in {}", folder.display())),
+        Some(export) => out::line(&format!(
+            "export {}: {} rows of {}, {} gone; {}",
+            export.sequence,
+            export.rows,
+            export.of,
+            export.removed,
+            export.folder.display()
+        )),
+    }
+}
+
+/// Takes exports in.
+pub fn apply(args: &ApplyArgs) -> Result<(), CliError> {
+    setup::probe_folder(&args.to, "--to")?;
+    let (at, taken) = burnrec_schedule::apply(&args.exports, &args.to)?;
+    out::line(&format!("{}: {taken} exports taken in, stands at {at}", args.to.display()))
 }

@@ -14,4 +14,4 @@ pub use files::write_whole;
 pub use folder::RunFolder;
 pub(crate) use manifest::{Manifest, sweep};
 pub(crate) use progress::{Progress, StreamPlace};
-pub use saved::{SavedModel, roll_back};
+pub use saved::{SavedModel, published, roll_back};

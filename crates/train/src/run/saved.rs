@@ -31,6 +31,22 @@ pub struct SavedModel {
     pub folder: PathBuf,
 }
 
+/// The folder of the checkpoint that a run predicts by, all of its files checked, and its step.
+///
+/// # Errors
+/// Folders that hold no run, missing or altered files.
+pub fn published(run: &Path) -> Result<(PathBuf, u64), TrainError> {
+    let checked = RunFolder::config(run)?.check()?;
+    let checkpoints = run.join("checkpoints");
+    let manifest = Manifest::read(&checkpoints)?.ok_or_else(|| TrainError::NotARun {
+        path: run.to_path_buf(),
+        problem: "it has no checkpoint yet; train it to the end, or with --resume".into(),
+    })?;
+    let name = manifest.best.clone().unwrap_or_else(|| manifest.latest.clone());
+    let loaded = manifest.open(&checkpoints, &name, checked.schema())?;
+    Ok((loaded.folder, loaded.progress.step))
+}
+
 /// Makes the model that a run published before its best one again; the name of its checkpoint.
 ///
 /// # Errors
