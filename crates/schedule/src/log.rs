@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use burnrec_data::windows::{Cut, Spooled, Stretch};
+use burnrec_data::windows::{Cut, Length, Spooled, Stretch};
 use burnrec_data::{DataConfig, time_text};
 use burnrec_train::{Checked, ScheduleConfig, TrainError};
 
@@ -39,6 +39,14 @@ pub fn open(checked: &Checked, path: &Path, data: &DataConfig) -> Result<Log, Tr
 }
 
 impl Log {
+    /// The stretches of another length that have rows.
+    ///
+    /// # Errors
+    /// Rows that cannot be read again.
+    pub fn cut(&self, length: Length) -> Result<Vec<Stretch>, TrainError> {
+        Ok(self.rows.cut(length)?)
+    }
+
     /// Its windows.
     pub fn windows(&self) -> &[Stretch] {
         self.rows.windows()

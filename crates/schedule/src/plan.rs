@@ -2,7 +2,7 @@
 
 use burnrec_data::split::Window;
 use burnrec_data::windows::Stretch;
-use burnrec_train::{Phase, ScheduleConfig, Start, StartFrom, TrainError, Trainable};
+use burnrec_train::{Dense, Phase, ScheduleConfig, Start, StartFrom, TrainError, Trainable};
 
 /// A way to keep a model fresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -154,6 +154,22 @@ pub(crate) fn plan_from(
     Ok(Plan { kind, start, phases, judged: judged.to_vec() })
 }
 
+/// Online, but what predicts is only as fresh as the last of the stretches, all of one length, that `cut` has.
+pub(crate) fn plan_synchronised(start: &Plan, schedule: &ScheduleConfig, cut: &[Stretch]) -> Plan {
+    let own = schedule.online.clone().unwrap_or_default();
+    let begins = start.judged.first().map_or(i64::MAX, |window| window.from);
+    let planner = Planner { schedule, past: begins, all: cut };
+    let phase = |stretch: &Stretch| {
+        let stretch = Stretch { from: stretch.from.max(begins), ..*stretch };
+        let mut planned = planner.judged("online", &stretch, 1);
+        planned.phase.online = Some(own.rows);
+        planned.phase.trainable = Trainable { rate: own.rate, ..Trainable::default() };
+        planned
+    };
+    let phases = cut.iter().filter(|stretch| stretch.to > begins).map(phase).collect();
+    Plan { kind: Kind::Online, phases, ..start.clone() }
+}
+
 struct Planner<'a> {
     schedule: &'a ScheduleConfig,
     past: i64,
@@ -202,7 +218,8 @@ impl Planner<'_> {
     fn round(&self, window: &Stretch, gated: bool) -> Planned {
         let own = self.schedule.incremental.clone().unwrap_or_default();
         let mut planned = self.judged("round", window, own.epochs);
-        planned.phase.trainable = Trainable { rate: own.rate, ..Trainable::default() };
+        let dense = own.dense.map_or(Dense::All, Dense::Only);
+        planned.phase.trainable = Trainable { dense, lookups: own.lookups, rate: own.rate };
         planned.phase.gate = self.schedule.gate.clone().filter(|_| gated);
         planned.phase.replay = (own.replay > 0.0).then_some((own.replay, own.reservoir));
         planned.rows = (planned.rows as f64 / (1.0 - own.replay)) as u64;

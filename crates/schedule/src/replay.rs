@@ -10,7 +10,7 @@ use burnrec_train::{Checked, Notice, Observer, RunFolder, Stop, TrainError};
 
 use crate::folder::begin_as;
 use crate::log::{Log, stretch_text};
-use crate::plan::{Kind, Plan, plan};
+use crate::plan::{Kind, Plan, plan, plan_synchronised};
 use crate::run::{Outcome, Setting};
 
 /// Where the first stretch is trained, which all ways begin with.
@@ -59,19 +59,19 @@ pub fn replay(replay: &Replay, observer: &mut dyn Observer) -> Result<ReplaySumm
     let mut ways = BTreeMap::new();
     let mut outcomes = Vec::new();
     let mut interrupted = begun.interrupted;
-    for plan in &plans {
+    for (name, plan) in with_synchronised(plans.clone(), log)? {
         if interrupted {
             break;
         }
-        let folder = out.join(plan.kind.name());
+        let folder = out.join(&name);
         begin_as(&out.join(START), &folder)?;
-        observer.notice(&Notice::Stage(plan.kind.name()));
-        let outcome = setting.run(plan, &folder, observer)?;
+        observer.notice(&Notice::Stage(&name));
+        let outcome = setting.run(&plan, &folder, observer)?;
         interrupted = outcome.interrupted;
         if !interrupted {
-            ways.insert(plan.kind.name().to_string(), Way::new(outcome.judged.values(), outcome.rows, outcome.seconds));
+            ways.insert(name.clone(), Way::new(outcome.judged.values(), outcome.rows, outcome.seconds));
         }
-        outcomes.push((plan.kind, outcome));
+        outcomes.push((name, outcome));
     }
     write_windows(replay, &outcomes)?;
     let judged: u64 = first.judged.iter().map(|w| w.rows).sum();
@@ -92,16 +92,32 @@ pub fn replay(replay: &Replay, observer: &mut dyn Observer) -> Result<ReplaySumm
     Ok(summary)
 }
 
-fn write_windows(replay: &Replay, outcomes: &[(Kind, Outcome)]) -> Result<(), TrainError> {
+/// The plans with their names; behind that of online learning those that synchronise now and then.
+fn with_synchronised(plans: Vec<Plan>, log: &Log) -> Result<Vec<(String, Plan)>, TrainError> {
+    let mut all = Vec::new();
+    for plan in plans {
+        let lengths = log.schedule.online.iter().flat_map(|online| &online.sync).filter(|_| plan.kind == Kind::Online);
+        let more = lengths.map(|length| {
+            let own = plan_synchronised(&plan, &log.schedule, &log.cut(*length)?);
+            Ok((format!("{}_{length}", plan.kind.name()), own))
+        });
+        let more = more.collect::<Result<Vec<_>, TrainError>>()?;
+        all.push((plan.kind.name().to_string(), plan));
+        all.extend(more);
+    }
+    Ok(all)
+}
+
+fn write_windows(replay: &Replay, outcomes: &[(String, Outcome)]) -> Result<(), TrainError> {
     let mut text = Vec::new();
-    for (kind, outcome) in outcomes {
+    for (name, outcome) in outcomes {
         let mut learned = 0;
         for entry in &outcome.entries {
             let rows = entry.rows_learned.saturating_sub(learned);
             learned = entry.rows_learned;
             if let (Some(window), Some(judged)) = (&entry.window, &entry.judged) {
                 let line = serde_json::json!({
-                    "schedule": kind.name(),
+                    "schedule": name,
                     "window": stretch_text(window.from, window.to),
                     "rows": window.rows,
                     "rows_learned": rows,

@@ -288,3 +288,44 @@ fn rows_that_come_late_are_told_and_windows_may_leave_the_log() {
     run_ok(folder.path(), &["update", "job.toml", "--out", "whole", "--by", "incremental"]);
     assert_same_weights(&folder.path().join("run"), &folder.path().join("whole"));
 }
+
+#[test]
+fn the_seldomer_a_copy_is_synchronised_the_worse_it_predicts() {
+    let folder = folder(
+        &log(24, 300, 1.5, &[]),
+        "start = 0.25\n[schedule.online]\nrows = 8\nsync = [\"1h\", \"1d\", \"3d\", \"9d\"]\n",
+    );
+    let summary = replayed(folder.path(), "out", &[]);
+    let auc = |way: &str| summary.replay[way].get("click", "auc").unwrap();
+    let all: Vec<f64> = ["online", "online_1h", "online_1d", "online_3d", "online_9d"].into_iter().map(auc).collect();
+    assert!((all[0] - all[1]).abs() < 0.01 && all[1..].windows(2).all(|w| w[0] > w[1]), "{all:?}");
+    // All learn from the same rows.
+    let cost = |way: &str| summary.replay[way].0["rows"].as_u64().unwrap();
+    assert!(["online", "online_1h", "online_1d", "online_3d", "online_9d"].iter().all(|way| cost(way) == 5400));
+}
+
+#[test]
+fn what_rests_in_the_rounds_is_the_first_stretchs_to_the_bit() {
+    let folder = folder(&log(8, 200, 1.0, &[]), "[schedule.incremental]\ndense = []\n");
+    let job = std::fs::read_to_string(folder.path().join("job.toml")).unwrap();
+    std::fs::write(folder.path().join("job.toml"), job.replace("[model.lr]", "[model.fm]")).unwrap();
+    replayed(folder.path(), "slow", &["--set", "schedule.incremental.lookups=[\"linear\"]"]);
+    let files = |way: &str| -> Vec<(String, Vec<u8>)> {
+        let of = |(name, bytes): (String, Vec<u8>)| {
+            (name.rsplit("epoch-").next().unwrap().split_once('/').unwrap().1.to_string(), bytes)
+        };
+        let mut all: Vec<_> =
+            burnrec_tests::weights(&folder.path().join("slow").join(way)).into_iter().map(of).collect();
+        all.sort();
+        all
+    };
+    let (start, rounds) = (files("start"), files("incremental"));
+    let same = |name: &str| {
+        start.iter().find(|f| f.0.contains(name)).unwrap().1 == rounds.iter().find(|f| f.0.contains(name)).unwrap().1
+    };
+    assert!(same("dense.safetensors") && same("optimizer"), "{:?}", start.iter().map(|f| &f.0).collect::<Vec<_>>());
+    assert!(!same("linear-0"));
+    let refused =
+        run(folder.path(), &["replay", "job.toml", "--out", "x", "--set", "schedule.incremental.lookups=[\"none\"]"]);
+    assert!(refused.code == Some(2) && refused.err.contains("none"), "{}", refused.err);
+}

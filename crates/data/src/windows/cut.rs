@@ -71,6 +71,11 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
+    /// Counts rows that have these times.
+    pub(crate) fn count(&mut self, times: &[i64]) {
+        times.iter().for_each(|time| self.rows.entry(time.div_euclid(self.length)).or_insert((0, 0)).0 += 1);
+    }
+
     /// Adds rows that have these times.
     pub(crate) fn add(&mut self, times: &[i64], batch: &RecordBatch) {
         let sums = sums(batch);

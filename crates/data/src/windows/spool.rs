@@ -15,6 +15,7 @@ use crate::error::DataError;
 use crate::rows::Sorted;
 use crate::source::{Column, Location, POSITION, RowStream, Source, chunks, positions};
 use crate::time::time_values;
+use crate::windows::Length;
 use crate::windows::cut::{Cut, Stretch};
 
 /// A source in the order of a time column, in a temporary Arrow file. Memory: two numbers a chunk of rows, and one entry a
@@ -85,6 +86,20 @@ impl Spooled {
     /// The windows that have rows, in the order of time.
     pub fn windows(&self) -> &[Stretch] {
         &self.windows
+    }
+
+    /// The stretches of another length that have rows; without sums over what these hold.
+    ///
+    /// # Errors
+    /// Too many of them.
+    pub fn cut(&self, length: Length) -> Result<Vec<Stretch>, DataError> {
+        let mut counter = Cut::new(length).counter();
+        let column = [self.time.clone()];
+        for batch in self.stream(&column)? {
+            let batch = batch?;
+            counter.count(&time_values(&batch, &self.time, &*self.inner)?);
+        }
+        counter.found(self.inner.path(), &self.time)
     }
 
     /// Rows.

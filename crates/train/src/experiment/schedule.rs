@@ -112,11 +112,18 @@ pub struct IncrementalConfig {
     pub replay: f64,
     /// Rows of that sample.
     pub reservoir: usize,
+    /// The parts of the dense weights that a round learns, by their names in `dense.safetensors`: `["score"]`; all when absent.
+    /// What rests stays as it is to the bit, its optimiser's state too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dense: Option<Vec<String>>,
+    /// The lookups whose tables a round learns, as `check` names them: `["linear"]`, or `[]` for none; all when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lookups: Option<Vec<String>>,
 }
 
 impl Default for IncrementalConfig {
     fn default() -> Self {
-        Self { epochs: 1, rate: 1.0, replay: 0.0, reservoir: 100_000 }
+        Self { epochs: 1, rate: 1.0, replay: 0.0, reservoir: 100_000, dense: None, lookups: None }
     }
 }
 
@@ -142,11 +149,15 @@ pub struct OnlineConfig {
     pub rows: usize,
     /// A factor of the learning rates; FTRL and RDA have none.
     pub rate: f64,
+    /// Further ways, called `online_1h`: what is learned by a few rows at a time reaches what predicts only once in such a time,
+    /// as it does where a serving copy is synchronised. What that costs is seen beside `online`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sync: Vec<Length>,
 }
 
 impl Default for OnlineConfig {
     fn default() -> Self {
-        Self { rows: 1, rate: 1.0 }
+        Self { rows: 1, rate: 1.0, sync: Vec::new() }
     }
 }
 

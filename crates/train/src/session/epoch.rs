@@ -38,8 +38,8 @@ impl Session<'_> {
             }
             let rows = prepared.batch.rows;
             let losses = match current.phase.online {
-                None => self.stepper.step(prepared, self.factor())?,
-                Some(_) => self.predict_and_learn(prepared)?,
+                Some(_) if current.phase.judge.is_none() => self.predict_and_learn(prepared)?,
+                _ => self.stepper.step(prepared, self.factor())?,
             };
             self.progress.step += 1;
             self.progress.step_in_epoch += 1;

@@ -40,7 +40,7 @@ pub struct Phase {
     pub epochs: usize,
     /// Rows that are predicted before the phase learns anything.
     pub judge: Option<Window>,
-    /// So many rows are predicted, then learned from, at a time, in their order; `judge` is of no use then.
+    /// So many rows are learned from at a time, in their order; each time they are predicted first, unless `judge` predicted all.
     pub online: Option<usize>,
     /// Share of the rows learned from that are of before its stretch of time, 0 to 1, out of a sample of so many.
     pub replay: Option<(f64, usize)>,
