@@ -232,7 +232,7 @@ impl Planner<'_> {
             Kind::Incremental => to.push(self.round(window, true)),
             Kind::Combined => {
                 let rounds = self.schedule.combined.clone().unwrap_or_default().rounds;
-                if number > 0 && number % rounds == 0 {
+                if number > 0 && number.is_multiple_of(rounds) {
                     to.push(self.full(window, true));
                 }
                 to.push(self.round(window, false));
