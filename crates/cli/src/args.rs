@@ -249,8 +249,11 @@ pub struct RecommendArgs {
     /// The run folder; its config has `[features.items]`.
     pub run: PathBuf,
     /// Who is asked for: a file with the column of users that the run was trained with.
-    #[arg(long, value_name = "FILE")]
-    pub users: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "vectors")]
+    pub users: Option<PathBuf>,
+    /// Users whose vectors were kept by their clients, a line each: user, version, numbers, with tabs between.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["users", "exclude_seen", "skip_unknown"])]
+    pub vectors: Option<PathBuf>,
     /// Items a user.
     #[arg(long, default_value_t = 100, value_parser = at_least_one)]
     pub k: usize,
@@ -275,11 +278,15 @@ pub struct ExportArgs {
     /// The run folder.
     pub run: PathBuf,
     /// Where the vectors go: .arrow (columns id and vector), or .txt and .vec for word2vec's text.
-    #[arg(long, value_name = "FILE", required_unless_present = "deltas")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["deltas", "client"])]
     pub embeddings: Option<PathBuf>,
     /// A folder of exports for copies that serve: the whole model the first time, what changed since then every time after it.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["embeddings", "items"])]
     pub deltas: Option<PathBuf>,
+    /// A slate for clients that keep their user's vector themselves: the items' vectors, their version, and the rule by which users
+    /// are made of them; of all items, or of those of `--items`.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["embeddings", "deltas"])]
+    pub client: Option<PathBuf>,
     /// Whose vectors: items or users.
     #[arg(long, default_value = "items", value_parser = ["items", "users"])]
     pub of: String,

@@ -130,3 +130,55 @@ fn exported_vectors_are_the_ones_that_rank_and_new_items_are_what_describes_them
     assert_eq!(new["i4"], items["i4"]);
     assert!(cosine(&new["fresh"], &items["i4"]) > cosine(&new["stranger"], &items["i4"]));
 }
+
+#[test]
+fn a_clients_own_vector_ranks_as_the_servers_does_and_of_another_training_it_is_refused() {
+    let config = pairs("item2vec", "", "latest = 5\ndecay = 0.8", "window = 3");
+    let history = "history = { user = \"user\", time = \"time\", columns = { past = \"item\" }, max_length = 8 }\n";
+    let config = config.replace(history, "");
+    let folder = folder(&config);
+    run_ok(folder.path(), &["train", "job.toml", "--out", "out"]);
+    run_ok(folder.path(), &["export", "out", "--client", "slate.txt"]);
+    let slate =
+        burnrec_client::Slate::read(&std::fs::read_to_string(folder.path().join("slate.txt")).unwrap()).unwrap();
+    // What u3 and u5 liked, the oldest first, as the log has it.
+    let log = log();
+    let rows: Vec<Vec<&str>> = log.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    let head: Vec<&str> = log.lines().next().unwrap().split(',').collect();
+    let at = |name: &str| head.iter().position(|h| *h == name).unwrap();
+    let (mut messages, mut clicks) = (String::new(), 0);
+    for who in ["u3", "u5"] {
+        let mut own: Vec<&Vec<&str>> = rows.iter().filter(|row| row[at("user")] == who).collect();
+        own.sort_by_key(|row| row[at("time")].parse::<i64>().unwrap());
+        let mut user = burnrec_client::User::new(who, &slate);
+        for row in own.iter().filter(|row| row[at("like")] == "1") {
+            user.click(&slate, row[at("item")]).unwrap();
+            clicks += 1;
+        }
+        messages += &format!("{}\n", user.message().line());
+    }
+    assert!(clicks > 10);
+    std::fs::write(folder.path().join("sent.txt"), &messages).unwrap();
+    std::fs::write(folder.path().join("who.csv"), "user\nu3\nu5\n").unwrap();
+    let top = |how: &[&str]| -> Vec<(String, f32)> {
+        let told = run_ok(folder.path(), &[&["recommend", "out", "--k", "10"][..], how].concat()).out;
+        let cells = told.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+        cells.map(|c| (format!("{} {} {}", c[0], c[1], c[2]), c[3].parse().unwrap())).collect()
+    };
+    let (server, client) = (top(&["--users", "who.csv"]), top(&["--vectors", "sent.txt"]));
+    assert_eq!(server.len(), 20);
+    for (a, b) in server.iter().zip(&client) {
+        assert!((a.1 - b.1).abs() < 1e-5, "{server:?}\n{client:?}");
+    }
+    // A slate of few items has the same version; another training has another.
+    run_ok(folder.path(), &["train", "job.toml", "--out", "other", "--set", "run.seed=2"]);
+    let refused = run(folder.path(), &["recommend", "other", "--vectors", "sent.txt"]);
+    assert!(
+        refused.code == Some(2) && refused.err.contains("sent.txt:1") && refused.err.contains("export --client"),
+        "{}",
+        refused.err
+    );
+    std::fs::write(folder.path().join("sent.txt"), "u3\tx\n").unwrap();
+    let refused = run(folder.path(), &["recommend", "out", "--vectors", "sent.txt"]);
+    assert!(refused.code == Some(2) && refused.err.contains("line 1"), "{}", refused.err);
+}

@@ -8,6 +8,7 @@ use burnrec_tests::{run_ok, workspace};
 fn the_crate_graph_is_the_documented_one() {
     let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("record", &[][..]),
+        ("client", &[]),
         ("backend", &["record"]),
         ("data", &[]),
         ("features", &["data"]),
@@ -15,7 +16,7 @@ fn the_crate_graph_is_the_documented_one() {
         ("models", &["backend", "embedding", "features"]),
         ("train", &["record", "backend", "data", "features", "embedding", "models"]),
         ("schedule", &["record", "backend", "data", "train"]),
-        ("cli", &["record", "backend", "data", "features", "embedding", "models", "train", "schedule"]),
+        ("cli", &["record", "backend", "data", "features", "embedding", "models", "train", "schedule", "client"]),
     ]);
     let mut found = BTreeSet::new();
     for entry in std::fs::read_dir(workspace().join("crates")).unwrap().flatten() {

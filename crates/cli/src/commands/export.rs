@@ -7,34 +7,26 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray, UInt32Array};
 use arrow::datatypes::{DataType, Field};
 use arrow::ipc::writer::FileWriter;
-use burnrec_models::{Reads, named};
-use burnrec_train::{Retriever, SavedModel};
 
 use super::output::Place;
-use super::recommend::{SIDES, without_items};
-use super::saved::{latest, open, own_data, plain};
+use super::recommend::without_items;
+use super::saved::{latest, open};
+use super::vectors::{Vectors, of_file, of_run};
 use crate::args::{ApplyArgs, ExportArgs};
 use crate::error::CliError;
 use crate::{out, setup};
-
-/// Ids with their vectors, all of one width.
-struct Vectors {
-    ids: Vec<String>,
-    values: Vec<f32>,
-    /// Training rows of each item; none of users.
-    rows: Option<Vec<u32>>,
-}
-
-impl Vectors {
-    fn dim(&self) -> usize {
-        self.values.len() / self.ids.len().max(1)
-    }
-}
 
 /// Exports.
 pub fn run(args: &ExportArgs) -> Result<(), CliError> {
     if let Some(folder) = &args.deltas {
         return deltas(&latest(&args.run), folder);
+    }
+    if let Some(client) = &args.client {
+        let saved = open(&args.run, &args.place)?;
+        if saved.encoder.catalogue().is_none() {
+            return Err(without_items(&args.run));
+        }
+        return super::client::export(&saved, client, args.items.as_deref(), &args.place.data_dir);
     }
     let path = args.embeddings.as_deref().unwrap_or(Path::new(""));
     let as_text = match path.extension().and_then(|e| e.to_str()) {
@@ -69,66 +61,6 @@ pub fn run(args: &ExportArgs) -> Result<(), CliError> {
     place.finish(temporary)?;
     tracing::info!("{} vectors of width {} written to {}", vectors.ids.len(), vectors.dim(), path.display());
     Ok(())
-}
-
-fn no_vectors(saved: &SavedModel) -> CliError {
-    let model = saved.checked.experiment().model.name();
-    let others = named(Reads::retrieves);
-    CliError::Usage(format!(
-        "model.{model} scores pairs of a user and an item and has no vectors that stand for them; {others} have"
-    ))
-}
-
-fn retriever(saved: &SavedModel) -> Result<Retriever<'_>, CliError> {
-    Retriever::new(&saved.weights, &saved.checked, &saved.encoder)?.ok_or_else(|| no_vectors(saved))
-}
-
-fn of_run(saved: &SavedModel, users: bool) -> Result<Vectors, CliError> {
-    let none = || no_vectors(saved);
-    let retriever = retriever(saved)?;
-    let items = retriever.item_vectors().ok_or_else(none)?;
-    let catalogue = saved.encoder.catalogue().ok_or_else(none)?;
-    if !users {
-        let (ids, rows) = (catalogue.ids.clone(), Some(catalogue.rows.clone()));
-        return Ok(Vectors { ids, values: burnrec_train::values(items), rows });
-    }
-    let all: Vec<u32> = (0..catalogue.user_ids.len() as u32).collect();
-    let values = burnrec_train::values(retriever.ranking_users(&all, SIDES, items));
-    Ok(Vectors { ids: catalogue.user_ids.clone(), values, rows: None })
-}
-
-/// Vectors of the items of a file, by what describes them there.
-fn of_file(saved: &SavedModel, path: &Path, data_dir: &Path) -> Result<Vectors, CliError> {
-    let none = || no_vectors(saved);
-    let encoder = &saved.encoder;
-    let schema = encoder.schema();
-    let own = own_data(saved, data_dir)?;
-    let source = burnrec_data::open(path, &plain(path, &own))?;
-    let column = schema.item_column().ok_or_else(none)?;
-    let columns = schema.item_columns();
-    for name in &columns {
-        source.column(name)?;
-    }
-    let retriever = retriever(saved)?;
-    let mut out = Vectors { ids: Vec::new(), values: Vec::new(), rows: Some(Vec::new()) };
-    let mut new = 0;
-    for rows in source.stream(&columns)? {
-        let rows = rows?;
-        out.ids.extend(burnrec_features::ids(&rows, &*source, column)?);
-        let encoded = encoder.encode_items(&rows, &*source)?;
-        let known =
-            |item: &&u32| encoder.catalogue().is_some_and(|c| c.rows.get(**item as usize).is_some_and(|n| *n > 0));
-        let rows_of = |item: &u32| encoder.catalogue().and_then(|c| c.rows.get(*item as usize).copied()).unwrap_or(0);
-        out.rows.get_or_insert_default().extend(encoded.item.iter().map(rows_of));
-        new += encoded.rows - encoded.item.iter().filter(known).count();
-        out.values.extend(burnrec_train::values(retriever.vectors_of(encoded).ok_or_else(none)?));
-    }
-    let described = schema.items.as_ref().is_some_and(|i| i.fields.len() > 1);
-    if new > 0 {
-        let how = if described { "what describes them, as far as it is known" } else { "unknown items, all the same" };
-        tracing::warn!("{}: {new} items are in no training row; their vectors are of {how}", path.display());
-    }
-    Ok(out)
 }
 
 fn arrow(mut file: BufWriter<std::fs::File>, vectors: &Vectors) -> Result<(), String> {

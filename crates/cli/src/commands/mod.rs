@@ -3,6 +3,7 @@
 mod asked;
 pub mod bench;
 pub mod check;
+mod client;
 pub mod data;
 pub mod devices;
 pub mod evaluate;
@@ -18,3 +19,4 @@ mod saved;
 pub mod schema;
 pub mod train;
 pub mod update;
+mod vectors;

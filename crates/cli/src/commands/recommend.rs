@@ -4,13 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray, UInt32Array};
+use burnrec_client::Message;
 use burnrec_data::{DataConfig, Source};
 use burnrec_features::{Catalogue, Who};
-use burnrec_train::{Retriever, TopK, TrainError};
+use burnrec_train::{Retriever, SavedModel, TopK, TrainError};
 
 use super::asked::Asked;
+use super::client::ClientSide;
 use super::output::{Place, Writer, refuse_input};
 use super::saved::{open, own_data, plain};
+use super::vectors::SIDES;
 use crate::args::RecommendArgs;
 use crate::error::CliError;
 use crate::out;
@@ -18,20 +21,22 @@ use crate::progress::Answered;
 
 /// Users that are looked for at once, where items have vectors and where every item is scored.
 const USERS: [usize; 2] = [4096, 64];
-/// Sides of the data that users are known by: all of them.
-pub const SIDES: usize = 3;
 
 /// Recommends.
 pub fn run(args: &RecommendArgs) -> Result<(), CliError> {
-    args.output.as_deref().map_or(Ok(()), |output| refuse_input(&args.users, output))?;
+    let who = args.users.as_deref().or(args.vectors.as_deref()).unwrap_or(Path::new(""));
+    args.output.as_deref().map_or(Ok(()), |output| refuse_input(who, output))?;
     let writer = args.output.as_deref().map(writer).transpose()?;
     let saved = open(&args.run, &args.place)?;
+    if let Some(vectors) = &args.vectors {
+        return of_clients(args, &saved, vectors, writer);
+    }
     let encoder = &saved.encoder;
     let (Some(items), Some(catalogue)) = (&encoder.schema().items, encoder.catalogue()) else {
         return Err(without_items(&args.run));
     };
     let own = own_data(&saved, &args.place.data_dir)?;
-    let source = users_of(&args.users, &own, &items.user)?;
+    let source = users_of(who, &own, &items.user)?;
     if let Some(taken) = ["rank", "item", "score"].into_iter().find(|name| *name == items.user) {
         return Err(CliError::Usage(format!(
             "the column of users is called `{taken}`, as one of the output is; rename it in the data and train again"
@@ -40,11 +45,11 @@ pub fn run(args: &RecommendArgs) -> Result<(), CliError> {
     let asked = Asked::read(&*source, encoder, &items.user)?;
     let unknown: Vec<&str> = asked.users.iter().filter(|u| u.place.is_none()).map(|u| &*u.id).collect();
     if !asked.described || args.skip_unknown {
-        tell_unknown(args, &unknown)?;
+        tell_unknown(args, who, &unknown)?;
     } else if !unknown.is_empty() {
         tracing::info!(
             "{}: {} users are not in the run's data, and are answered by what the file says of them",
-            args.users.display(),
+            who.display(),
             unknown.len()
         );
     }
@@ -57,6 +62,38 @@ pub fn run(args: &RecommendArgs) -> Result<(), CliError> {
         let found = retriever.top(&who, args.k, SIDES, args.exclude_seen);
         sink.take(some, &found)?;
         answered.add(some.len());
+    }
+    sink.writer.map_or(Ok(()), Writer::finish)
+}
+
+/// Answers users whose vectors their clients kept, if these are of the item vectors that the run has.
+fn of_clients(args: &RecommendArgs, saved: &SavedModel, path: &Path, writer: Option<Writer>) -> Result<(), CliError> {
+    let encoder = &saved.encoder;
+    let (Some(items), Some(catalogue)) = (&encoder.schema().items, encoder.catalogue()) else {
+        return Err(without_items(&args.run));
+    };
+    let client = ClientSide::new(saved)?;
+    let text =
+        std::fs::read_to_string(path).map_err(|_| burnrec_data::DataError::Missing { path: path.to_path_buf() })?;
+    let mut users: Vec<(String, Vec<f32>)> = Vec::new();
+    for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.is_empty()) {
+        let told = |problem: String| CliError::Usage(format!("{}:{number}: {problem}", path.display()));
+        let message = Message::read(line, number).map_err(|e| CliError::Usage(format!("{}: {e}", path.display())))?;
+        if message.version != client.version {
+            return Err(told(format!(
+                "the vector of `{}` is of item vectors {}, and the run has {}; let its client start anew with a slate of this run (export --client)",
+                message.user, message.version, client.version
+            )));
+        }
+        if message.vector.len() != client.dim {
+            return Err(told(format!("{} numbers, where the run's vectors have {}", message.vector.len(), client.dim)));
+        }
+        users.push((message.user, message.vector));
+    }
+    let mut sink = Sink { writer, user: &items.user, catalogue };
+    for some in users.chunks(USERS[0]) {
+        let found = client.retriever.top_of(some.iter().flat_map(|(_, vector)| vector.clone()).collect(), args.k);
+        sink.take(&some.iter().map(|(user, _)| (user.as_str(), ())).collect::<Vec<_>>(), &found)?;
     }
     sink.writer.map_or(Ok(()), Writer::finish)
 }
@@ -89,10 +126,9 @@ pub fn without_items(run: &Path) -> CliError {
     .into()
 }
 
-fn tell_unknown(args: &RecommendArgs, unknown: &[&str]) -> Result<(), CliError> {
+fn tell_unknown(args: &RecommendArgs, path: &Path, unknown: &[&str]) -> Result<(), CliError> {
     let Some(first) = unknown.first() else { return Ok(()) };
-    let what =
-        format!("{}: {} users are not in the run's data, the first is `{first}`", args.users.display(), unknown.len());
+    let what = format!("{}: {} users are not in the run's data, the first is `{first}`", path.display(), unknown.len());
     if !args.skip_unknown {
         return Err(CliError::Usage(format!("{what}; leave them out with --skip-unknown, or train on their rows")));
     }
@@ -113,7 +149,7 @@ struct Sink<'a> {
 }
 
 impl Sink<'_> {
-    fn take(&mut self, users: &[(&str, Who<'_>)], found: &[TopK]) -> Result<(), CliError> {
+    fn take<T>(&mut self, users: &[(&str, T)], found: &[TopK]) -> Result<(), CliError> {
         let rows: Vec<(&str, usize, (u32, f32))> = users
             .iter()
             .zip(found)

@@ -215,15 +215,29 @@ impl<'a> Retriever<'a> {
                 let given = catalogue.history_of(schema, user, sides, false);
                 rows.into_iter().chain(given).for_each(|i| open[i as usize] = false);
             }
-            let mut best: Vec<u32> = (0..scores.len() as u32).filter(|i| open[*i as usize]).collect();
-            let order = |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
-            if k > 0 && k < best.len() {
-                best.select_nth_unstable_by(k - 1, order);
-            }
-            best.truncate(k);
-            best.sort_unstable_by(order);
-            best.into_iter().map(|i| (i, scores[i as usize])).collect()
+            best(scores, (0..scores.len() as u32).filter(|i| open[*i as usize]).collect(), k)
         })
+    }
+
+    /// How users are made of what they liked, where the model has no vectors of users: the decay from one to the one before it,
+    /// and how many count, all where there is no number.
+    pub fn user_rule(&self) -> Option<(f64, Option<usize>)> {
+        (!self.gives_user_vectors()).then(|| (self.decay, Some(self.latest).filter(|n| *n < usize::MAX)))
+    }
+
+    /// The items' vectors of length 1 `[N, d]`, which such users are made of; nothing from models that give none.
+    pub fn unit_items(&self) -> Option<Tensor<2>> {
+        self.item_vectors().map(unit)
+    }
+
+    /// The best `k` items of users whose vectors were made elsewhere, one behind another, by the rule of [`Retriever::user_rule`].
+    pub fn top_of(&self, vectors: Vec<f32>, k: usize) -> Vec<TopK> {
+        let Some(items) = self.unit_items() else { return Vec::new() };
+        let [count, dim] = items.dims();
+        let users = vectors.len() / dim.max(1);
+        let users = Tensor::<2>::from_data(TensorData::new(vectors, [users, dim]), &items.device());
+        let scores = traffic::read(users.matmul(items.transpose()));
+        scores.par_chunks(count).map(|scores| best(scores, (0..count as u32).collect(), k)).collect()
     }
 
     /// Metrics of the items that users liked on the side behind `sides` others, among all that they had not seen before;
@@ -254,6 +268,17 @@ impl<'a> Retriever<'a> {
         let baseline: Option<Vec<_>> = users.par_iter().map(|u| ranks_of(*u, &popular)).collect();
         Ok((mean_of_ranks(names, model.as_deref()), mean_of_ranks(names, baseline.as_deref())))
     }
+}
+
+/// The best `k` of some places, the best first; among equals the first.
+fn best(scores: &[f32], mut places: Vec<u32>, k: usize) -> TopK {
+    let order = |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
+    if k > 0 && k < places.len() {
+        places.select_nth_unstable_by(k - 1, order);
+    }
+    places.truncate(k);
+    places.sort_unstable_by(order);
+    places.into_iter().map(|i| (i, scores[i as usize])).collect()
 }
 
 /// The values of a tensor, row by row.
