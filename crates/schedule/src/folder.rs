@@ -10,6 +10,14 @@ use burnrec_train::{RunFolder, TrainError};
 /// # Errors
 /// Folders that cannot be read or written.
 pub fn begin_as(from: &Path, to: &Path) -> Result<(), TrainError> {
+    begin_with(from, to, &|_| Ok(()))
+}
+
+/// The same, with what `more` writes into the folder before it is there.
+///
+/// # Errors
+/// As [`begin_as`].
+pub fn begin_with(from: &Path, to: &Path, more: &dyn Fn(&Path) -> Result<(), TrainError>) -> Result<(), TrainError> {
     if RunFolder::is_started(to) {
         return Ok(());
     }
@@ -19,6 +27,7 @@ pub fn begin_as(from: &Path, to: &Path) -> Result<(), TrainError> {
         fs::remove_dir_all(&beside).map_err(TrainError::io(&beside))?;
     }
     copy(from, &beside)?;
+    more(&beside)?;
     fs::rename(&beside, to).map_err(TrainError::io(to))
 }
 

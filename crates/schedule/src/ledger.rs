@@ -10,6 +10,8 @@ use burnrec_record::Values;
 use burnrec_train::TrainError;
 use serde::{Deserialize, Serialize};
 
+/// What stands beside it: the window of the phase that is running.
+const OPEN: &str = "open.json";
 /// Its name in a run folder.
 pub const LEDGER: &str = "ledger.jsonl";
 
@@ -132,6 +134,32 @@ impl Ledger {
         written.map_err(TrainError::io(&self.path))?;
         self.entries.push(entry);
         Ok(())
+    }
+
+    /// That a phase was done and its line is gone.
+    pub fn lacks(&self, phase: usize) -> TrainError {
+        TrainError::Checkpoint {
+            path: self.path.clone(),
+            problem: format!("lacks the line of phase {phase}, which the checkpoint has behind it"),
+        }
+    }
+
+    /// Notes the window of a phase that begins. One that was begun before must go on over the rows that it began with.
+    ///
+    /// # Errors
+    /// [`TrainError::OtherData`], and folders that cannot be written.
+    pub fn begin(&self, phase: usize, window: Option<&Stretch>, within: bool) -> Result<(), TrainError> {
+        let path = self.path.with_file_name(OPEN);
+        let now = serde_json::to_string(&(phase, window.map(Read::of))).unwrap_or_default();
+        match std::fs::read_to_string(&path) {
+            Ok(before) if within && before != now && before.starts_with(&format!("[{phase},")) => {
+                let difference = format!(
+                    "the rows of phase {phase} are others than those that it learned from before it was stopped"
+                );
+                Err(TrainError::OtherData { path: self.path.clone(), difference })
+            }
+            _ => burnrec_train::write_whole(&path, now.as_bytes()),
+        }
     }
 
     /// Refuses to go on where a phase that is done read other rows than its window has now.

@@ -10,7 +10,7 @@ mod run;
 mod sync;
 mod update;
 
-pub use folder::begin_as;
+pub use folder::{begin_as, begin_with};
 pub use ledger::{Entry, Gate, LEDGER, Ledger, Read};
 pub use log::{Log, open};
 pub use plan::{Kind, Plan, Planned, plan};

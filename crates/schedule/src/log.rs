@@ -39,12 +39,12 @@ pub fn open(checked: &Checked, path: &Path, data: &DataConfig) -> Result<Log, Tr
 }
 
 impl Log {
-    /// The stretches of another length that have rows.
+    /// The stretches of another length that have rows from a moment on; the first of them may begin before it.
     ///
     /// # Errors
     /// Rows that cannot be read again.
-    pub fn cut(&self, length: Length) -> Result<Vec<Stretch>, TrainError> {
-        Ok(self.rows.cut(length)?)
+    pub fn cut(&self, length: Length, from: i64) -> Result<Vec<Stretch>, TrainError> {
+        Ok(self.rows.cut(length, from)?)
     }
 
     /// Its windows.

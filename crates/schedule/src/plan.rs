@@ -145,7 +145,7 @@ pub(crate) fn plan_from(
         ))
     })?;
     let planner = Planner { schedule, past: begun.from, all: windows };
-    let mut start = planner.scratch("start", Some(begun), begun.from, begun.to, None);
+    let mut start = planner.scratch("start", Some(begun), begun.from, begun.to);
     start.rows = begun.rows * schedule.epochs as u64;
     let mut phases = Vec::new();
     for (number, window) in judged.iter().enumerate() {
@@ -186,26 +186,17 @@ impl Planner<'_> {
     }
 
     /// A training from scratch on a stretch.
-    fn scratch(
-        &self,
-        what: &'static str,
-        window: Option<Stretch>,
-        from: i64,
-        to: i64,
-        contest: Option<Window>,
-    ) -> Planned {
+    fn scratch(&self, what: &'static str, window: Option<Stretch>, from: i64, to: i64) -> Planned {
         let epochs = self.schedule.epochs;
-        let phase =
-            Phase { train: self.span(from, to), eval: None, from: StartFrom::Fresh, contest, ..Phase::whole(epochs) };
+        let phase = Phase { train: self.span(from, to), eval: None, from: StartFrom::Fresh, ..Phase::whole(epochs) };
         Planned { what, window, phase, rows: self.rows(from, to) * epochs as u64 }
     }
 
-    /// One before a window; its start is that of a window of the log.
-    fn full(&self, window: &Stretch, contest: bool) -> Planned {
+    /// One on what was there at a moment, for a window.
+    fn full(&self, window: &Stretch, to: i64) -> Planned {
         let history = self.schedule.full.as_ref().and_then(|full| full.history);
-        let from = history.map_or(self.past, |length| window.from.saturating_sub(length.nanoseconds()));
-        let contest = contest.then(|| self.span(window.from, window.to));
-        self.scratch("full", Some(*window), from.min(window.from - 1), window.from, contest)
+        let from = history.map_or(self.past, |length| to.saturating_sub(length.nanoseconds()));
+        self.scratch("full", Some(*window), from.min(to - 1), to)
     }
 
     /// A window as it is predicted; what is learned from it follows.
@@ -232,10 +223,15 @@ impl Planner<'_> {
             Kind::Incremental => to.push(self.round(window, true)),
             Kind::Combined => {
                 let rounds = self.schedule.combined.clone().unwrap_or_default().rounds;
-                if number > 0 && number.is_multiple_of(rounds) {
-                    to.push(self.full(window, true));
-                }
-                to.push(self.round(window, false));
+                let full = (number > 0 && number.is_multiple_of(rounds)).then(|| self.full(window, window.from));
+                // What predicts a window is chosen before a label of it is known; the choice shows on the next one.
+                let Some(mut full) = full.filter(|full| full.rows > 0) else {
+                    return to.push(self.round(window, false));
+                };
+                full.phase.contest = Some(self.span(window.from, window.to));
+                let mut round = self.round(window, false);
+                round.phase.judge = None;
+                to.extend([self.judged("judge", window, 0), full, round]);
             }
             Kind::Online => {
                 let own = self.schedule.online.clone().unwrap_or_default();
@@ -246,12 +242,8 @@ impl Planner<'_> {
                 to.push(planned);
             }
             Kind::Full => {
-                // The first stretch ends where the first window begins.
-                let limited = self.schedule.full.as_ref().is_some_and(|full| full.history.is_some());
-                if number > 0 || limited {
-                    to.push(self.full(window, false));
-                }
                 to.push(self.judged("judge", window, 0));
+                to.extend(Some(self.full(window, window.to)).filter(|full| full.rows > 0));
             }
         }
     }
@@ -297,18 +289,24 @@ mod tests {
         let all = windows(&[10; 8]);
         let config = schedule(r#"{"time": "t", "start": 0.5, "full": {"history": "2d"}, "combined": {"rounds": 2}}"#);
         let full = plan(&config, Kind::Full, &all).unwrap();
-        assert_eq!(whats(&full), ["full", "judge", "full", "judge", "full", "judge", "full", "judge"]);
+        assert_eq!(whats(&full), ["judge", "full", "judge", "full", "judge", "full", "judge", "full"]);
         assert!(
             full.phases.iter().filter(|p| p.what == "full").all(|p| p.rows == 20 && p.phase.from == StartFrom::Fresh)
         );
         let combined = plan(&config, Kind::Combined, &all).unwrap();
-        assert_eq!(whats(&combined), ["round", "round", "full", "round", "round"]);
-        let contest = combined.phases[2].phase.contest.clone();
-        assert_eq!(contest, Some(combined.phases[3].phase.train.clone()));
+        assert_eq!(whats(&combined), ["round", "round", "judge", "full", "round", "round"]);
+        let contest = combined.phases[3].phase.contest.clone();
+        assert_eq!(contest, combined.phases[2].phase.judge);
+        assert_eq!(combined.phases[4].phase.judge, None);
         let growing = schedule(r#"{"time": "t", "start": 0.5, "full": {}}"#);
         let growing = plan(&growing, Kind::Full, &all).unwrap();
-        assert_eq!(whats(&growing), ["judge", "full", "judge", "full", "judge", "full", "judge"]);
-        assert_eq!(growing.rows(), 50 + 60 + 70);
+        assert_eq!(whats(&growing), ["judge", "full", "judge", "full", "judge", "full", "judge", "full"]);
+        assert_eq!(growing.rows(), 50 + 60 + 70 + 80);
+        // A stretch without rows is no training.
+        let gap = windows(&[10, 10, 0, 0, 10, 10]);
+        let daily = schedule(r#"{"time": "t", "start": 0.5, "full": {"history": "1d"}, "combined": {"rounds": 1}}"#);
+        assert!(plan(&daily, Kind::Full, &gap).unwrap().phases.iter().all(|p| p.rows > 0 || p.what == "judge"));
+        assert_eq!(whats(&plan(&daily, Kind::Combined, &gap).unwrap()), ["round", "judge", "full", "round"]);
     }
 
     #[test]

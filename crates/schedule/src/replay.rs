@@ -56,7 +56,10 @@ pub fn replay(replay: &Replay, observer: &mut dyn Observer) -> Result<ReplaySumm
     let start = Plan { phases: Vec::new(), ..first.clone() };
     observer.notice(&Notice::Stage("training the first stretch"));
     let begun = setting.run(&start, &out.join(START), observer)?;
-    let mut ways = BTreeMap::new();
+    // Ways that an earlier run of this folder ended stay.
+    let old = std::fs::read_to_string(out.join(SUMMARY)).ok();
+    let old: Option<ReplaySummary> = old.and_then(|text| serde_json::from_str(&text).ok());
+    let mut ways = old.map_or_else(BTreeMap::new, |old| old.replay);
     let mut outcomes = Vec::new();
     let mut interrupted = begun.interrupted;
     for (name, plan) in with_synchronised(plans.clone(), log)? {
@@ -98,7 +101,11 @@ fn with_synchronised(plans: Vec<Plan>, log: &Log) -> Result<Vec<(String, Plan)>,
     for plan in plans {
         let lengths = log.schedule.online.iter().flat_map(|online| &online.sync).filter(|_| plan.kind == Kind::Online);
         let more = lengths.map(|length| {
-            let own = plan_synchronised(&plan, &log.schedule, &log.cut(*length)?);
+            let own = plan_synchronised(
+                &plan,
+                &log.schedule,
+                &log.cut(*length, plan.judged.first().map_or(i64::MAX, |window| window.from))?,
+            );
             Ok((format!("{}_{length}", plan.kind.name()), own))
         });
         let more = more.collect::<Result<Vec<_>, TrainError>>()?;
@@ -109,7 +116,15 @@ fn with_synchronised(plans: Vec<Plan>, log: &Log) -> Result<Vec<(String, Plan)>,
 }
 
 fn write_windows(replay: &Replay, outcomes: &[(String, Outcome)]) -> Result<(), TrainError> {
-    let mut text = Vec::new();
+    let path = replay.out.join(WINDOWS);
+    let named = |line: &&str| {
+        let way = serde_json::from_str::<serde_json::Value>(line)
+            .ok()
+            .and_then(|l| Some(l["schedule"].as_str()?.to_string()));
+        way.is_some_and(|way| outcomes.iter().all(|(name, _)| *name != way))
+    };
+    let old = std::fs::read_to_string(&path).unwrap_or_default();
+    let mut text: Vec<u8> = old.lines().filter(named).flat_map(|line| format!("{line}\n").into_bytes()).collect();
     for (name, outcome) in outcomes {
         let mut learned = 0;
         for entry in &outcome.entries {
@@ -129,5 +144,5 @@ fn write_windows(replay: &Replay, outcomes: &[(String, Outcome)]) -> Result<(), 
             }
         }
     }
-    burnrec_train::write_whole(&replay.out.join(WINDOWS), &text)
+    burnrec_train::write_whole(&path, &text)
 }

@@ -73,6 +73,12 @@ impl Setting<'_> {
         let all = std::iter::once(&plan.start).chain(&plan.phases);
         for (number, planned) in all.enumerate() {
             ledger.check(number, planned.window.as_ref())?;
+            if number >= ledger.entries().len() {
+                if session.complete() > number {
+                    return Err(ledger.lacks(number));
+                }
+                ledger.begin(number, planned.window.as_ref(), session.is_within(number))?;
+            }
             let begins = Instant::now();
             if session.run(&planned.phase)? == Ending::Interrupted || self.stop.is_asked() {
                 interrupted = true;

@@ -117,6 +117,10 @@ fn a_bad_line_is_put_aside_with_its_place_until_there_are_too_many() {
     let text = std::fs::read_to_string(folder.path().join("more.jsonl")).unwrap();
     let offset = aside[1]["offset"].as_u64().unwrap() as usize;
     assert!(text[offset..].starts_with(aside[1]["text"].as_str().unwrap()));
+    // What learned from one stream learns from another from its beginning.
+    std::fs::write(folder.path().join("next.jsonl"), events(300, false)).unwrap();
+    let next = run_ok(folder.path(), &["online", "out", "--rows", "16", "--input", "next.jsonl", "--out", "next"]);
+    assert!(next.out.contains("300 events") && next.out.contains("0 lines put aside"), "{}", next.out);
     // A file that is shorter than what was read of it is another one.
     std::fs::write(folder.path().join("more.jsonl"), events(100, false)).unwrap();
     let other = run(folder.path(), &[&input[..], &["--resume"]].concat());
@@ -289,6 +293,10 @@ fn deltas_in_their_order_make_the_full_export_to_the_bit_and_others_are_refused(
         all
     };
     assert_eq!(whole("anew"), whole("exports"));
+    // A state that was lost is made again of the exports.
+    std::fs::remove_dir_all(folder.path().join("exports/state")).unwrap();
+    assert!(export("live").contains("nothing changed"));
+    assert_eq!(files(&folder.path().join("all/state")), files(&folder.path().join("exports/state")));
     // A repeat, a gap, another model, a file that was changed.
     let refused = |from: &str, to: &str, says: &str| {
         let told = apply(from, to);

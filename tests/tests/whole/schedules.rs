@@ -77,8 +77,8 @@ fn every_way_predicts_each_window_before_it_learns_from_it() {
     for says in [
         "10 of 1d by time",
         "2000 rows, 6000 to learn from",
-        "5 x round, 2 x full",
-        "4 x full",
+        "5 x round, 2 x judge, 2 x full",
+        "5 x full",
         "2000 rows to learn from",
     ] {
         assert!(told.contains(says), "{says}: {told}");
@@ -98,7 +98,7 @@ fn every_way_predicts_each_window_before_it_learns_from_it() {
     // Rows: a fifth of what is learned is of before; the others learn as often as the plan says.
     let cost = |way: &str| summary.replay[way].0["rows"].as_u64().unwrap();
     assert_eq!((cost("stale"), cost("online"), cost("incremental")), (0, 2000, 2500));
-    assert_eq!(cost("full"), 3 * (2400 + 2800 + 3200 + 3600));
+    assert_eq!(cost("full"), 3 * (2400 + 2800 + 3200 + 3600 + 4000));
     // Each way's folder is a run: its model predicts.
     run_ok(folder.path(), &["predict", "out/online", "--input", "log.csv", "--output", "p.csv"]);
 }
@@ -241,6 +241,9 @@ fn a_job_learns_from_new_windows_alone_and_its_gate_refuses_what_a_poisoned_day_
     let gates: Vec<bool> = ledger(&path).iter().filter_map(|entry| entry["gate"]["passes"].as_bool()).collect();
     assert_eq!(gates, [true, true, true, false, true, true]);
     assert_ne!(manifest()["best"], published);
+    // What was shown on the day of the refusal is what was published.
+    let entry = ledger(&path).into_iter().find(|entry| entry["gate"]["passes"] == false).unwrap();
+    assert_eq!(entry["judged"]["logloss"], entry["gate"]["published"]);
     // In one go it is the same.
     std::fs::write(folder.path().join("log.csv"), first(8)).unwrap();
     let once = run(folder.path(), &["update", "job.toml", "--out", "once"]);
@@ -319,4 +322,59 @@ fn what_rests_in_the_rounds_is_the_first_stretchs_to_the_bit() {
     let refused =
         run(folder.path(), &["replay", "job.toml", "--out", "x", "--set", "schedule.incremental.lookups=[\"none\"]"]);
     assert!(refused.code == Some(2) && refused.err.contains("none"), "{}", refused.err);
+}
+
+#[test]
+fn a_ledger_that_lost_lines_and_a_window_that_changed_half_way_are_refused() {
+    let folder = folder(&log(8, 400, 1.0, &[]), "[schedule.incremental]\n");
+    let job = std::fs::read_to_string(folder.path().join("job.toml")).unwrap();
+    std::fs::write(
+        folder.path().join("job.toml"),
+        job.replace("batch_size = 32", "batch_size = 4\ncheckpoint_every = 5"),
+    )
+    .unwrap();
+    let update = ["update", "job.toml", "--out", "run"];
+    run_ok(folder.path(), &update);
+    let path = folder.path().join("run/ledger.jsonl");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, whole.lines().take(2).map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    let refused = run(folder.path(), &update);
+    assert!(refused.code == Some(2) && refused.err.contains("lacks the line of phase 2"), "{}", refused.err);
+    std::fs::write(&path, &whole).unwrap();
+    // A new day is stopped half-way, and gets a row before it is gone on with.
+    let text = std::fs::read_to_string(folder.path().join("log.csv")).unwrap();
+    let day = |extra: &str| {
+        let rows: String = log(9, 400, 1.0, &[]).lines().skip(3201).map(|line| format!("{line}\n")).collect();
+        std::fs::write(folder.path().join("log.csv"), format!("{text}{rows}{extra}")).unwrap();
+        rows
+    };
+    let rows = day("");
+    let mut stopped = false;
+    for wait in [60, 90, 120, 150, 180, 220, 260, 300] {
+        let mut child = command(folder.path(), &update).stderr(std::process::Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(wait));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        stopped = std::fs::read_to_string(&path).unwrap() == whole && within(&folder.path().join("run"));
+        if stopped {
+            break;
+        }
+    }
+    if stopped {
+        day(&format!("{}\n", rows.lines().next().unwrap()));
+        let refused = run(folder.path(), &update);
+        assert!(refused.code == Some(2) && refused.err.contains("before it was stopped"), "{}", refused.err);
+    }
+    day("");
+    run_ok(folder.path(), &update);
+    let last = ledger(&folder.path().join("run")).pop().unwrap();
+    assert_eq!((last["window"]["rows"].as_u64(), last["rows_learned"].as_u64()), (Some(400), Some(3 * 1600 + 5 * 400)));
+}
+
+/// Whether the latest checkpoint of a run stands within an epoch.
+fn within(run: &Path) -> bool {
+    let manifest: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(run.join("checkpoints/manifest.json")).unwrap()).unwrap();
+    let state = run.join("checkpoints").join(manifest["latest"].as_str().unwrap()).join("state.toml");
+    !std::fs::read_to_string(state).unwrap().contains("step_in_epoch = 0")
 }

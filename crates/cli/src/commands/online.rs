@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use burnrec_data::windows::Length;
-use burnrec_schedule::begin_as;
-use burnrec_train::{Beat, OnlineJob, RunFolder, Streamed, TrainError, online};
+use burnrec_schedule::begin_with;
+use burnrec_train::{Beat, OnlineJob, RunFolder, Streamed, TrainError, begin_stream, online};
 
 use super::saved::latest;
 use crate::args::OnlineArgs;
@@ -47,7 +47,7 @@ pub fn run(args: &OnlineArgs) -> Result<(), CliError> {
         if let Some(above) = folder.parent().filter(|p| !p.as_os_str().is_empty()) {
             std::fs::create_dir_all(above).map_err(TrainError::io(above))?;
         }
-        begin_as(&run, &folder)?;
+        begin_with(&run, &folder, &begin_stream)?;
     }
     let time = |length: Length| Duration::from_nanos(length.nanoseconds().unsigned_abs());
     let job = OnlineJob {

@@ -72,8 +72,8 @@ pub(crate) struct Counter {
 
 impl Counter {
     /// Counts rows that have these times.
-    pub(crate) fn count(&mut self, times: &[i64]) {
-        times.iter().for_each(|time| self.rows.entry(time.div_euclid(self.length)).or_insert((0, 0)).0 += 1);
+    pub(crate) fn count(&mut self, times: impl Iterator<Item = i64>) {
+        times.for_each(|time| self.rows.entry(time.div_euclid(self.length)).or_insert((0, 0)).0 += 1);
     }
 
     /// Adds rows that have these times.

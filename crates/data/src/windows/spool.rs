@@ -88,16 +88,17 @@ impl Spooled {
         &self.windows
     }
 
-    /// The stretches of another length that have rows; without sums over what these hold.
+    /// The stretches of another length that have rows from a moment on; without sums over what these hold.
     ///
     /// # Errors
     /// Too many of them.
-    pub fn cut(&self, length: Length) -> Result<Vec<Stretch>, DataError> {
+    pub fn cut(&self, length: Length, from: i64) -> Result<Vec<Stretch>, DataError> {
         let mut counter = Cut::new(length).counter();
         let column = [self.time.clone()];
         for batch in self.stream(&column)? {
             let batch = batch?;
-            counter.count(&time_values(&batch, &self.time, &*self.inner)?);
+            let times = time_values(&batch, &self.time, &*self.inner)?;
+            counter.count(times.into_iter().filter(|time| *time >= from));
         }
         counter.found(self.inner.path(), &self.time)
     }

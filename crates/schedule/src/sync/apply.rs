@@ -25,7 +25,9 @@ pub fn apply(exports: &Path, copy: &Path) -> Result<(u64, u64), TrainError> {
     };
     let alone = all.len() == 1 && all.values().next().is_some_and(|path| path == exports);
     recover(copy)?;
-    let mut at = Manifest::read(&copy.join(STATE))?.map(|own| own.sequence);
+    let own = Manifest::read(&copy.join(STATE))?;
+    own.as_ref().map_or(Ok(()), |own| own.check(&copy.join(STATE)))?;
+    let mut at = own.map(|own| own.sequence);
     let mut taken = 0;
     for (number, path) in all {
         let wanted = at.map_or(0, |at| at + 1);
@@ -52,8 +54,11 @@ pub fn apply(exports: &Path, copy: &Path) -> Result<(u64, u64), TrainError> {
 }
 
 /// The exports of a folder by their numbers.
-fn sequence(folder: &Path) -> Result<BTreeMap<u64, PathBuf>, TrainError> {
-    let entries = fs::read_dir(folder).map_err(TrainError::io(folder))?.flatten();
+pub(super) fn sequence(folder: &Path) -> Result<BTreeMap<u64, PathBuf>, TrainError> {
+    let entries = match fs::read_dir(folder) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        entries => entries.map_err(TrainError::io(folder))?.flatten(),
+    };
     let mut all = BTreeMap::new();
     for path in entries.map(|entry| entry.path()) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -74,6 +79,14 @@ pub(super) fn take_in(export: &Path, copy: &Path) -> Result<(), TrainError> {
     let state = copy.join(STATE);
     if let Some(own) = Manifest::read(&state)? {
         own.check(&state)?;
+        if !manifest.full && own.makes != manifest.follows {
+            return Err(refused(format!(
+                "{} follows another export {} than the one that {} took in; start the copy anew",
+                export.display(),
+                own.sequence,
+                copy.display()
+            )));
+        }
         if own.model != manifest.model {
             return Err(refused(format!("{} is of another model than {}", export.display(), copy.display())));
         }

@@ -25,6 +25,9 @@ pub(super) struct Manifest {
     pub(super) step: u64,
     /// A hash of the config of the run.
     pub(super) model: String,
+    /// What the export before it made; nothing of the first.
+    #[serde(default)]
+    pub(super) follows: String,
     /// A hash of what the full export after it holds.
     pub(super) makes: String,
     /// sha256 of every file.

@@ -45,10 +45,10 @@ pub fn export(run: &Path, folder: &Path) -> Result<Option<Exported>, TrainError>
     let state = folder.join(STATE);
     recover(folder)?;
     let mut before = Manifest::read(&state)?;
-    // An export that was written whole, and then the job was killed: copies may have it already.
-    let next = name_of(before.as_ref().map_or(0, |before| before.sequence + 1), before.is_none());
-    if Manifest::read(&folder.join(&next))?.is_some() {
-        apply::take_in(&folder.join(&next), folder)?;
+    // An export that was written whole before a job was killed, and a state that was lost: copies may have the exports already.
+    let there = apply::sequence(folder)?.keys().next_back().copied();
+    if there.is_some_and(|last| before.as_ref().is_none_or(|before| before.sequence < last)) {
+        apply::apply(folder, folder)?;
         before = Manifest::read(&state)?;
     }
     let config = fs::read_to_string(run.join("config.toml")).map_err(TrainError::io(run))?;
@@ -90,7 +90,8 @@ pub fn export(run: &Path, folder: &Path) -> Result<Option<Exported>, TrainError>
         files::discard(&[&delta, &next]);
         return Ok(None);
     }
-    let manifest = Manifest { sequence, step, model, full: before.is_none(), ..Manifest::default() };
+    let follows = before.as_ref().map_or_else(String::new, |before| before.makes.clone());
+    let manifest = Manifest { sequence, step, model, full: before.is_none(), follows, ..Manifest::default() };
     let whole = Manifest { full: true, ..manifest.clone() }.of_files(&next, None)?;
     let part = manifest.of_files(&delta, Some(whole.state()))?;
     part.write(&delta)?;

@@ -8,7 +8,7 @@ mod beat;
 mod feed;
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
@@ -23,12 +23,34 @@ use crate::feed::prepare;
 use crate::measure::Scoring;
 use crate::metrics::Protocol;
 use crate::objective::Link;
-use crate::run::{Manifest, Progress, RunFolder, SavedModel, load_optimizer, save, sweep};
+use crate::run::{Manifest, Progress, RunFolder, SavedModel, StreamPlace, load_optimizer, save, sweep, write_whole};
 use crate::step::{Stepper, Trainable};
 use crate::stop::Stop;
 use aside::Aside;
 pub use beat::{Beat, Streamed};
 use feed::Fed;
+
+/// Says at which step a copy of a run begins to learn from a stream.
+const BEGIN: &str = "stream.json";
+
+/// Makes a copy of a run the beginning of an online job: what the run itself learned from a stream, or was judged by, is none of
+/// the job's.
+///
+/// # Errors
+/// A folder without a checkpoint, or that cannot be written.
+pub fn begin_stream(run: &Path) -> Result<(), TrainError> {
+    for old in ["rejected.jsonl", "judged.bin", "ledger.jsonl", "open.json", "metrics.jsonl", "summary.json"] {
+        let path = run.join(old);
+        if path.exists() {
+            std::fs::remove_file(&path).map_err(TrainError::io(&path))?;
+        }
+    }
+    let manifest = Manifest::read(&run.join("checkpoints"))?.ok_or_else(|| TrainError::NotARun {
+        path: run.to_path_buf(),
+        problem: "it has no checkpoint yet; train it first".into(),
+    })?;
+    write_whole(&run.join(BEGIN), serde_json::json!({ "checkpoint": manifest.latest }).to_string().as_bytes())
+}
 
 /// An online job.
 pub struct OnlineJob {
@@ -109,8 +131,11 @@ impl<'a> Online<'a> {
         check(&checked, job.rows)?;
         // A stream goes on where it stood; a run that begins to learn from one begins with its best epoch.
         let latest = manifest.open(&checkpoints, &manifest.latest, checked.schema())?.progress;
-        let name = match (&manifest.best, latest.stream.lines) {
-            (Some(best), 0) => best.clone(),
+        let text = std::fs::read_to_string(job.run.join(BEGIN)).unwrap_or_default();
+        let begins =
+            serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|b| b["checkpoint"] == *manifest.latest);
+        let name = match &manifest.best {
+            Some(best) if begins => best.clone(),
             _ => manifest.latest.clone(),
         };
         let loaded = manifest.open(&checkpoints, &name, checked.schema())?;
@@ -119,7 +144,10 @@ impl<'a> Online<'a> {
         stepper.optimizer = load_optimizer(&loaded.folder, stepper.optimizer)?;
         stepper.set_trainable(Trainable { rate: job.rate, ..Trainable::default() })?;
         // Folders of checkpoints are named by steps: those of the stream come behind all others.
-        let progress = Progress { step: latest.step, epoch: latest.epoch, ..loaded.progress };
+        let stream = if begins { StreamPlace::default() } else { loaded.progress.stream.clone() };
+        let (judged, judged_before) = (0, 0);
+        let progress =
+            Progress { step: latest.step, epoch: latest.epoch, stream, judged, judged_before, ..loaded.progress };
         let aside = Aside::open(&job.run, progress.stream.rejected_bytes)?;
         let beat = beat::Beats::new(&progress.stream);
         let encoder = saved.encoder;
@@ -188,7 +216,7 @@ impl<'a> Online<'a> {
         self.aside.sync()?;
         self.progress.clock = self.stepper.clock();
         self.progress.best_epoch = self.progress.epoch;
-        save(&self.checkpoints, &self.stepper, &self.encoder, &self.progress, true)?;
+        save(&self.checkpoints, &self.stepper, &self.encoder, &self.progress, true, None)?;
         self.unsaved = 0;
         Ok(())
     }

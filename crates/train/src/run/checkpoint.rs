@@ -18,7 +18,7 @@ use burnrec_models::AnyModel;
 use serde::Serialize;
 
 use super::files::{TEMPORARY, broken, discard, fingerprint, sync_folder, write_durable};
-use super::manifest::{ENCODER, Manifest, STATE};
+use super::manifest::{Candidate, ENCODER, Manifest, STATE};
 use super::progress::Progress;
 use crate::error::{TrainError, bad};
 use crate::step::Stepper;
@@ -32,7 +32,8 @@ pub(crate) fn tables_folder(checkpoint: &Path) -> PathBuf {
     checkpoint.join(TABLES)
 }
 
-/// Writes a checkpoint and then the manifest; older checkpoints that are neither latest nor best go.
+/// Writes a checkpoint and then the manifest; older checkpoints that are neither latest, best nor published go.
+/// `publish` is made the best one in the same write.
 ///
 /// # Errors
 /// [`TrainError::Unsaved`]; what was half-written is gone then, and earlier checkpoints stand.
@@ -42,8 +43,9 @@ pub(crate) fn save(
     encoder: &Encoder,
     progress: &Progress,
     is_best: bool,
+    publish: Option<&Candidate>,
 ) -> Result<(), TrainError> {
-    write(checkpoints, stepper, encoder, progress, is_best).map_err(|error| {
+    write(checkpoints, stepper, encoder, progress, is_best, publish).map_err(|error| {
         let temporary = checkpoints.join(format!("{TEMPORARY}{}", progress.folder()));
         if temporary.exists() {
             discard(&temporary);
@@ -61,6 +63,7 @@ fn write(
     encoder: &Encoder,
     progress: &Progress,
     is_best: bool,
+    publish: Option<&Candidate>,
 ) -> Result<(), TrainError> {
     let name = progress.folder();
     let folder = checkpoints.join(&name);
@@ -76,7 +79,7 @@ fn write(
         sync_folder(checkpoints)?;
         files = Some(fingerprints(&folder)?);
     }
-    manifest.add(checkpoints, name, files, is_best)
+    manifest.add(checkpoints, name, files, is_best, publish)
 }
 
 /// TOML, whose numbers come back to the bit; serde_json's may be off by the last one.

@@ -34,6 +34,14 @@ pub(crate) struct Manifest {
     pub files: BTreeMap<String, BTreeMap<String, (u64, String)>>,
 }
 
+/// A checkpoint that a gate let pass.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Candidate {
+    pub name: String,
+    /// Published checkpoints that stay.
+    pub keep: usize,
+}
+
 /// What is read back besides model and tables.
 pub(crate) struct Loaded {
     pub progress: Progress,
@@ -150,12 +158,16 @@ impl Manifest {
         name: String,
         files: Option<BTreeMap<String, (u64, String)>>,
         is_best: bool,
+        publish: Option<&Candidate>,
     ) -> Result<(), TrainError> {
         self.files.extend(files.map(|files| (name.clone(), files)));
         (self.format, self.version) = (FORMAT, env!("CARGO_PKG_VERSION").to_string());
         self.latest.clone_from(&name);
         if is_best {
             self.best = Some(name);
+        }
+        if let Some(candidate) = publish.filter(|candidate| self.files.contains_key(&candidate.name)) {
+            self.publish(candidate);
         }
         self.write_and_sweep(checkpoints)
     }
@@ -171,16 +183,15 @@ impl Manifest {
         Ok(())
     }
 
-    /// Publishes the latest checkpoint: from then on it is the best one. The last `keep` published ones stay.
-    pub(crate) fn publish(mut self, checkpoints: &Path, keep: usize) -> Result<(), TrainError> {
-        let before = self.best.take().filter(|best| self.published.is_empty() && *best != self.latest);
+    /// Makes a checkpoint the best one. The last `keep` published ones stay.
+    fn publish(&mut self, candidate: &Candidate) {
+        let before = self.best.take().filter(|best| self.published.last() != Some(best) && *best != candidate.name);
         self.published.extend(before);
-        self.best = Some(self.latest.clone());
-        if self.published.last() != Some(&self.latest) {
-            self.published.push(self.latest.clone());
+        self.best = Some(candidate.name.clone());
+        if self.published.last() != Some(&candidate.name) {
+            self.published.push(candidate.name.clone());
         }
-        self.published.drain(..self.published.len().saturating_sub(keep.max(1)));
-        self.write_and_sweep(checkpoints)
+        self.published.drain(..self.published.len().saturating_sub(candidate.keep.max(1)));
     }
 
     /// Goes back to the checkpoint that was published before; its name.
@@ -188,7 +199,10 @@ impl Manifest {
     /// # Errors
     /// None was.
     pub(crate) fn roll_back(mut self, checkpoints: &Path) -> Result<String, TrainError> {
-        self.published.pop();
+        // What learned on since it was published is no published one.
+        if self.best.as_ref() == self.published.last() {
+            self.published.pop();
+        }
         let Some(before) = self.published.last().cloned() else {
             return Err(bad(
                 "rollback",

@@ -12,6 +12,7 @@ pub(crate) use checkpoint::{load_optimizer, save};
 pub(crate) use encoder_files::write as write_encoder_files;
 pub use files::write_whole;
 pub use folder::RunFolder;
-pub(crate) use manifest::{Manifest, sweep};
+pub(crate) use manifest::{Candidate, Manifest, sweep};
+pub use progress::Verdict;
 pub(crate) use progress::{Progress, StreamPlace};
 pub use saved::{SavedModel, published, roll_back};

@@ -48,9 +48,23 @@ pub(crate) struct Progress {
     /// Those of them that were made before the phase began.
     #[serde(default)]
     pub judged_before: u64,
+    /// What the gate of the phase decided; none where it has none, or has not yet.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
     /// How far a stream of events was read.
     #[serde(default)]
     pub stream: StreamPlace,
+}
+
+/// What a gate decided.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Log-loss of the published model on the window.
+    pub published: f64,
+    /// That of what the last round made.
+    pub candidate: f64,
+    /// Whether it is published now.
+    pub passes: bool,
 }
 
 /// How far a stream of events was read.
@@ -102,6 +116,7 @@ impl Progress {
         self.phase += 1;
         self.first_epoch = self.epoch;
         self.judged_before = self.judged;
+        self.verdict = None;
         (self.best, self.waited, self.waited_for_plateau, self.plateaus) = (None, 0, 0, 0);
         self.stopped_early = false;
     }

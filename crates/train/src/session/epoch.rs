@@ -43,8 +43,8 @@ impl Session<'_> {
             };
             self.progress.step += 1;
             self.progress.step_in_epoch += 1;
-            self.after_step(losses, rows)?;
             self.time_step(rows, &mut last);
+            self.after_step(losses, rows)?;
         }
         self.log_losses()?;
         self.keep_predictions()?;
@@ -189,7 +189,15 @@ impl Session<'_> {
         self.keep_predictions()?;
         self.journal.as_ref().map_or(Ok(()), Journal::sync)?;
         self.progress.clock = self.stepper.clock();
-        save(&self.folder.checkpoints(), &self.stepper, &self.encoder, &self.progress, is_best)?;
+        save(
+            &self.folder.checkpoints(),
+            &self.stepper,
+            &self.encoder,
+            &self.progress,
+            is_best,
+            self.candidate.as_ref(),
+        )?;
+        self.candidate = None;
         self.observer.notice(&Notice::Checkpoint { step: self.progress.step });
         Ok(())
     }

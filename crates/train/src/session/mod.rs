@@ -26,12 +26,11 @@ use burnrec_record::Summary;
 use crate::checked::Checked;
 use crate::error::TrainError;
 use crate::measure::Scoring;
-use crate::run::{Manifest, Progress, RunFolder, write_encoder_files};
+use crate::run::{Candidate, Manifest, Progress, RunFolder, write_encoder_files};
 use crate::step::Stepper;
 use crate::stop::Stop;
 use crate::weights::check_placement;
 pub use begin::check_rows;
-pub use gate::Verdict;
 use journal::Journal;
 use losses::Losses;
 pub use observer::{Notice, Observer};
@@ -93,8 +92,8 @@ pub struct Session<'a> {
     scoring: Option<Scoring>,
     /// A sample of the rows of before; none where no phase wants one.
     remembered: Option<Remembered>,
-    /// What the gate of the phase decided.
-    verdict: Option<Verdict>,
+    /// What is published with the next checkpoint.
+    candidate: Option<Candidate>,
     /// Phases that were asked for.
     asked: usize,
     _lock: File,
@@ -154,7 +153,7 @@ impl<'a> Session<'a> {
             journal,
             scoring: None,
             remembered: None,
-            verdict: None,
+            candidate: None,
             asked: 0,
             _lock: lock,
         })

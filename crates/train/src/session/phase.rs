@@ -88,6 +88,17 @@ pub(super) struct Current<'p> {
 }
 
 impl Session<'_> {
+    /// Phases that are complete.
+    pub fn complete(&self) -> usize {
+        self.progress.phase
+    }
+
+    /// Whether a phase was begun and is not complete, so that some of its rows were learned from.
+    pub fn is_within(&self, phase: usize) -> bool {
+        self.progress.phase == phase
+            && (self.progress.step_in_epoch > 0 || self.progress.epoch > self.progress.first_epoch)
+    }
+
     /// Runs the next phase of the plan to its end. Phases that were complete when the run was taken up again are passed
     /// over, so that a plan is given anew as it was.
     ///
@@ -131,9 +142,9 @@ impl Session<'_> {
         let dataset = self.job.dataset.view(&phase.train, phase.eval.as_ref())?;
         let begins = self.progress.epoch == self.progress.first_epoch && self.progress.step_in_epoch == 0;
         if let (Some(window), true) = (&phase.judge, begins) {
-            self.judge(window)?;
-            if let Some(gate) = &phase.gate {
-                self.gate(gate, window)?;
+            match &phase.gate {
+                Some(gate) => self.gate(gate, window)?,
+                None => self.judge(window)?,
             }
         }
         match phase.from {

@@ -18,7 +18,11 @@ impl Session<'_> {
     pub(super) fn validate(&mut self, current: &Current<'_>) -> Result<(), TrainError> {
         if !current.judged {
             self.progress.best_epoch = self.progress.epoch;
-            let publishes = current.phase.contest.is_none() && current.phase.gate.is_none();
+            let phase = current.phase;
+            // What a schedule predicts by is never half of a training.
+            let scheduled = self.job.checked.experiment().schedule.is_some();
+            let whole = !scheduled || self.progress.epoch - self.progress.first_epoch == phase.epochs;
+            let publishes = whole && phase.contest.is_none() && phase.gate.is_none();
             return self.checkpoint(publishes);
         }
         let start = Instant::now();
