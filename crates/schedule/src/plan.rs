@@ -212,6 +212,7 @@ impl Planner<'_> {
         let dense = own.dense.map_or(Dense::All, Dense::Only);
         planned.phase.trainable = Trainable { dense, lookups: own.lookups, rate: own.rate };
         planned.phase.gate = self.schedule.gate.clone().filter(|_| gated);
+        planned.phase.distil = own.distil;
         planned.phase.replay = (own.replay > 0.0).then_some((own.replay, own.reservoir));
         planned.rows = (planned.rows as f64 / (1.0 - own.replay)) as u64;
         planned

@@ -64,7 +64,7 @@ fn replayed(folder: &Path, out: &str, more: &[&str]) -> ReplaySummary {
     serde_json::from_str(&std::fs::read_to_string(folder.join(out).join("summary.json")).unwrap()).unwrap()
 }
 
-const ALL: &str = "[schedule.stale]\n[schedule.incremental]\nreplay = 0.2\n[schedule.combined]\nrounds = 2\n[schedule.online]\nrows = 4\n[schedule.full]\n";
+const ALL: &str = "[schedule.stale]\n[schedule.incremental]\nreplay = 0.2\ndistil = 0.1\n[schedule.combined]\nrounds = 2\n[schedule.online]\nrows = 4\n[schedule.full]\n";
 
 fn lines(path: &Path) -> Vec<serde_json::Value> {
     std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -164,6 +164,9 @@ fn replayed_rows_soften_what_a_day_of_wrong_labels_does() {
     let (without, with) =
         (after("a", "schedule.incremental.replay=0.0"), after("b", "schedule.incremental.replay=0.5"));
     assert!(with < without - 0.02, "{with} {without}");
+    // So do labels that are partly what the model of before predicts.
+    let taught = after("c", "schedule.incremental.distil=0.5");
+    assert!(taught < without - 0.02, "{taught} {without}");
 }
 
 #[test]

@@ -112,6 +112,9 @@ pub struct IncrementalConfig {
     pub replay: f64,
     /// Rows of that sample.
     pub reservoir: usize,
+    /// How much of each label is what the model before the round predicts, 0..1: the round then moves it no further than the new
+    /// rows ask for. Of tasks of 0 and 1.
+    pub distil: f64,
     /// The parts of the dense weights that a round learns, by their names in `dense.safetensors`: `["score"]`; all when absent.
     /// What rests stays as it is to the bit, its optimiser's state too.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -123,7 +126,7 @@ pub struct IncrementalConfig {
 
 impl Default for IncrementalConfig {
     fn default() -> Self {
-        Self { epochs: 1, rate: 1.0, replay: 0.0, reservoir: 100_000, dense: None, lookups: None }
+        Self { epochs: 1, rate: 1.0, replay: 0.0, reservoir: 100_000, distil: 0.0, dense: None, lookups: None }
     }
 }
 
@@ -200,6 +203,9 @@ impl ScheduleConfig {
             _ if !rate(incremental.rate) => refused("incremental.rate", "must be above 0"),
             _ if !(0.0..1.0).contains(&incremental.replay) => {
                 refused("incremental.replay", "must lie in 0..1, 1 excluded")
+            }
+            _ if !(0.0..1.0).contains(&incremental.distil) => {
+                refused("incremental.distil", "must lie in 0..1, 1 excluded")
             }
             _ if !(1..=1 << 31).contains(&incremental.reservoir) => {
                 refused("incremental.reservoir", "must lie in 1..=2147483648")

@@ -39,7 +39,7 @@ impl Session<'_> {
             let rows = prepared.batch.rows;
             let losses = match current.phase.online {
                 Some(_) if current.phase.judge.is_none() => self.predict_and_learn(prepared)?,
-                _ => self.stepper.step(prepared, self.factor())?,
+                _ => self.stepper.step(self.taught_by(prepared)?, self.factor())?,
             };
             self.progress.step += 1;
             self.progress.step_in_epoch += 1;

@@ -11,6 +11,7 @@ mod outcome;
 mod phase;
 mod refit;
 mod replay;
+mod teach;
 mod validate;
 
 use std::fs::File;
@@ -37,6 +38,7 @@ pub use observer::{Notice, Observer};
 use outcome::Found;
 pub use phase::{Ending, Phase, StartFrom};
 use replay::Remembered;
+use teach::Teacher;
 
 /// Everything a job needs; nothing is written before its data proved readable.
 pub struct Job {
@@ -94,6 +96,8 @@ pub struct Session<'a> {
     remembered: Option<Remembered>,
     /// What is published with the next checkpoint.
     candidate: Option<Candidate>,
+    /// Who softens the labels of the phase; nobody where it does not ask.
+    teacher: Option<Teacher>,
     /// Phases that were asked for.
     asked: usize,
     _lock: File,
@@ -154,6 +158,7 @@ impl<'a> Session<'a> {
             scoring: None,
             remembered: None,
             candidate: None,
+            teacher: None,
             asked: 0,
             _lock: lock,
         })

@@ -44,6 +44,8 @@ pub struct Phase {
     pub online: Option<usize>,
     /// Share of the rows learned from that are of before its stretch of time, 0 to 1, out of a sample of so many.
     pub replay: Option<(f64, usize)>,
+    /// How much of the labels is what the model before the phase predicts, 0 to 1.
+    pub distil: f64,
     /// What the last phase made is published only if it predicts the rows of `judge` well enough.
     pub gate: Option<GateConfig>,
     /// Where the weights start afresh: rows that the weights of before and the new ones are compared on; the better stay.
@@ -74,6 +76,7 @@ impl Phase {
             online: None,
             replay: None,
             gate: None,
+            distil: 0.0,
             contest: None,
         }
     }
@@ -152,6 +155,7 @@ impl Session<'_> {
             StartFrom::Best if begins && self.progress.step > 0 => self.start_best()?,
             _ => {}
         }
+        self.find_teacher(phase)?;
         self.remember(phase)?;
         self.stepper.set_trainable(phase.trainable.clone())?;
         let judged = match &phase.eval {
