@@ -20,4 +20,4 @@ pub use optimizer::{SparseOptimizer, SparseRule};
 pub use placement::{Placement, TableDevice};
 pub use space::{Indexer, SpaceBatch, slot_order};
 pub use table::LookupGradient;
-pub use tables::{Eviction, Gathered, Gradients, Packing, Strangers, TableFacts, Tables, Update, Uploaded};
+pub use tables::{Admission, Eviction, Gathered, Gradients, Packing, Strangers, TableFacts, Tables, Update, Uploaded};

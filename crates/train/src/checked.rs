@@ -45,11 +45,27 @@ impl Experiment {
             optimizer.check(&format!("model.{}.{key}", self.model.name()))?;
         }
         self.train.check()?;
-        if self.train.evict.is_some() && schema.categorical.iter().all(|field| field.index != IndexPolicy::Growing) {
-            return Err(bad(
-                "train.evict",
-                "forgets ids of growing tables, and there are none; set features.index = \"growing\", or remove it",
-            ));
+        let grows = schema.categorical.iter().any(|field| field.index == IndexPolicy::Growing);
+        let of_growing = [("train.evict", self.train.evict.is_some()), ("train.admit", self.train.admit.is_some())];
+        if let Some((key, _)) = of_growing.into_iter().find(|(_, given)| *given && !grows) {
+            let problem = "is of growing tables, and there are none; set features.index = \"growing\", or remove it";
+            return Err(bad(key, problem));
+        }
+        let counted = schema.categorical.iter().any(|field| field.index == IndexPolicy::Growing && field.min_count > 1);
+        match &self.train.admit {
+            Some(admit) if admit.probability.is_some() && counted => {
+                return Err(bad(
+                    "train.admit.probability",
+                    "goes without min_count, which counts sightings; remove one",
+                ));
+            }
+            Some(admit) if admit.bloom_mib.is_some() && !counted => {
+                return Err(bad(
+                    "train.admit.bloom_mib",
+                    "counts sightings, and every id gets a row at the first; set features.min_count",
+                ));
+            }
+            _ => {}
         }
         self.check_batches(&schema, &tasks)?;
         check_names(&schema, &tasks, reads.heads == Heads::Chain)?;

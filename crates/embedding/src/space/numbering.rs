@@ -55,6 +55,8 @@ pub(crate) struct Growing {
     pub(crate) waiting: KeyMap<u32>,
     /// Rows of ids that were forgotten; the last one is given out next.
     pub(crate) free: Vec<u32>,
+    /// Sightings of keys that wait, where a filter counts them.
+    pub(crate) bloom: Option<crate::tables::Bloom>,
 }
 
 /// A numbering of rows for some fields.

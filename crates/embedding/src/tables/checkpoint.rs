@@ -1,6 +1,6 @@
 //! Tables as Arrow files.
 //!
-//! `tables.json` has the step and the rows of each space; `index-S.arrow` the key → row map of space S
+//! `bloom-S.bin` has the counters of a filter of sightings, where there is one. `tables.json` has the step and the rows of each space; `index-S.arrow` the key → row map of space S
 //! (`table`, `key`, `row`, `count`; row 0 = waiting for admission; table 65535 = a row whose id was forgotten); `LOOKUP-S.arrow` the rows of one table:
 //! `key`, `row`, `weights`, `state`, `count` (touches), `last_seen` (step of the last touch).
 
@@ -18,7 +18,7 @@ use burnrec_features::ipc::Batches;
 use burnrec_features::{Schema, Vocabulary};
 use serde::{Deserialize, Serialize};
 
-use super::{Tables, keys_by_row};
+use super::{Bloom, Tables, keys_by_row};
 use crate::error::EmbeddingError;
 use crate::lookups::Slots;
 use crate::optimizer::SparseOptimizer;
@@ -162,6 +162,11 @@ impl Tables {
         for (which, space) in self.indexer.spaces.iter().enumerate() {
             let path = folder.join(format!("index-{which}.arrow"));
             write(&path, index_schema(), std::iter::once(index_columns(space, &self.growing[which])))?;
+            if let Some(Bloom(counters)) = &self.growing[which].bloom {
+                let path = folder.join(format!("bloom-{which}.bin"));
+                let mut file = File::create(&path).map_err(io_error(&path))?;
+                file.write_all(counters).and_then(|()| file.sync_all()).map_err(io_error(&path))?;
+            }
             let keys = keys_by_row(space, &self.growing[which], self.grown[which]);
             for table in self.tables.iter().filter(|t| t.space == which) {
                 let rows = self.grown[which];
@@ -195,7 +200,13 @@ impl Tables {
         let mut vocabularies: Vec<Vocabulary> = vec![Vec::new(); schema.categorical.len()];
         let mut growing = Vec::new();
         for (which, space) in layout.spaces.iter().enumerate() {
-            growing.push(read_index(&folder.join(format!("index-{which}.arrow")), space, &mut vocabularies)?);
+            let mut own = read_index(&folder.join(format!("index-{which}.arrow")), space, &mut vocabularies)?;
+            let path = folder.join(format!("bloom-{which}.bin"));
+            if path.exists() {
+                let counters = std::fs::read(&path).map_err(io_error(&path))?;
+                own.bloom = Some(Bloom(counters)).filter(|bloom| !bloom.0.is_empty());
+            }
+            growing.push(own);
         }
         let mut tables = Self::without_rows(Indexer::new(schema, slots, &vocabularies)?, slots, default, seed);
         for (space, (growing, rows)) in tables.indexer.spaces.iter().zip(growing.iter().zip(&facts.rows)) {

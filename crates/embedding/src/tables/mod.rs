@@ -1,5 +1,6 @@
 //! All tables of a model.
 
+mod admit;
 mod checkpoint;
 mod evict;
 mod gather;
@@ -8,6 +9,8 @@ mod placement;
 mod strangers;
 mod update;
 
+pub use admit::Admission;
+pub(crate) use admit::Bloom;
 pub use evict::Eviction;
 pub use packing::{Packing, Uploaded};
 pub use strangers::Strangers;
@@ -72,6 +75,9 @@ pub struct Tables {
     /// Sequences of each lookup.
     pub(crate) sequences: Vec<usize>,
     step: u64,
+    /// The chance of a new id to get a row when it is seen; none where sightings are counted. And the seed of the draws.
+    chance: Option<f64>,
+    seed: u64,
     pub(crate) device: Option<TableDevice>,
 }
 
@@ -139,6 +145,8 @@ impl Tables {
             dims,
             sequences,
             step: 0,
+            chance: None,
+            seed,
             device: None,
         }
     }
@@ -262,10 +270,16 @@ impl Tables {
                 if growing.rows.contains_key(&key) {
                     continue;
                 }
-                let admits = min_count <= 1 || {
-                    let seen = growing.waiting.entry(key).or_insert(0);
-                    *seen += 1;
-                    *seen >= min_count
+                let admits = if let Some(chance) = self.chance {
+                    admit::drawn(chance, self.seed, key, self.step)
+                } else if let Some(bloom) = &mut growing.bloom {
+                    bloom.see(key) >= min_count
+                } else {
+                    min_count <= 1 || {
+                        let seen = growing.waiting.entry(key).or_insert(0);
+                        *seen += 1;
+                        *seen >= min_count
+                    }
                 };
                 if !admits && growing.waiting.len() > WAITING {
                     age(&mut growing.waiting, WAITING / 2);
@@ -288,6 +302,17 @@ impl Tables {
             again.iter().for_each(|(row, key)| table.start(*row, *key));
         }
         Ok(())
+    }
+
+    /// How new ids are let in from now on; a filter that was read with the tables stays.
+    pub fn set_admission(&mut self, admission: Option<&Admission>) {
+        self.chance = admission.and_then(|admission| admission.probability);
+        let Some(mib) = admission.and_then(|admission| admission.bloom_mib) else { return };
+        for (space, growing) in self.indexer.spaces.iter().zip(&mut self.growing) {
+            if space.grows && space.min_count.iter().any(|count| *count > 1) {
+                growing.bloom.get_or_insert_with(|| Bloom::new(mib));
+            }
+        }
     }
 
     /// The vector of a row of a lookup's first table; for tests and exports.

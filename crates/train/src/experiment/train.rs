@@ -1,6 +1,6 @@
 //! The `[train]` table of an experiment file.
 
-use burnrec_embedding::{Eviction, SparseOptimizer};
+use burnrec_embedding::{Admission, Eviction, SparseOptimizer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,9 @@ pub struct TrainConfig {
     pub optimizer: DenseOptimizer,
     /// Optimiser of the tables, unless the model says otherwise.
     pub sparse: SparseOptimizer,
+    /// How new ids of growing tables are let in; each that was seen `min_count` times when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admit: Option<Admission>,
     /// Which ids of growing tables are forgotten, so that they stay bounded; none when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evict: Option<Eviction>,
@@ -69,6 +72,7 @@ impl Default for TrainConfig {
             learning_rate: 1e-3,
             optimizer: DenseOptimizer::default(),
             sparse: SparseOptimizer::default(),
+            admit: None,
             evict: None,
             schedule: RateSchedule::default(),
             warmup_steps: 0,
@@ -174,6 +178,9 @@ impl TrainConfig {
             _ => {}
         }
         self.sparse.check("train.sparse")?;
+        if let Some(Err((key, problem))) = self.admit.as_ref().map(Admission::check) {
+            return bad(&format!("admit.{key}"), problem);
+        }
         if let Some(Err((key, problem))) = self.evict.as_ref().map(Eviction::check) {
             return bad(&format!("evict.{key}"), problem);
         }

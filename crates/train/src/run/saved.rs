@@ -96,7 +96,7 @@ impl SavedModel {
         let mut model = first_model(&checked, None, opened);
         load_dense(&loaded.folder, &mut model)?;
         let experiment = checked.experiment();
-        let tables = Tables::load(
+        let mut tables = Tables::load(
             &tables_folder(&loaded.folder),
             checked.schema().clone(),
             checked.slots(),
@@ -108,6 +108,7 @@ impl SavedModel {
             let problem = format!("are of step {}, and the checkpoint of {}", tables.step(), loaded.progress.clock);
             return Err(broken(&tables_folder(&loaded.folder), problem));
         }
+        tables.set_admission(experiment.train.admit.as_ref());
         let weights = Weights::new(model, tables, checked.slots().clone(), &opened.device);
         let catalogue = read_catalogue(checkpoints, checked.schema(), &loaded.fitted)?;
         let trees = read_trees(checkpoints, checked.schema(), &loaded.fitted)?;

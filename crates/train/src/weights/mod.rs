@@ -56,7 +56,7 @@ impl Weights {
     ) -> Result<Self, TrainError> {
         let experiment = checked.experiment();
         let model = first_model(checked, Some(fitted), opened);
-        let tables = Tables::new(
+        let mut tables = Tables::new(
             checked.schema().clone(),
             checked.slots(),
             vocabularies,
@@ -64,6 +64,7 @@ impl Weights {
             Self::seed(checked),
             table_device(opened, experiment.backend.placement).as_ref(),
         )?;
+        tables.set_admission(experiment.train.admit.as_ref());
         Ok(Self::new(model, tables, checked.slots().clone(), &opened.device))
     }
 
