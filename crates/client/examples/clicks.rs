@@ -12,6 +12,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for item in clicked {
         user.click(&slate, item)?;
     }
-    println!("{}", user.message().line());
+    std::io::Write::write_all(&mut std::io::stdout(), format!("{}\n", user.message().line()).as_bytes())?;
     Ok(())
 }

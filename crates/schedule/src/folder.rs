@@ -5,6 +5,9 @@ use std::path::Path;
 
 use burnrec_train::{RunFolder, TrainError};
 
+/// Copies that are begun anew while a run replaces its checkpoints.
+const TRIES: usize = 20;
+
 /// Copies what a run left, as the beginning of another; whole, or not at all. A run that is there already stays.
 ///
 /// # Errors
@@ -26,7 +29,16 @@ pub fn begin_with(from: &Path, to: &Path, more: &dyn Fn(&Path) -> Result<(), Tra
     if beside.exists() {
         fs::remove_dir_all(&beside).map_err(TrainError::io(&beside))?;
     }
-    copy(from, &beside)?;
+    // A run that is training replaces its checkpoints meanwhile.
+    let mut tries = 0;
+    while let Err(error) = copy(from, &beside) {
+        let gone = matches!(&error, TrainError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound);
+        tries += 1;
+        if !gone || tries == TRIES {
+            return Err(error);
+        }
+        fs::remove_dir_all(&beside).map_err(TrainError::io(&beside))?;
+    }
     more(&beside)?;
     fs::rename(&beside, to).map_err(TrainError::io(to))
 }

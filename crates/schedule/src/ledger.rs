@@ -20,6 +20,9 @@ pub const LEDGER: &str = "ledger.jsonl";
 pub struct Entry {
     /// Its place in the plan: 0 is the first stretch.
     pub phase: usize,
+    /// The way that it is a phase of.
+    #[serde(default)]
+    pub way: String,
     /// `start`, `round`, `full`, `online` or `judge`.
     pub what: String,
     /// The window that it was for.
@@ -136,6 +139,24 @@ impl Ledger {
         Ok(())
     }
 
+    /// Refuses to go on in another way than before.
+    ///
+    /// # Errors
+    /// The way of before, where the ledger has phases behind the first stretch.
+    pub fn check_way(&self, way: &str) -> Result<(), TrainError> {
+        match self.entries.iter().skip(1).find(|entry| entry.way != way) {
+            Some(entry) => Err(TrainError::Setting {
+                key: "--by".into(),
+                problem: format!(
+                    "{way}: the job in {} goes by {}; give another folder",
+                    self.path.display(),
+                    entry.way
+                ),
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// That a phase was done and its line is gone.
     pub fn lacks(&self, phase: usize) -> TrainError {
         TrainError::Checkpoint {
@@ -193,6 +214,7 @@ mod tests {
         let window = Some(Read { from: 0, to: 10, rows: 3, sum: "00".into() });
         Entry {
             phase,
+            way: "incremental".into(),
             what: "round".into(),
             window,
             step: 4,

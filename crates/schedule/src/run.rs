@@ -69,6 +69,7 @@ impl Setting<'_> {
     pub(crate) fn run(&self, plan: &Plan, folder: &Path, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
         let mut session = self.session(&plan.start, folder, observer)?;
         let mut ledger = Ledger::open(folder)?;
+        ledger.check_way(plan.kind.name())?;
         let mut interrupted = false;
         let all = std::iter::once(&plan.start).chain(&plan.phases);
         for (number, planned) in all.enumerate() {
@@ -85,7 +86,7 @@ impl Setting<'_> {
                 break;
             }
             if number >= ledger.entries().len() {
-                let entry = entry(&session, number, planned, begins)?;
+                let entry = entry(&session, plan.kind.name(), number, planned, begins)?;
                 session.tell(&Notice::Note(&line(plan, planned, &entry)));
                 ledger.add(entry)?;
             }
@@ -103,10 +104,17 @@ impl Setting<'_> {
     }
 }
 
-fn entry(session: &Session<'_>, phase: usize, planned: &Planned, begins: Instant) -> Result<Entry, TrainError> {
+fn entry(
+    session: &Session<'_>,
+    way: &str,
+    phase: usize,
+    planned: &Planned,
+    begins: Instant,
+) -> Result<Entry, TrainError> {
     let judges = planned.phase.judge.is_some() || planned.phase.online.is_some();
     Ok(Entry {
         phase,
+        way: way.to_string(),
         what: planned.what.to_string(),
         window: planned.window.as_ref().map(Read::of),
         step: session.steps(),

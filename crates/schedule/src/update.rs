@@ -58,6 +58,16 @@ pub fn update(job: &Update, observer: &mut dyn Observer) -> Result<Updated, Trai
     let started = RunFolder::is_started(&job.out);
     let before = if started { Ledger::open(&job.out)?.entries().to_vec() } else { Vec::new() };
     let begun = before.first().and_then(|first| first.window.as_ref()).map(Read::stretch);
+    let gone = begun
+        .is_some_and(|begun| windows.iter().filter(|w| w.from < begun.to).map(|w| w.rows).sum::<u64>() < begun.rows);
+    let scratch = matches!(job.kind, Kind::Full | Kind::Combined);
+    let samples = job.log.schedule.incremental.as_ref().is_some_and(|own| own.replay > 0.0) && job.kind != Kind::Online;
+    if gone && (scratch || samples) {
+        tracing::warn!(
+            "the log has lost rows of the first stretch: {} of what it still has",
+            if scratch { "a training from scratch is" } else { "what is replayed is a sample" }
+        );
+    }
     let plan = plan_from(&job.log.schedule, job.kind, &known(&before, begun, windows), begun)?;
     let setting = Setting { checked: &job.checked, opened: &job.opened, log: &job.log, stop: &job.stop };
     if !started {
@@ -93,7 +103,7 @@ fn known(before: &[Entry], begun: Option<Stretch>, log: Vec<Stretch>) -> Vec<Str
 
 fn tell_late(window: &Stretch, rows: u64) {
     tracing::warn!(
-        "{}: {rows} rows came after the window was learned from, and are left out",
+        "{}: {rows} rows came after the window was learned from, and are left out, but of trainings from scratch",
         stretch_text(window.from, window.to)
     );
 }

@@ -101,6 +101,15 @@ impl Experiment {
         schedule.check()?;
         let refused = |key: &str, problem: &str| Err(bad(key, problem));
         let rows = schedule.online.as_ref().map_or(usize::MAX, |online| online.rows);
+        let slots = self.model.slots(schema);
+        let wanted = schedule.incremental.iter().flat_map(|own| own.lookups.iter().flatten());
+        if let Some(name) = wanted.into_iter().find(|name| slots.0.iter().all(|lookup| lookup.name != **name)) {
+            let names: Vec<&str> = slots.0.iter().map(|lookup| lookup.name).collect();
+            return Err(bad(
+                "schedule.incremental.lookups",
+                format!("the model has no lookup `{name}`; it has {}", names.join(", ")),
+            ));
+        }
         match () {
             () if protocol != Protocol::Rows || self.features.items.is_some() => refused(
                 "schedule",

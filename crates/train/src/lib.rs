@@ -28,7 +28,7 @@ pub use feed::{Prepared, prepare};
 pub use measure::{Column, Measurement, Predicted, Values, measure, predict};
 pub use monitor::Monitor;
 pub use objective::{Compares, HostTarget, Labels, Link, Objective, Takes};
-pub use online::{Beat, OnlineJob, Streamed, begin_stream, online};
+pub use online::{Beat, OnlineJob, Streamed, begin_stream, is_stream, online};
 pub use retrieve::{Retriever, TopK, values};
 pub use run::{RunFolder, SavedModel, Verdict, published, roll_back, write_whole};
 pub use session::{Ending, Job, Notice, Observer, Phase, Session, StartFrom, check_rows, train};

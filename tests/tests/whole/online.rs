@@ -124,9 +124,20 @@ fn a_bad_line_is_put_aside_with_its_place_until_there_are_too_many() {
     // A file that is shorter than what was read of it is another one.
     std::fs::write(folder.path().join("more.jsonl"), events(100, false)).unwrap();
     let other = run(folder.path(), &[&input[..], &["--resume"]].concat());
-    assert!(other.code == Some(2) && other.err.contains("bytes"), "{}", other.err);
+    assert!(other.code == Some(2) && other.err.contains("begins otherwise"), "{}", other.err);
     let taken = run(folder.path(), &input);
     assert!(taken.code == Some(2) && taken.err.contains("--resume"), "{}", taken.err);
+    // So is one that begins otherwise; and what stands in a folder is not trained over.
+    let other = events(4000, false).replace("user\": \"u", "user\": \"v");
+    std::fs::write(folder.path().join("more.jsonl"), other).unwrap();
+    let other = run(folder.path(), &[&input[..], &["--resume"]].concat());
+    assert!(other.code == Some(2) && other.err.contains("begins otherwise"), "{}", other.err);
+    std::fs::create_dir(folder.path().join("full")).unwrap();
+    std::fs::write(folder.path().join("full/x"), "").unwrap();
+    let full = run(folder.path(), &["online", "run", "--input", "more.jsonl", "--out", "full"]);
+    assert!(full.code == Some(2) && full.err.contains("not empty"), "{}", full.err);
+    let itself = run(folder.path(), &["online", "run", "--input", "more.jsonl", "--out", "run", "--resume"]);
+    assert!(itself.code == Some(2) && itself.err.contains("no online job"), "{}", itself.err);
     let gone = run(folder.path(), &["online", "run", "--input", "none.jsonl", "--out", "x"]);
     assert!(
         gone.code == Some(2) && gone.err.contains("none.jsonl") && !folder.path().join("x").exists(),

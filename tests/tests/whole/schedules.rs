@@ -259,6 +259,11 @@ fn a_job_learns_from_new_windows_alone_and_its_gate_refuses_what_a_poisoned_day_
     assert!(run_ok(folder.path(), &["rollback", "run"]).out.contains("again"));
     assert_ne!(manifest()["best"], now);
     run_ok(folder.path(), &["predict", "run", "--input", "log.csv", "--output", "p.csv"]);
+    // What descends from the model that was gone back from is not published by the next update.
+    let next = log(11, 1000, 0.0, &[6]);
+    std::fs::write(folder.path().join("log.csv"), &next).unwrap();
+    let refused = run(folder.path(), &update);
+    assert!(refused.code == Some(1) && refused.err.contains("rolled back"), "{}", refused.err);
     run_ok(folder.path(), &["rollback", "run"]);
     let none = run(folder.path(), &["rollback", "run"]);
     assert!(none.code == Some(2) && none.err.contains("schedule.gate.keep"), "{}", none.err);
@@ -275,6 +280,8 @@ fn rows_that_come_late_are_told_and_windows_may_leave_the_log() {
     let several = run(folder.path(), &update[..4]);
     assert!(several.code == Some(2) && several.err.contains("--by"), "{}", several.err);
     run_ok(folder.path(), &update);
+    let other = run(folder.path(), &["update", "job.toml", "--out", "run", "--by", "online"]);
+    assert!(other.code == Some(2) && other.err.contains("goes by incremental"), "{}", other.err);
     // A row of the fifth day comes with the seventh: it is told, and left out.
     let late = rows[1400].replace('u', "late");
     std::fs::write(folder.path().join("log.csv"), text(&[&rows[1..2101], &[late.as_str()]].concat())).unwrap();

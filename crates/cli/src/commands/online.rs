@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use burnrec_data::DataError;
 use burnrec_data::windows::Length;
 use burnrec_schedule::begin_with;
-use burnrec_train::{Beat, OnlineJob, RunFolder, Streamed, TrainError, begin_stream, online};
+use burnrec_train::{Beat, OnlineJob, RunFolder, Streamed, TrainError, begin_stream, is_stream, online};
 
 use super::saved::latest;
 use crate::args::OnlineArgs;
@@ -35,12 +36,26 @@ pub fn run(args: &OnlineArgs) -> Result<(), CliError> {
     let folder = setup::run_folder(&experiment, args.out.as_deref(), false)?;
     match (RunFolder::is_started(&folder), args.resume) {
         (true, false) => return Err(TrainError::FolderExists { path: folder }.into()),
+        (true, true) if !is_stream(&folder) => {
+            return Err(CliError::Usage(format!(
+                "--out {}: holds a run that is no online job; give another folder",
+                folder.display()
+            )));
+        }
         (true, true) => RunFolder::check_same(&folder, &experiment)?,
-        (false, _) => setup::probe_folder(&folder, "--out")?,
+        (false, _) => {
+            RunFolder::check_free(&folder)?;
+            setup::probe_folder(&folder, "--out")?;
+        }
     }
-    if args.input != Path::new("-") {
-        std::fs::File::open(&args.input)
-            .map_err(|_| CliError::Data(burnrec_data::DataError::Missing { path: args.input.clone() }))?;
+    match std::fs::metadata(&args.input) {
+        _ if args.input == Path::new("-") => {}
+        Ok(facts) if facts.is_dir() => {
+            let expected = "file of JSON lines";
+            return Err(CliError::Data(DataError::IsFolder { path: args.input.clone(), expected }));
+        }
+        Ok(_) => {}
+        Err(_) => return Err(CliError::Data(DataError::Missing { path: args.input.clone() })),
     }
     let opened = setup::device(args.place.device.unwrap_or(experiment.backend.device))?;
     if !RunFolder::is_started(&folder) {

@@ -7,6 +7,7 @@ use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use arrow::datatypes::DataType;
 
 use super::Line;
+use super::tail::LONGEST;
 use crate::clock::Clock;
 use crate::error::DataError;
 use crate::formats::{Builder, Hints, Object, list_of_text, text_schema};
@@ -37,14 +38,17 @@ pub struct Parsed {
 pub struct Events {
     path: PathBuf,
     columns: Vec<Column>,
+    /// Whether each key may hold a list.
+    lists: Vec<bool>,
     clock: Clock,
 }
 
 impl Events {
-    /// Events with these keys; a key that a line lacks is a missing value.
-    pub fn new(path: &Path, keys: &[String], time_unit: Option<TimeUnit>) -> Self {
+    /// Events with these keys; a key that a line lacks is a missing value. Those among `lists` may hold an array.
+    pub fn new(path: &Path, keys: &[String], lists: &[String], time_unit: Option<TimeUnit>) -> Self {
+        let lists = keys.iter().map(|key| lists.contains(key)).collect();
         let columns = keys.iter().map(|key| Column::new(key, DataType::Utf8)).collect();
-        Self { path: path.to_path_buf(), columns, clock: Clock::new(time_unit, Vec::new()) }
+        Self { path: path.to_path_buf(), columns, lists, clock: Clock::new(time_unit, Vec::new()) }
     }
 
     /// Reads lines.
@@ -56,7 +60,7 @@ impl Events {
         let mut hints = Hints::default();
         let mut found: Vec<(Vec<Option<&str>>, &Line)> = Vec::with_capacity(lines.len());
         for line in &lines {
-            match object(&line.text) {
+            match object(line) {
                 Ok(object) => {
                     let mut values = Vec::with_capacity(self.columns.len());
                     hints.values(&object, &self.columns, &mut values);
@@ -66,10 +70,28 @@ impl Events {
             }
         }
         let mut columns = self.columns.clone();
-        for (place, column) in columns.iter_mut().enumerate() {
-            if found.iter().any(|(values, _)| values[place].is_some_and(|raw| raw.starts_with('['))) {
-                column.data_type = list_of_text();
+        // A key of arrays on every line that has it is a list. Where some lines have text, arrays are text too: it is read as a list.
+        let mut as_text = vec![false; columns.len()];
+        for (place, column) in columns.iter_mut().enumerate().filter(|(place, _)| self.lists[*place]) {
+            let mut all = found.iter().filter_map(|(values, _)| values[place]).map(|raw| raw.starts_with('['));
+            let arrays = all.clone().filter(|array| *array).count();
+            match arrays > 0 && all.all(|array| array) {
+                true => column.data_type = list_of_text(),
+                false => as_text[place] = arrays > 0,
             }
+        }
+        let written: Vec<Vec<(usize, String)>> = found
+            .iter()
+            .map(|(values, _)| {
+                let array = |place: &usize| as_text[*place] && values[*place].is_some_and(|raw| raw.starts_with('['));
+                let text = |place: usize| {
+                    (place, serde_json::to_string(values[place].unwrap_or_default()).unwrap_or_default())
+                };
+                if as_text.contains(&true) { (0..values.len()).filter(array).map(text).collect() } else { Vec::new() }
+            })
+            .collect();
+        for ((values, _), written) in found.iter_mut().zip(&written) {
+            written.iter().for_each(|(place, text)| values[*place] = Some(text));
         }
         let fits = |values: &[Option<&str>]| {
             columns.iter().zip(values).find_map(|(column, value)| {
@@ -120,8 +142,11 @@ fn is_plain(column: &Column, value: Option<&str>) -> bool {
         && (quoted || matches!(bytes[0], b't' | b'f') || bytes.iter().all(u8::is_ascii_digit))
 }
 
-fn object(text: &[u8]) -> Result<Object<'_>, String> {
-    let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8".to_string())?;
+fn object(line: &Line) -> Result<Object<'_>, String> {
+    if line.is_cut {
+        return Err(format!("is longer than {LONGEST} bytes"));
+    }
+    let text = std::str::from_utf8(&line.text).map_err(|_| "is not UTF-8".to_string())?;
     serde_json::from_str(text).map_err(|e| format!("is no JSON object at column {} ({e})", e.column()))
 }
 
@@ -162,15 +187,24 @@ mod tests {
             r#"{"a": null, "tags": 3}"#,
             r#"{"a": "\u0041"}"#,
         ];
-        let line = |(number, text): (u64, &&str)| Line { number, start: 0, end: 0, text: text.as_bytes().to_vec() };
-        let events = Events::new(Path::new("e"), &["a".into(), "tags".into()], None);
+        let line = |(number, text): (u64, &&str)| Line {
+            number,
+            start: 0,
+            end: 0,
+            text: text.as_bytes().to_vec(),
+            is_cut: false,
+        };
+        let events = Events::new(Path::new("e"), &["a".into(), "tags".into()], &["tags".into()], None);
         let parsed = events.parse((1..).zip(&texts).map(line).collect()).unwrap();
-        assert_eq!(parsed.lines.iter().map(|l| l.number).collect::<Vec<_>>(), [1, 4, 7]);
-        assert_eq!(parsed.rejected.iter().map(|r| r.line.number).collect::<Vec<_>>(), [2, 3, 5, 6]);
-        assert!(parsed.rejected[2].reason.contains("`a`") && parsed.rejected[3].reason.contains("`tags`"));
-        assert_eq!(parsed.rows.num_rows(), 3);
-        assert_eq!(crate::source::positions(&parsed.rows), [1, 4, 7]);
+        assert_eq!(parsed.lines.iter().map(|l| l.number).collect::<Vec<_>>(), [1, 4, 6, 7]);
+        assert_eq!(parsed.rejected.iter().map(|r| r.line.number).collect::<Vec<_>>(), [2, 3, 5]);
+        assert!(parsed.rejected[2].reason.contains("`a`"));
+        assert_eq!(parsed.rows.num_rows(), 4);
+        assert_eq!(crate::source::positions(&parsed.rows), [1, 4, 6, 7]);
+        let tags = crate::value::Values::of(parsed.rows.column(1)).unwrap();
+        let items = |row: usize| crate::value::cell_items(&tags.text(row).unwrap(), " ").unwrap().len();
+        assert_eq!((items(0), items(1), items(2)), (2, 0, 1));
         let a = crate::value::Values::of(parsed.rows.column(0)).unwrap();
-        assert_eq!((a.text(0).as_deref(), a.text(1), a.text(2).as_deref()), (Some("7"), None, Some("A")));
+        assert_eq!((a.text(0).as_deref(), a.text(1), a.text(3).as_deref()), (Some("7"), None, Some("A")));
     }
 }

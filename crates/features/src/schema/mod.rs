@@ -259,7 +259,7 @@ impl Schema {
     }
 
     /// Whether the categorical input at this place has any number of ids a row.
-    pub(crate) fn is_list(&self, place: usize) -> bool {
+    pub fn is_list(&self, place: usize) -> bool {
         let field = &self.categorical[place];
         field.pooling.is_some() || field.sequence.is_some()
     }

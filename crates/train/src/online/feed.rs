@@ -60,9 +60,12 @@ pub(super) fn start(online: &Online<'_>, mut tail: Tail) -> Receiver<Result<Fed,
     let (encoder, job) = (online.encoder.clone(), &online.job);
     let mut columns = encoder.schema().columns(true);
     columns.extend(job.time.iter().filter(|time| !columns.contains(time)).cloned().collect::<Vec<_>>());
+    let schema = encoder.schema();
+    let listed = (0..schema.categorical.len()).filter(|place| schema.is_list(*place));
+    let lists: Vec<String> = listed.flat_map(|place| schema.columns_of(place)).cloned().collect();
     let (rows, wait, stop) = (job.rows, job.wait, job.stop.clone());
     let mut feeder = Feeder {
-        events: Events::new(&job.input, &columns, online.checked.experiment().data.time_unit),
+        events: Events::new(&job.input, &columns, &lists, online.checked.experiment().data.time_unit),
         ready: prepare(online.stepper.weights.tables.indexer(), Some(online.checked.tasks().clone())),
         newest: online.progress.stream.newest,
         time: job.time.clone(),

@@ -8,6 +8,7 @@ mod beat;
 mod feed;
 
 use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -32,6 +33,14 @@ use feed::Fed;
 
 /// Says at which step a copy of a run begins to learn from a stream.
 const BEGIN: &str = "stream.json";
+
+/// Bytes of a file that tell it from others.
+const HEAD: u64 = 4096;
+
+/// Whether a run folder is that of an online job.
+pub fn is_stream(run: &Path) -> bool {
+    run.join(BEGIN).is_file()
+}
 
 /// Makes a copy of a run the beginning of an online job: what the run itself learned from a stream, or was judged by, is none of
 /// the job's.
@@ -102,6 +111,7 @@ struct Online<'a> {
 /// A run that cannot go on, a stream that cannot be read, too many bad lines, a loss that diverges.
 pub fn online(job: OnlineJob, tell: &mut dyn FnMut(&Beat)) -> Result<Streamed, TrainError> {
     let mut online = Online::open(job, tell)?;
+    online.check_head()?;
     let place = &online.progress.stream;
     let tail = Tail::open(&online.job.input, online.job.follow, (place.bytes, place.lines))?;
     let fed = feed::start(&online, tail);
@@ -206,6 +216,26 @@ impl<'a> Online<'a> {
         Ok(())
     }
 
+    /// Refuses to go on with another file than the one that was read before.
+    fn check_head(&self) -> Result<(), TrainError> {
+        let (bytes, hash) = self.progress.stream.head;
+        if bytes == 0 || self.head(bytes) == Some(hash) {
+            return Ok(());
+        }
+        let difference = format!("{} begins otherwise than what was read before", self.job.input.display());
+        Err(TrainError::OtherData { path: self.job.run.clone(), difference })
+    }
+
+    /// A hash of the first bytes of the file that is read; none of what is no plain file.
+    fn head(&self, bytes: u64) -> Option<u64> {
+        let file = std::fs::metadata(&self.job.input).ok().filter(std::fs::Metadata::is_file);
+        file?;
+        let mut first = Vec::new();
+        std::io::Read::take(File::open(&self.job.input).ok()?, bytes).read_to_end(&mut first).ok()?;
+        // TOML has whole numbers of 63 bits.
+        (first.len() as u64 == bytes).then(|| xxhash_rust::xxh3::xxh3_64(&first) >> 1)
+    }
+
     fn beat(&mut self) {
         if self.beat.is_due(self.job.beat) {
             (self.tell)(&self.beat.take(&self.progress.stream));
@@ -214,6 +244,8 @@ impl<'a> Online<'a> {
 
     fn save(&mut self) -> Result<(), TrainError> {
         self.aside.sync()?;
+        let bytes = self.progress.stream.bytes.min(HEAD);
+        self.progress.stream.head = self.head(bytes).map_or((0, 0), |hash| (bytes, hash));
         self.progress.clock = self.stepper.clock();
         self.progress.best_epoch = self.progress.epoch;
         save(&self.checkpoints, &self.stepper, &self.encoder, &self.progress, true, None)?;

@@ -30,6 +30,9 @@ pub(crate) struct Manifest {
     /// Checkpoints that were published by a gate, the oldest first; the last one is `best`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub published: Vec<String>,
+    /// The latest checkpoint when a published model was gone back from: nothing goes on from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discarded: Option<String>,
     /// Files of each checkpoint: path → (bytes, sha256).
     pub files: BTreeMap<String, BTreeMap<String, (u64, String)>>,
 }
@@ -210,6 +213,7 @@ impl Manifest {
             ));
         };
         self.best = Some(before.clone());
+        self.discarded = Some(self.latest.clone());
         self.write_and_sweep(checkpoints)?;
         Ok(before)
     }

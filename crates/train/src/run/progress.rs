@@ -45,6 +45,9 @@ pub(crate) struct Progress {
     /// Predictions that were made of rows before they were learned from.
     #[serde(default)]
     pub judged: u64,
+    /// A hash over them.
+    #[serde(default)]
+    pub judged_sum: String,
     /// Those of them that were made before the phase began.
     #[serde(default)]
     pub judged_before: u64,
@@ -75,6 +78,8 @@ pub(crate) struct StreamPlace {
     pub bytes: u64,
     /// Lines of it.
     pub lines: u64,
+    /// A hash of the beginning of a file that is read, and how many bytes that is of.
+    pub head: (u64, u64),
     /// Events that were learned from.
     pub rows: u64,
     /// Lines that were put aside.

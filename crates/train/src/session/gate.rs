@@ -24,14 +24,17 @@ impl Session<'_> {
         let (Some(candidate), Some(published)) = (candidate, loss(&known)) else {
             return self.start_latest();
         };
-        let passes = candidate <= published * (1.0 + gate.margin);
+        // What descends from a model that was gone back from is not let pass, however well it does.
+        let discarded = manifest.discarded.as_ref() == Some(&manifest.latest);
+        let passes = candidate <= published * (1.0 + gate.margin) && !discarded;
         self.progress.verdict = Some(Verdict { published, candidate, passes });
         if passes {
             self.candidate = Some(Candidate { name: manifest.latest.clone(), keep: gate.keep });
             return self.start_latest();
         }
         let text = format!(
-            "the gate refuses what the last round made: log-loss {candidate:.4} on the next window, {published:.4} of what is published; that goes on",
+            "the gate refuses what the last round made{}: log-loss {candidate:.4} on the next window, {published:.4} of what is published; that goes on",
+            if discarded { " of a model that was rolled back" } else { "" }
         );
         tracing::warn!("{text}");
         self.observer.notice(&Notice::Note(&text));

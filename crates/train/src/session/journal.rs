@@ -20,11 +20,14 @@ pub(super) struct Journal {
     path: PathBuf,
     file: File,
     records: u64,
+    /// A hash over all of them.
+    sum: u64,
 }
 
 impl Journal {
     /// Opens the journal of a run folder at so many predictions; later ones are forgotten.
-    pub(super) fn open(run: &Path, records: u64) -> Result<Self, TrainError> {
+    /// `sum` is what they came to when they were written.
+    pub(super) fn open(run: &Path, records: u64, sum: &str) -> Result<Self, TrainError> {
         let path = run.join(JOURNAL);
         let at = path.clone();
         let io = TrainError::io(&at);
@@ -36,7 +39,29 @@ impl Journal {
             return Err(TrainError::Checkpoint { path, problem });
         }
         file.set_len(wanted).and_then(|()| file.seek(SeekFrom::End(0))).map_err(&io)?;
-        Ok(Self { path, file, records })
+        let mut journal = Self { path, file, records, sum: 0 };
+        let mut reader = BufReader::new(File::open(&journal.path).map_err(&io)?);
+        let mut record = [0; RECORD as usize];
+        for _ in 0..records {
+            reader.read_exact(&mut record).map_err(&io)?;
+            journal.hash(&record);
+        }
+        match records == 0 || journal.sum() == sum {
+            true => Ok(journal),
+            false => Err(TrainError::Checkpoint {
+                path: journal.path,
+                problem: "holds other predictions than those that were written".into(),
+            }),
+        }
+    }
+
+    fn hash(&mut self, record: &[u8]) {
+        self.sum = self.sum.rotate_left(7) ^ xxhash_rust::xxh3::xxh3_64(record);
+    }
+
+    /// A hash over all predictions.
+    pub(super) fn sum(&self) -> String {
+        format!("{:016x}", self.sum)
     }
 
     /// Predictions in it.
@@ -54,6 +79,7 @@ impl Journal {
                 [*score, *label, weight].iter().for_each(|x| bytes.extend(x.to_le_bytes()));
             }
         }
+        bytes.chunks(RECORD as usize).for_each(|record| self.hash(record));
         self.records += bytes.len() as u64 / RECORD;
         self.file.write_all(&bytes).map_err(TrainError::io(&self.path))
     }
@@ -101,14 +127,16 @@ mod tests {
             weights: weights.to_vec(),
             ..Predictions::default()
         };
-        let mut journal = Journal::open(folder.path(), 0).unwrap();
+        let mut journal = Journal::open(folder.path(), 0, "").unwrap();
         journal.add(&[of(&[0.5, -1.5], &[]), of(&[2.0], &[3.0])]).unwrap();
+        let sum = journal.sum();
         journal.add(&[of(&[9.0], &[]), of(&[], &[])]).unwrap();
         assert_eq!(journal.records(), 4);
-        let again = Journal::open(folder.path(), 3).unwrap();
+        let again = Journal::open(folder.path(), 3, &sum).unwrap();
         let read = again.read(0..3, 2).unwrap();
         assert_eq!((&read[0].scores, &read[1].scores), (&vec![0.5, -1.5], &vec![2.0]));
         assert_eq!((read[0].weights.len(), read[1].weights[0]), (0, 3.0));
-        assert!(Journal::open(folder.path(), 4).is_err());
+        assert!(Journal::open(folder.path(), 4, &sum).is_err());
+        assert!(Journal::open(folder.path(), 3, "00").is_err());
     }
 }

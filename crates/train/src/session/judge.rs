@@ -31,13 +31,13 @@ impl Session<'_> {
 
     /// Keeps what was predicted of rows that are about to be learned from.
     pub(super) fn note_judged(&mut self, known: &[Predictions]) -> Result<(), TrainError> {
-        let records = self.progress.judged;
+        let (records, sum) = (self.progress.judged, self.progress.judged_sum.clone());
         let journal = match &mut self.journal {
             Some(journal) => journal,
-            none => none.insert(Journal::open(self.folder.path(), records)?),
+            none => none.insert(Journal::open(self.folder.path(), records, &sum)?),
         };
         journal.add(known)?;
-        self.progress.judged = journal.records();
+        (self.progress.judged, self.progress.judged_sum) = (journal.records(), journal.sum());
         Ok(())
     }
 

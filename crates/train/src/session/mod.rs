@@ -143,7 +143,9 @@ impl<'a> Session<'a> {
         Manifest::begin(&folder.checkpoints())?;
         let losses = Losses::default();
         let found = Found::after_fit(start.elapsed());
-        let journal = (progress.judged > 0).then(|| Journal::open(folder.path(), progress.judged)).transpose()?;
+        let journal = (progress.judged > 0)
+            .then(|| Journal::open(folder.path(), progress.judged, &progress.judged_sum))
+            .transpose()?;
         Ok(Self {
             job,
             observer,

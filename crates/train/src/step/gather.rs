@@ -26,9 +26,9 @@ impl Stepper {
     /// Forgets ids where it is time, admits new ones, and gathers.
     pub(super) fn gather(&mut self, prepared: Prepared) -> Result<Gathered, TrainError> {
         let Prepared { batch, mut spaces, packing, targets } = prepared;
-        if let Some(evict) =
-            self.evict.as_ref().filter(|evict| self.clock > 0 && self.clock.is_multiple_of(evict.every))
-        {
+        // Where some tables rest nothing is forgotten: their rows are shared.
+        let due = self.clock > 0 && self.resting.learns.is_empty();
+        if let Some(evict) = self.evict.as_ref().filter(|evict| due && self.clock.is_multiple_of(evict.every)) {
             self.weights.tables.evict(evict);
         }
         self.weights.tables.admit(&batch)?;
