@@ -64,7 +64,7 @@ fn replayed(folder: &Path, out: &str, more: &[&str]) -> ReplaySummary {
     serde_json::from_str(&std::fs::read_to_string(folder.join(out).join("summary.json")).unwrap()).unwrap()
 }
 
-const ALL: &str = "[schedule.stale]\n[schedule.incremental]\nreplay = 0.2\ndistil = 0.1\n[schedule.combined]\nrounds = 2\n[schedule.online]\nrows = 4\n[schedule.full]\n";
+const ALL: &str = "[schedule.stale]\n[schedule.incremental]\nreplay = 0.2\ndistil = 0.1\ndecay = 0.9\n[schedule.combined]\nrounds = 2\n[schedule.online]\nrows = 4\n[schedule.full]\n";
 
 fn lines(path: &Path) -> Vec<serde_json::Value> {
     std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -387,4 +387,17 @@ fn within(run: &Path) -> bool {
         serde_json::from_str(&std::fs::read_to_string(run.join("checkpoints/manifest.json")).unwrap()).unwrap();
     let state = run.join("checkpoints").join(manifest["latest"].as_str().unwrap()).join("state.toml");
     !std::fs::read_to_string(state).unwrap().contains("step_in_epoch = 0")
+}
+
+#[test]
+fn sums_that_decay_follow_a_truth_that_moves() {
+    let folder = folder(&log(40, 300, 1.5, &[]), "start = 0.25\n[schedule.incremental]\n");
+    let auc = |out: &str, decay: &str| {
+        let summary = replayed(folder.path(), out, &["--set", decay]);
+        summary.replay["incremental"].get("click", "auc").unwrap()
+    };
+    let (kept, decayed) = (auc("a", "schedule.incremental.decay=1.0"), auc("b", "schedule.incremental.decay=0.5"));
+    assert!(decayed > kept + 0.003, "{decayed} {kept}");
+    let refused = run(folder.path(), &["replay", "job.toml", "--out", "x", "--set", "schedule.incremental.decay=0.0"]);
+    assert!(refused.code == Some(2) && refused.err.contains("decay"), "{}", refused.err);
 }

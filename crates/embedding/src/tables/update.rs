@@ -3,8 +3,9 @@
 use burn::tensor::Tensor;
 
 use super::{Gathered, Tables};
+use crate::optimizer::SparseRule;
 use crate::space::SpaceBatch;
-use crate::table::{Gradient, LookupGradient, Table};
+use crate::table::{Gradient, LookupGradient, ROWS_A_MOVE, Table};
 use crate::tables::packing::Uploaded;
 
 /// Gradients of the looked-up vectors.
@@ -37,6 +38,22 @@ pub struct Update<'a> {
 }
 
 impl Tables {
+    /// Multiplies what Adagrad and its row-wise form have gathered of squared gradients: they only grow otherwise, so that what is
+    /// learned for long hardly moves any more. Other rules keep their state.
+    pub fn decay(&mut self, factor: f32) {
+        for table in &mut self.tables {
+            if !matches!(table.optimizer.kind, SparseRule::Adagrad | SparseRule::RowwiseAdagrad) {
+                continue;
+            }
+            let rows = self.grown[table.space];
+            for from in (0..rows).step_by(ROWS_A_MOVE as usize) {
+                let mut part = table.part(from, rows.min(from + ROWS_A_MOVE));
+                part.state.iter_mut().for_each(|sum| *sum *= factor);
+                table.write(from, &part);
+            }
+        }
+    }
+
     /// Applies an update.
     pub fn apply(&mut self, mut update: Update<'_>) {
         self.step = update.step;

@@ -112,6 +112,9 @@ pub struct IncrementalConfig {
     pub replay: f64,
     /// Rows of that sample.
     pub reservoir: usize,
+    /// What the sums of squared gradients that `adagrad` and `rowwise_adagrad` keep of ids are multiplied by before a round, above 0
+    /// and at most 1: they only grow otherwise, and what was learned for long hardly moves any more.
+    pub decay: f64,
     /// How much of each label is what the model before the round predicts, 0..1: the round then moves it no further than the new
     /// rows ask for. Of tasks of 0 and 1.
     pub distil: f64,
@@ -126,7 +129,16 @@ pub struct IncrementalConfig {
 
 impl Default for IncrementalConfig {
     fn default() -> Self {
-        Self { epochs: 1, rate: 1.0, replay: 0.0, reservoir: 100_000, distil: 0.0, dense: None, lookups: None }
+        Self {
+            epochs: 1,
+            rate: 1.0,
+            replay: 0.0,
+            reservoir: 100_000,
+            decay: 1.0,
+            distil: 0.0,
+            dense: None,
+            lookups: None,
+        }
     }
 }
 
@@ -203,6 +215,9 @@ impl ScheduleConfig {
             _ if !rate(incremental.rate) => refused("incremental.rate", "must be above 0"),
             _ if !(0.0..1.0).contains(&incremental.replay) => {
                 refused("incremental.replay", "must lie in 0..1, 1 excluded")
+            }
+            _ if !(incremental.decay > 0.0 && incremental.decay <= 1.0) => {
+                refused("incremental.decay", "must be above 0 and at most 1")
             }
             _ if !(0.0..1.0).contains(&incremental.distil) => {
                 refused("incremental.distil", "must lie in 0..1, 1 excluded")

@@ -44,6 +44,8 @@ pub struct Phase {
     pub online: Option<usize>,
     /// Share of the rows learned from that are of before its stretch of time, 0 to 1, out of a sample of so many.
     pub replay: Option<(f64, usize)>,
+    /// What the sums of squared gradients of Adagrad's tables are multiplied by as the phase begins; 1 leaves them.
+    pub decay: f64,
     /// How much of the labels is what the model before the phase predicts, 0 to 1.
     pub distil: f64,
     /// What the last phase made is published only if it predicts the rows of `judge` well enough.
@@ -77,6 +79,7 @@ impl Phase {
             replay: None,
             gate: None,
             distil: 0.0,
+            decay: 1.0,
             contest: None,
         }
     }
@@ -154,6 +157,9 @@ impl Session<'_> {
             StartFrom::Fresh if begins && self.progress.step > 0 => self.start_fresh(&dataset)?,
             StartFrom::Best if begins && self.progress.step > 0 => self.start_best()?,
             _ => {}
+        }
+        if begins && phase.decay < 1.0 {
+            self.stepper.weights.tables.decay(phase.decay as f32);
         }
         self.find_teacher(phase)?;
         self.remember(phase)?;

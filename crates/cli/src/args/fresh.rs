@@ -1,0 +1,94 @@
+//! What keeping a model fresh takes.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::common::{Overrides, Place};
+use super::parse::{at_least_one, length};
+
+/// `burnrec replay`
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The experiment file, with a `[schedule]`.
+    pub config: PathBuf,
+    /// The folder; `runs/NAME/ID` by default.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Go on with the replay at --out, or the latest of this name.
+    #[arg(long)]
+    pub resume: bool,
+    /// Some of the ways alone: stale, incremental, combined, online, full.
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub only: Option<Vec<String>>,
+    /// Overrides.
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// `burnrec update`
+#[derive(Debug, Args)]
+pub struct UpdateArgs {
+    /// The experiment file, with a `[schedule]`.
+    pub config: PathBuf,
+    /// The run folder, the same every time.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+    /// The way, where the config has several: incremental, combined, online, full.
+    #[arg(long, value_name = "WAY")]
+    pub by: Option<String>,
+    /// Overrides.
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// `burnrec rollback`
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The run folder.
+    pub run: PathBuf,
+}
+
+/// `burnrec online`
+#[derive(Debug, Args)]
+pub struct OnlineArgs {
+    /// The run whose model goes on learning; it is copied, and stays as it is.
+    pub run: PathBuf,
+    /// The events: lines of JSON with the columns that the run was trained on; a file, or `-` for standard input.
+    #[arg(long, value_name = "PATH", default_value = "-")]
+    pub input: PathBuf,
+    /// Wait for more at the end of the file.
+    #[arg(long)]
+    pub follow: bool,
+    /// The folder of the job; `runs/NAME/ID` by default.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Go on with the job at --out behind the last event that it learned from. Standard input is taken to begin anew: what was
+    /// learned from is passed over.
+    #[arg(long, requires = "out")]
+    pub resume: bool,
+    /// Events that are predicted, then learned from, at a time; as the run's `[schedule.online]` says, else 256.
+    #[arg(long, value_parser = at_least_one)]
+    pub rows: Option<usize>,
+    /// A factor of the learning rates; as the run's `[schedule.online]` says, else 1. FTRL and RDA have none.
+    #[arg(long)]
+    pub rate: Option<f64>,
+    /// How long fewer events wait for more, of a stream that has no end.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = length)]
+    pub wait: burnrec_data::windows::Length,
+    /// Column of the event time, for the lag; as the run's `[schedule]` says.
+    #[arg(long, value_name = "COLUMN")]
+    pub time: Option<String>,
+    /// Events between checkpoints.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub checkpoint_every: u64,
+    /// Lines that may be put aside before the job ends with an error.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub max_rejected: u64,
+    /// Time between the lines that tell how it goes.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = length)]
+    pub beat: burnrec_data::windows::Length,
+    /// The device.
+    #[command(flatten)]
+    pub place: Place,
+}

@@ -1,0 +1,79 @@
+//! What a user types.
+
+mod ask;
+mod bench;
+mod common;
+mod data;
+mod fresh;
+mod parse;
+mod train;
+
+pub use ask::{ApplyArgs, EvaluateArgs, ExportArgs, PredictArgs, RecommendArgs};
+pub use bench::BenchArgs;
+pub use common::{JsonArgs, Overrides, Place};
+pub use data::{DataCommand, DataListArgs, FetchArgs, GenerateArgs, InspectArgs};
+pub use fresh::{OnlineArgs, ReplayArgs, RollbackArgs, UpdateArgs};
+pub use train::{CheckArgs, TrainArgs};
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Train recommender models: one TOML file, one run, one folder.
+#[derive(Debug, Parser)]
+#[command(name = "burnrec", version, about, max_term_width = 100)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// How the log on standard error looks.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log: LogFormat,
+}
+
+/// How the log looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train the model of an experiment file.
+    Train(TrainArgs),
+    /// Keep a model fresh over a log in every way of the experiment's `[schedule]`, side by side: each window is predicted before
+    /// it is learned from.
+    Replay(ReplayArgs),
+    /// Keep a model fresh: learn from the windows of a log that came since the last time, in one way of the experiment's
+    /// `[schedule]`. Exit code 1 where the gate refused what a window made.
+    Update(UpdateArgs),
+    /// Make the model that was published before the best one of a run again.
+    Rollback(RollbackArgs),
+    /// Let a trained model learn from events as they come: each few are predicted, then learned from.
+    Online(OnlineArgs),
+    /// Measure a trained model on a side of its data, or on other rows.
+    Evaluate(EvaluateArgs),
+    /// Score rows: probabilities beside the columns of the input, in its order.
+    Predict(PredictArgs),
+    /// Name the best items of each user.
+    Recommend(RecommendArgs),
+    /// Write what a model learned for others to use: the vectors of items or users.
+    Export(ExportArgs),
+    /// Take exports of a model in that a copy does not have yet.
+    Apply(ApplyArgs),
+    /// Explain what an experiment file would run, and run nothing.
+    Check(CheckArgs),
+    /// List the devices that answer.
+    Devices(JsonArgs),
+    /// List the models, each with its paper.
+    Models(JsonArgs),
+    /// Print the JSON schema of experiment files, for editors.
+    Schema,
+    /// Measure training steps against the machine's ceilings.
+    Bench(BenchArgs),
+    /// Public data sets, files, generated logs.
+    #[command(subcommand)]
+    Data(DataCommand),
+}
