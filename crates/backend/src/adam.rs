@@ -5,8 +5,8 @@ use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 
-use crate::dense::is_flex;
 use crate::device::has_own_memory;
+use crate::kind::is_flex;
 use crate::vector::vectorized;
 
 /// Floats that one task steps.

@@ -12,8 +12,9 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_e
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
-use crate::dense::{Flat, contiguous, is_flex, tensor, values};
+use crate::dense::{Flat, contiguous, tensor, values};
 use crate::fresh::Fresh;
+use crate::kind::is_flex;
 use crate::tracked::tracked;
 use crate::vector::vectorized;
 

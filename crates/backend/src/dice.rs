@@ -12,8 +12,9 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_e
 use burn::tensor::{Tensor, activation::sigmoid};
 use rayon::prelude::*;
 
-use crate::dense::{Flat, contiguous, is_flex, tensor, values};
+use crate::dense::{Flat, contiguous, tensor, values};
 use crate::fresh::Fresh;
+use crate::kind::is_flex;
 use crate::math::sigmoid as one_sigmoid;
 use crate::parts::{add_row, mul_row, sum_rows};
 use crate::tracked::tracked;

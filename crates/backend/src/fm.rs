@@ -12,8 +12,8 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_e
 use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
-use crate::dense::is_flex;
 use crate::fresh::Fresh;
+use crate::kind::is_flex;
 use crate::tracked::tracked;
 use crate::vector::vectorized;
 

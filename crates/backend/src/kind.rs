@@ -1,5 +1,6 @@
 //! Names and facts of devices.
 
+use burn::backend::DispatchDevice;
 use burn::tensor::Device;
 use burnrec_record::DeviceFacts;
 use schemars::JsonSchema;
@@ -70,4 +71,9 @@ pub struct Opened {
     pub device: Device,
     /// What is known of it.
     pub facts: DeviceFacts,
+}
+
+/// Whether a device, with autodiff or without, is flex.
+pub(crate) fn is_flex(device: &Device) -> bool {
+    matches!(device.clone().inner().as_dispatch(), DispatchDevice::Flex(_))
 }

@@ -9,7 +9,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::dense::is_flex;
+use crate::kind::is_flex;
 
 /// A batch as a cube of rows with this side times some layers, and what is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

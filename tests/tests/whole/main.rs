@@ -25,5 +25,6 @@ mod sources;
 mod tables;
 mod tasks;
 mod trees;
+mod updates;
 mod values;
 mod workspace;

@@ -13,7 +13,7 @@ const ITEMS: usize = 30;
 const DAY: u64 = 86_400;
 
 /// A log of `days` with `rows` each; items' log-odds walk by `drift` a day, and labels are others on days that are `flipped`.
-fn log(days: usize, rows: usize, drift: f64, flipped: &[usize]) -> String {
+pub(crate) fn log(days: usize, rows: usize, drift: f64, flipped: &[usize]) -> String {
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let mut odds: Vec<f64> = (0..ITEMS).map(|_| rng.random_range(-2.0..2.0)).collect();
     let mut text = String::from("user,item,time,y\n");
@@ -52,7 +52,7 @@ epochs = 3
     )
 }
 
-fn folder(log: &str, schedule: &str) -> tempfile::TempDir {
+pub(crate) fn folder(log: &str, schedule: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("log.csv"), log).unwrap();
     std::fs::write(folder.path().join("job.toml"), config(schedule)).unwrap();
@@ -66,7 +66,7 @@ fn replayed(folder: &Path, out: &str, more: &[&str]) -> ReplaySummary {
 
 const ALL: &str = "[schedule.stale]\n[schedule.incremental]\nreplay = 0.2\ndistil = 0.1\ndecay = 0.9\n[schedule.combined]\nrounds = 2\n[schedule.online]\nrows = 4\n[schedule.full]\n";
 
-fn lines(path: &Path) -> Vec<serde_json::Value> {
+pub(crate) fn lines(path: &Path) -> Vec<serde_json::Value> {
     std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -99,7 +99,19 @@ fn every_way_predicts_each_window_before_it_learns_from_it() {
     let cost = |way: &str| summary.replay[way].0["rows"].as_u64().unwrap();
     assert_eq!((cost("stale"), cost("online"), cost("incremental")), (0, 2000, 2500));
     assert_eq!(cost("full"), 3 * (2400 + 2800 + 3200 + 3600 + 4000));
-    // Each way's folder is a run: its model predicts.
+    // Each way's folder is a run: its model predicts. A replay is none, and a schedule has no sides.
+    for (arguments, says) in [
+        (&["evaluate", "out"][..], "out/incremental"),
+        (&["rollback", "out"], "out/incremental"),
+        (&["online", "out", "--input", "log.csv"], "out/incremental"),
+        (&["online", "out/online", "--input", "log.csv"], "lines of JSON"),
+        (&["evaluate", "out/online"], "--input"),
+        (&["apply", "job.toml", "--to", "copy"], "is a file"),
+    ] {
+        let refused = run(folder.path(), arguments);
+        assert!(refused.code == Some(2) && refused.err.contains(says), "{arguments:?}: {}", refused.err);
+    }
+    run_ok(folder.path(), &["evaluate", "out/online", "--input", "log.csv"]);
     run_ok(folder.path(), &["predict", "out/online", "--input", "log.csv", "--output", "p.csv"]);
 }
 
@@ -209,99 +221,6 @@ fn bad_schedules_and_logs_are_told_with_their_place() {
     run_ok(folder.path(), &["replay", "job.toml", "--out", "one"]);
 }
 
-const GATED: &str = "start = \"2020-09-16\"\n[schedule.incremental]\nepochs = 5\n[schedule.gate]\nmargin = 0.02\n";
-
-fn ledger(run: &Path) -> Vec<serde_json::Value> {
-    lines(&run.join("ledger.jsonl"))
-}
-
-#[test]
-fn a_job_learns_from_new_windows_alone_and_its_gate_refuses_what_a_poisoned_day_made() {
-    let all = log(10, 1000, 0.0, &[6]);
-    let first = |days: usize| -> String { all.lines().take(1 + days * 1000).map(|line| format!("{line}\n")).collect() };
-    let folder = folder(&first(6), GATED);
-    let path = folder.path().join("run");
-    let update = ["update", "job.toml", "--out", "run"];
-    let told = run_ok(folder.path(), &update);
-    assert!(told.out.contains("completed: 4 phases"), "{}", told.out);
-    // Nothing is new.
-    assert!(run_ok(folder.path(), &update).out.contains("completed: 0 phases"));
-    assert!(ledger(&path)[2]["gate"].is_object() && ledger(&path)[2]["gate"]["passes"] == true, "{:?}", ledger(&path));
-    std::fs::write(folder.path().join("log.csv"), first(7)).unwrap();
-    run_ok(folder.path(), &update);
-    let manifest = || -> serde_json::Value {
-        serde_json::from_str(&std::fs::read_to_string(path.join("checkpoints/manifest.json")).unwrap()).unwrap()
-    };
-    let published = manifest()["best"].clone();
-    // The day behind the poisoned one tells: its model is refused, and the one of before goes on.
-    std::fs::write(folder.path().join("log.csv"), first(8)).unwrap();
-    let refused = run(folder.path(), &update);
-    assert!(refused.code == Some(1) && refused.err.contains("the gate refused 1"), "{}", refused.err);
-    assert_eq!(manifest()["best"], published);
-    // The next one is as good as what is published: the poison is gone.
-    std::fs::write(folder.path().join("log.csv"), &all).unwrap();
-    run_ok(folder.path(), &update);
-    let gates: Vec<bool> = ledger(&path).iter().filter_map(|entry| entry["gate"]["passes"].as_bool()).collect();
-    assert_eq!(gates, [true, true, true, false, true, true]);
-    assert_ne!(manifest()["best"], published);
-    // What was shown on the day of the refusal is what was published.
-    let entry = ledger(&path).into_iter().find(|entry| entry["gate"]["passes"] == false).unwrap();
-    assert_eq!(entry["judged"]["logloss"], entry["gate"]["published"]);
-    // In one go it is the same.
-    std::fs::write(folder.path().join("log.csv"), first(8)).unwrap();
-    let once = run(folder.path(), &["update", "job.toml", "--out", "once"]);
-    assert_eq!(once.code, Some(1), "{}", once.err);
-    std::fs::write(folder.path().join("log.csv"), &all).unwrap();
-    run_ok(folder.path(), &["update", "job.toml", "--out", "once"]);
-    assert_same_weights(&path, &folder.path().join("once"));
-    // Back to the model of before, as often as there is one.
-    let now = manifest()["best"].clone();
-    assert!(run_ok(folder.path(), &["rollback", "run"]).out.contains("again"));
-    assert_ne!(manifest()["best"], now);
-    run_ok(folder.path(), &["predict", "run", "--input", "log.csv", "--output", "p.csv"]);
-    // What descends from the model that was gone back from is not published by the next update.
-    let next = log(11, 1000, 0.0, &[6]);
-    std::fs::write(folder.path().join("log.csv"), &next).unwrap();
-    let refused = run(folder.path(), &update);
-    assert!(refused.code == Some(1) && refused.err.contains("rolled back"), "{}", refused.err);
-    run_ok(folder.path(), &["rollback", "run"]);
-    let none = run(folder.path(), &["rollback", "run"]);
-    assert!(none.code == Some(2) && none.err.contains("schedule.gate.keep"), "{}", none.err);
-}
-
-#[test]
-fn rows_that_come_late_are_told_and_windows_may_leave_the_log() {
-    let all = log(9, 300, 0.5, &[]);
-    let rows: Vec<&str> = all.lines().collect();
-    let text = |rows: &[&str]| format!("{}\n{}\n", "user,item,time,y", rows.join("\n"));
-    let folder =
-        folder(&text(&rows[1..1801]), "start = \"2020-09-16\"\n[schedule.incremental]\n[schedule.online]\nrows = 8\n");
-    let update = ["update", "job.toml", "--out", "run", "--by", "incremental"];
-    let several = run(folder.path(), &update[..4]);
-    assert!(several.code == Some(2) && several.err.contains("--by"), "{}", several.err);
-    run_ok(folder.path(), &update);
-    let other = run(folder.path(), &["update", "job.toml", "--out", "run", "--by", "online"]);
-    assert!(other.code == Some(2) && other.err.contains("goes by incremental"), "{}", other.err);
-    // A row of the fifth day comes with the seventh: it is told, and left out.
-    let late = rows[1400].replace('u', "late");
-    std::fs::write(folder.path().join("log.csv"), text(&[&rows[1..2101], &[late.as_str()]].concat())).unwrap();
-    let told = run_ok(folder.path(), &update);
-    assert!(
-        told.out.contains("completed: 1 phases") && told.err.contains("1 rows came after"),
-        "{}{}",
-        told.out,
-        told.err
-    );
-    // Old days are thrown away; the job goes on.
-    std::fs::write(folder.path().join("log.csv"), text(&rows[1801..])).unwrap();
-    let told = run_ok(folder.path(), &update);
-    assert!(told.out.contains("completed: 2 phases"), "{}", told.out);
-    // As if nothing had been late or gone.
-    std::fs::write(folder.path().join("log.csv"), &all).unwrap();
-    run_ok(folder.path(), &["update", "job.toml", "--out", "whole", "--by", "incremental"]);
-    assert_same_weights(&folder.path().join("run"), &folder.path().join("whole"));
-}
-
 #[test]
 fn the_seldomer_a_copy_is_synchronised_the_worse_it_predicts() {
     let folder = folder(
@@ -332,61 +251,6 @@ fn what_rests_in_the_rounds_is_the_first_stretchs_to_the_bit() {
     let refused =
         run(folder.path(), &["replay", "job.toml", "--out", "x", "--set", "schedule.incremental.lookups=[\"none\"]"]);
     assert!(refused.code == Some(2) && refused.err.contains("none"), "{}", refused.err);
-}
-
-#[test]
-fn a_ledger_that_lost_lines_and_a_window_that_changed_half_way_are_refused() {
-    let folder = folder(&log(8, 400, 1.0, &[]), "[schedule.incremental]\n");
-    let job = std::fs::read_to_string(folder.path().join("job.toml")).unwrap();
-    std::fs::write(
-        folder.path().join("job.toml"),
-        job.replace("batch_size = 32", "batch_size = 4\ncheckpoint_every = 5"),
-    )
-    .unwrap();
-    let update = ["update", "job.toml", "--out", "run"];
-    run_ok(folder.path(), &update);
-    let path = folder.path().join("run/ledger.jsonl");
-    let whole = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, whole.lines().take(2).map(|line| format!("{line}\n")).collect::<String>()).unwrap();
-    let refused = run(folder.path(), &update);
-    assert!(refused.code == Some(2) && refused.err.contains("lacks the line of phase 2"), "{}", refused.err);
-    std::fs::write(&path, &whole).unwrap();
-    // A new day is stopped half-way, and gets a row before it is gone on with.
-    let text = std::fs::read_to_string(folder.path().join("log.csv")).unwrap();
-    let day = |extra: &str| {
-        let rows: String = log(9, 400, 1.0, &[]).lines().skip(3201).map(|line| format!("{line}\n")).collect();
-        std::fs::write(folder.path().join("log.csv"), format!("{text}{rows}{extra}")).unwrap();
-        rows
-    };
-    let rows = day("");
-    let mut stopped = false;
-    for wait in [60, 90, 120, 150, 180, 220, 260, 300] {
-        let mut child = command(folder.path(), &update).stderr(std::process::Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(wait));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        stopped = std::fs::read_to_string(&path).unwrap() == whole && within(&folder.path().join("run"));
-        if stopped {
-            break;
-        }
-    }
-    if stopped {
-        day(&format!("{}\n", rows.lines().next().unwrap()));
-        let refused = run(folder.path(), &update);
-        assert!(refused.code == Some(2) && refused.err.contains("before it was stopped"), "{}", refused.err);
-    }
-    day("");
-    run_ok(folder.path(), &update);
-    let last = ledger(&folder.path().join("run")).pop().unwrap();
-    assert_eq!((last["window"]["rows"].as_u64(), last["rows_learned"].as_u64()), (Some(400), Some(3 * 1600 + 5 * 400)));
-}
-
-/// Whether the latest checkpoint of a run stands within an epoch.
-fn within(run: &Path) -> bool {
-    let manifest: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(run.join("checkpoints/manifest.json")).unwrap()).unwrap();
-    let state = run.join("checkpoints").join(manifest["latest"].as_str().unwrap()).join("state.toml");
-    !std::fs::read_to_string(state).unwrap().contains("step_in_epoch = 0")
 }
 
 #[test]

@@ -10,10 +10,11 @@ mod op;
 #[cfg(test)]
 mod tests;
 
-use burn::backend::{Dispatch, DispatchDevice};
+use burn::backend::Dispatch;
+use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
-use burn::tensor::{Device, Tensor};
 
+use crate::kind::is_flex;
 use crate::parts::{add_row, product};
 pub(crate) use kernel::{Matrix, product as matrix_product};
 use op::DenseOps;
@@ -101,9 +102,4 @@ fn activate(z: Tensor<2>, activation: Activation) -> Tensor<2> {
         Activation::Identity => z,
         Activation::Relu => relu(z),
     }
-}
-
-/// Whether a device, with autodiff or without, is flex.
-pub(crate) fn is_flex(device: &Device) -> bool {
-    matches!(device.clone().inner().as_dispatch(), DispatchDevice::Flex(_))
 }

@@ -1,4 +1,5 @@
 use super::*;
+use burn::tensor::Device;
 use burn::tensor::{Distribution, Tensor};
 
 const SHAPES: [[usize; 4]; 6] =

@@ -13,8 +13,8 @@ mod tests;
 use burn::backend::Dispatch;
 use burn::tensor::Tensor;
 
-use crate::dense::is_flex;
 use crate::jagged::Segments;
+use crate::kind::is_flex;
 use flex::GruOps;
 
 /// How much of a step's candidate enters the state, with update gate u and attention a of the position.

@@ -19,7 +19,8 @@ use burn::backend::Dispatch;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::dense::{Activation, is_flex};
+use crate::dense::Activation;
+use crate::kind::is_flex;
 use fused::FusedOps;
 use op::JaggedOps;
 

@@ -14,7 +14,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Tensor;
 
-use crate::dense::{Flat, contiguous, is_flex, tensor, values};
+use crate::dense::{Flat, contiguous, tensor, values};
+use crate::kind::is_flex;
 use crate::parts::product;
 use crate::tracked::tracked;
 use kernel::Operands;

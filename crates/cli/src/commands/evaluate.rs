@@ -31,6 +31,12 @@ pub fn run(args: &EvaluateArgs) -> Result<(), CliError> {
             let needed = checked.schema().columns(false);
             (other_rows(input, &saved, &args.place.data_dir, &needed)?.rows, Side::Train)
         }
+        None if checked.experiment().schedule.is_some() => {
+            return Err(CliError::Usage(format!(
+                "{}: was trained over windows of time, and has no sides; give rows with --input",
+                args.run.display()
+            )));
+        }
         None => {
             let mut own = checked.experiment().data.clone();
             burnrec_data::place(&args.place.data_dir, &mut own, &saved.folder);

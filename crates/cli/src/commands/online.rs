@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use burnrec_data::DataError;
 use burnrec_data::windows::Length;
+use burnrec_data::{DataError, FormatKind};
 use burnrec_schedule::begin_with;
 use burnrec_train::{Beat, OnlineJob, RunFolder, Streamed, TrainError, begin_stream, is_stream, online};
 
-use super::saved::latest;
+use super::saved::{latest, refuse_replay};
 use crate::args::OnlineArgs;
 use crate::error::CliError;
 use crate::{out, setup};
@@ -19,6 +19,15 @@ const ROWS: usize = 256;
 /// Learns from a stream.
 pub fn run(args: &OnlineArgs) -> Result<(), CliError> {
     let run = latest(&args.run);
+    refuse_replay(&run)?;
+    burnrec_train::published(&run)?;
+    if let Some(other) = burnrec_data::kind_at(&args.input).filter(|kind| *kind != FormatKind::Jsonl) {
+        return Err(CliError::Usage(format!(
+            "--input {}: is named as {}, and events come as lines of JSON; write them so, or keep the model fresh by `update`",
+            args.input.display(),
+            format!("{other:?}").to_lowercase()
+        )));
+    }
     let experiment = RunFolder::config(&run)?;
     setup::threads(args.place.threads.or(experiment.backend.threads))?;
     if args.follow && args.input == Path::new("-") {

@@ -30,9 +30,22 @@ pub fn latest(run: &Path) -> PathBuf {
     found.unwrap_or_else(|| run.to_path_buf())
 }
 
+/// Refuses the folder of a replay, whose ways are the runs.
+pub fn refuse_replay(run: &Path) -> Result<(), CliError> {
+    match run.join("windows.jsonl").is_file() && !run.join("checkpoints").exists() {
+        true => Err(CliError::Usage(format!(
+            "{}: is a replay, and its ways are the runs; name one of them, such as {}",
+            run.display(),
+            run.join("incremental").display()
+        ))),
+        false => Ok(()),
+    }
+}
+
 /// Opens a run, or the latest of a folder of runs, on the device that the command line or the run names.
 pub fn open(run: &Path, place: &Place) -> Result<SavedModel, CliError> {
     let run = &*latest(run);
+    refuse_replay(run)?;
     let experiment = RunFolder::config(run)?;
     setup::threads(place.threads.or(experiment.backend.threads))?;
     let opened = setup::device(place.device.unwrap_or(experiment.backend.device))?;

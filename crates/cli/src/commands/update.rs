@@ -65,6 +65,7 @@ fn kind(args: &UpdateArgs, schedule: &burnrec_train::ScheduleConfig) -> Result<K
 
 /// Goes back to the model that was published before.
 pub fn roll_back(args: &RollbackArgs) -> Result<(), CliError> {
+    super::saved::refuse_replay(&args.run)?;
     let name = burnrec_train::roll_back(&args.run)?;
     out::line(&format!("{}: the published model is {name} again", args.run.display()))
 }

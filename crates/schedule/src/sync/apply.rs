@@ -19,6 +19,9 @@ fn refused(problem: String) -> TrainError {
 /// # Errors
 /// Exports that are not the next ones, of another model, or not as they were written; a copy that was changed.
 pub fn apply(exports: &Path, copy: &Path) -> Result<(u64, u64), TrainError> {
+    if exports.is_file() {
+        return Err(refused(format!("{} is a file; name the folder that export --deltas writes", exports.display())));
+    }
     let all = match Manifest::read(exports)? {
         Some(only) => BTreeMap::from([(only.sequence, exports.to_path_buf())]),
         None => sequence(exports)?,
