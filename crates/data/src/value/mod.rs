@@ -34,7 +34,7 @@ pub(crate) use moment::{is_day, write_moment};
 pub use moments::Moments;
 pub(crate) use moments::mixed;
 pub use number::{number_of, text as number_text};
-pub use text::{canonical, whole};
+pub use text::{canonical, is_plain, whole};
 pub use token::is_null_token;
 
 /// A column's values, in one of three forms.

@@ -131,3 +131,13 @@ fn what_is_no_time_or_of_two_units_is_refused_with_its_row() {
     let far: ArrayRef = Arc::new(TimestampSecondArray::from(vec![0, 99_999_999_999]));
     assert_eq!(Moments::of(&far, None).unwrap_err().0, 1);
 }
+
+#[test]
+fn plain_text_is_what_stands_for_itself() {
+    for text in ["a", "68fd1e64", "7", "007", "u1.0", "N1-0", "20240305", "NaN", "7-1", "Größe 1"] {
+        assert!(super::is_plain(text) && super::canonical(text).as_deref() == Some(text), "{text}");
+    }
+    for text in ["", " a", "a ", "7.0", "-0", "true", "TRUE", "False", "ü", "7 ", "2024-03-05T06:07:08", "x\u{a0}"] {
+        assert!(!super::is_plain(text), "{text}");
+    }
+}

@@ -4,6 +4,20 @@ use std::borrow::Cow;
 
 use super::moment;
 
+/// Whether text stands for itself at a glance, as most ids do; where it does not, [`canonical`] says what it means.
+#[inline]
+pub fn is_plain(text: &str) -> bool {
+    let (Some(first), Some(last)) = (text.as_bytes().first(), text.as_bytes().last()) else { return false };
+    let ends_bare = last.is_ascii_graphic();
+    match first {
+        // What begins otherwise is no number, no truth, no moment.
+        b'a'..=b'z' | b'A'..=b'Z' => ends_bare && !matches!(first | 0x20, b't' | b'f'),
+        // Shorter than a moment, and without a fraction.
+        b'0'..=b'9' => ends_bare && text.len() < 16 && !text.as_bytes().contains(&b'.'),
+        _ => false,
+    }
+}
+
 /// Text as two equal values have it, whatever type they come in; none for blanks alone.
 #[inline]
 pub fn canonical(text: &str) -> Option<Cow<'_, str>> {

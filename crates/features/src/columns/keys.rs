@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use burnrec_data::value::{Values, canonical, cell_items, number_text};
+use burnrec_data::value::{Values, canonical, cell_items, is_plain, number_text};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::batch::Keys;
@@ -58,13 +58,17 @@ fn keys_of(
 ) -> Result<Vec<u64>, FeatureError> {
     match values {
         Values::Text(a) => {
-            let key = |(i, t): (usize, Option<&str>)| match t.and_then(canonical) {
+            let odd = |i: usize, t: Option<&str>| match t.and_then(canonical) {
                 Some(Cow::Borrowed(short)) if a.value(i).len() > short.len() && a.value(i).ends_with('0') => {
                     reader.tell_whole(row_of(i), a.value(i));
                     text_key(reader, row_of(i), short, ids, seed)
                 }
                 Some(t) => text_key(reader, row_of(i), &t, ids, seed),
                 None => Ok(0),
+            };
+            let key = |(i, t): (usize, Option<&str>)| match t {
+                Some(plain) if ids == IdKind::Text && is_plain(plain) => Ok(key_of(plain.as_bytes(), seed)),
+                t => odd(i, t),
             };
             a.iter().enumerate().map(key).collect()
         }
