@@ -180,6 +180,22 @@ pub enum DataError {
         /// Each source with its failure.
         attempts: String,
     },
+    /// A stream of a server that cannot be read as asked.
+    #[error("{name}: {problem}")]
+    Stream {
+        /// The server and the stream.
+        name: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A server that does not answer.
+    #[error("{name}: {problem}")]
+    Server {
+        /// The server and the stream.
+        name: String,
+        /// What was seen and what to do.
+        problem: String,
+    },
     /// A manifest beside the data that has the name of a built-in one and says other things.
     #[error("{path}: would stand in for burnrec's own manifest of `{name}`; give it another name, such as {name}-mirror.toml, and name that one in data.source", path = path.display())]
     StandsIn {
@@ -204,6 +220,6 @@ impl DataError {
 
     /// Whether the failure is of the world (disk, network) and not of what the user gave.
     pub fn is_environment(&self) -> bool {
-        matches!(self, Self::Io { .. } | Self::Fetch { .. } | Self::Arrow(_))
+        matches!(self, Self::Io { .. } | Self::Fetch { .. } | Self::Server { .. } | Self::Arrow(_))
     }
 }

@@ -17,6 +17,7 @@ mod online;
 mod phases;
 mod quality;
 mod recommend;
+mod redis_stream;
 mod refit;
 mod resume;
 mod retrieval;

@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// Events: items have odds of their own, and new users come all the time. Every 97th line is none.
-fn events(rows: usize, bad: bool) -> String {
+pub(crate) fn events(rows: usize, bad: bool) -> String {
     let mut rng = ChaCha8Rng::seed_from_u64(9);
     let mut text = String::new();
     for row in 0..rows {
@@ -31,7 +31,7 @@ fn events(rows: usize, bad: bool) -> String {
 }
 
 /// A run that was trained on some events, and others to come.
-fn folder(model: &str) -> tempfile::TempDir {
+pub(crate) fn folder(model: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let config = format!(
         r#"
@@ -59,7 +59,7 @@ sparse = {{ kind = "adagrad", learning_rate = 0.05 }}
 
 const ONLINE: [&str; 8] = ["online", "run", "--rows", "16", "--checkpoint-every", "200", "--time", "time"];
 
-fn rejected(folder: &Path, out: &str) -> String {
+pub(crate) fn rejected(folder: &Path, out: &str) -> String {
     std::fs::read_to_string(folder.join(out).join("rejected.jsonl")).unwrap()
 }
 

@@ -54,12 +54,23 @@ pub struct RollbackArgs {
 pub struct OnlineArgs {
     /// The run whose model goes on learning; it is copied, and stays as it is.
     pub run: PathBuf,
-    /// The events: lines of JSON with the columns that the run was trained on; a file, or `-` for standard input.
-    #[arg(long, value_name = "PATH", default_value = "-")]
+    /// The events, with the columns that the run was trained on: lines of JSON of a file, or of standard input (`-`), or the
+    /// entries of a stream of Redis: `redis://HOST:PORT/DATABASE`, `redis+unix:///SOCKET`.
+    #[arg(long, value_name = "PATH|URL", default_value = "-")]
     pub input: PathBuf,
-    /// Wait for more at the end of the file.
+    /// Wait for more at the end of the file or the stream.
     #[arg(long)]
     pub follow: bool,
+    /// The stream's key in Redis.
+    #[arg(long)]
+    pub key: Option<String>,
+    /// The consumer group, of this job alone; it is made where it is not there, at the beginning of the stream, and an entry
+    /// is acknowledged once a checkpoint has it.
+    #[arg(long, value_name = "NAME", default_value = "burnrec")]
+    pub group: String,
+    /// The field of an entry that holds the event as a line of JSON; without it, an entry's fields are the columns.
+    #[arg(long, value_name = "FIELD")]
+    pub field: Option<String>,
     /// The folder of the job; `runs/NAME/ID` by default.
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use burnrec_data::events::{Entry, Input, RedisStream};
 use burnrec_data::windows::Length;
 use burnrec_data::{DataError, FormatKind};
 use burnrec_schedule::begin_with;
@@ -21,6 +22,7 @@ pub fn run(args: &OnlineArgs) -> Result<(), CliError> {
     let run = latest(&args.run);
     refuse_replay(&run)?;
     burnrec_train::published(&run)?;
+    let input = input(args)?;
     if let Some(other) = burnrec_data::kind_at(&args.input).filter(|kind| *kind != FormatKind::Jsonl) {
         return Err(CliError::Usage(format!(
             "--input {}: is named as {}, and events come as lines of JSON; write them so, or keep the model fresh by `update`",
@@ -57,14 +59,15 @@ pub fn run(args: &OnlineArgs) -> Result<(), CliError> {
             setup::probe_folder(&folder, "--out")?;
         }
     }
-    match std::fs::metadata(&args.input) {
-        _ if args.input == Path::new("-") => {}
-        Ok(facts) if facts.is_dir() => {
-            let expected = "file of JSON lines";
-            return Err(CliError::Data(DataError::IsFolder { path: args.input.clone(), expected }));
+    if let Some(path) = input.file() {
+        match std::fs::metadata(path) {
+            Ok(facts) if facts.is_dir() => {
+                let expected = "file of JSON lines";
+                return Err(CliError::Data(DataError::IsFolder { path: path.into(), expected }));
+            }
+            Ok(_) => {}
+            Err(_) => return Err(CliError::Data(DataError::Missing { path: path.into() })),
         }
-        Ok(_) => {}
-        Err(_) => return Err(CliError::Data(DataError::Missing { path: args.input.clone() })),
     }
     let opened = setup::device(args.place.device.unwrap_or(experiment.backend.device))?;
     if !RunFolder::is_started(&folder) {
@@ -77,7 +80,7 @@ pub fn run(args: &OnlineArgs) -> Result<(), CliError> {
     let job = OnlineJob {
         run: folder.clone(),
         opened,
-        input: args.input.clone(),
+        input,
         follow: args.follow,
         rows: args.rows.or(own.map(|own| own.rows)).unwrap_or(ROWS),
         wait: time(args.wait),
@@ -90,6 +93,31 @@ pub fn run(args: &OnlineArgs) -> Result<(), CliError> {
     };
     print(&online(job, &mut tell)?)?;
     out::line(&format!("run folder {}", folder.display()))
+}
+
+/// Where the events come from.
+fn input(args: &OnlineArgs) -> Result<Input, CliError> {
+    let url = args.input.to_string_lossy().into_owned();
+    let usage = |problem: String| Err(CliError::Usage(problem));
+    if !RedisStream::is_address(&url) {
+        return match (&args.key, &args.field) {
+            (None, None) => Ok(Input::File(args.input.clone())),
+            _ => usage(format!(
+                "--key and --field are of streams of Redis, and --input {url} is none; give redis://HOST:PORT/DATABASE"
+            )),
+        };
+    }
+    let empty = |text: &Option<String>| text.as_ref().is_some_and(String::is_empty);
+    match &args.key {
+        None => usage("--input is a server of Redis: name the stream by --key".into()),
+        _ if empty(&args.key) || empty(&args.field) || args.group.is_empty() => {
+            usage("--key, --group and --field must not be empty".into())
+        }
+        Some(key) => {
+            let (group, field) = (args.group.clone(), args.field.clone());
+            Ok(Input::Redis(RedisStream { url, key: key.clone(), group, field }))
+        }
+    }
 }
 
 fn number(value: Option<f64>) -> String {
@@ -112,10 +140,13 @@ fn tell(beat: &Beat) {
 }
 
 fn print(found: &Streamed) -> Result<(), CliError> {
+    let place = match found.place.entry == Entry::default() {
+        true => format!("byte {}", found.place.bytes),
+        false => format!("entry {}", found.place.entry),
+    };
     out::line(&format!(
-        "{} events to byte {}: logloss {}  ne {}  pcoc {}; {} lines put aside, {} late",
+        "{} events to {place}: logloss {}  ne {}  pcoc {}; {} lines put aside, {} late",
         found.rows,
-        found.bytes,
         number(found.logloss),
         number(found.ne),
         number(found.pcoc),

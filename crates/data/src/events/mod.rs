@@ -1,8 +1,15 @@
-//! Events as they come: lines of JSON from standard input or from a file that grows, with the place behind each, so that a job
-//! can go on where it stopped.
+//! Events as they come: lines of JSON from standard input, from a file that grows, or entries of a stream of Redis, with the place
+//! behind each, so that a job can go on where it stopped.
 
+mod file;
+mod input;
+mod line;
+mod redis;
 mod rows;
 mod tail;
 
+pub use input::{Input, RedisStream};
+pub use line::{Entry, Line, Place};
+pub use redis::Group;
 pub use rows::{Events, Parsed, Rejected};
-pub use tail::{Line, Tail};
+pub use tail::Tail;

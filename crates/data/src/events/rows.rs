@@ -6,8 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use arrow::datatypes::DataType;
 
-use super::Line;
-use super::tail::LONGEST;
+use super::line::{LONGEST, Line};
 use crate::clock::Clock;
 use crate::error::DataError;
 use crate::formats::{Builder, Hints, Object, list_of_text, text_schema};
@@ -191,6 +190,7 @@ mod tests {
             number,
             start: 0,
             end: 0,
+            entry: None,
             text: text.as_bytes().to_vec(),
             is_cut: false,
         };

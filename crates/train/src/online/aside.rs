@@ -47,12 +47,18 @@ impl Aside {
                 none.insert(file)
             }
         };
-        let line = serde_json::json!({
-            "line": one.line.number,
-            "offset": one.line.start,
-            "reason": one.reason,
-            "text": String::from_utf8_lossy(&one.line.text),
-        });
+        let place = match one.line.entry {
+            Some(entry) => ("entry", entry.to_string().into()),
+            None => ("offset", one.line.start.into()),
+        };
+        let fields: [(&str, serde_json::Value); 4] = [
+            ("line", one.line.number.into()),
+            place,
+            ("reason", one.reason.clone().into()),
+            ("text", String::from_utf8_lossy(&one.line.text).into()),
+        ];
+        let line: serde_json::Map<_, _> = fields.map(|(name, value)| (name.to_string(), value)).into_iter().collect();
+        let line = serde_json::Value::Object(line);
         let text = format!("{line}\n");
         file.write_all(text.as_bytes()).map_err(io)?;
         self.bytes += text.len() as u64;

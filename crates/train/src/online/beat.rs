@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use burnrec_data::events::Place;
 use burnrec_embedding::TableFacts;
 
 use crate::metrics::{Predictions, auc, log_loss};
@@ -45,7 +46,7 @@ pub struct Streamed {
     /// Events that came behind one of a later time.
     pub late: u64,
     /// The place behind the last event.
-    pub bytes: u64,
+    pub place: Place,
     /// Milliseconds of a step of this run: the median and the 99th percentile.
     pub step_ms: Option<(f64, f64)>,
     /// Sizes of the tables.
@@ -127,7 +128,7 @@ impl Streamed {
             pcoc: (labels > 0.0).then(|| predicted / labels),
             rejected: place.rejected,
             late: place.late,
-            bytes: place.bytes,
+            place: place.place(),
             step_ms: (!times.is_empty()).then(|| (at(0.5), at(0.99))),
             tables,
         }

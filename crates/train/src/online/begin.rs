@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use burnrec_data::DataError;
+use burnrec_data::events::{Entry, RedisStream};
+
 use crate::checked::Checked;
 use crate::error::{TrainError, bad};
 use crate::metrics::Protocol;
@@ -37,8 +40,50 @@ pub fn begin_stream(run: &Path) -> Result<(), TrainError> {
 
 /// Whether a checkpoint is the one that a job begins with.
 pub(super) fn begins(run: &Path, latest: &str) -> bool {
+    read(run)["checkpoint"] == *latest
+}
+
+/// The entry behind which a job begins to read a stream of Redis: what `join` gives, and the first run of the job wrote down.
+/// A job that has read `lines` without one reads something else.
+pub(super) fn begin_with_stream(
+    run: &Path,
+    stream: &RedisStream,
+    lines: u64,
+    join: impl FnOnce() -> Result<Entry, DataError>,
+) -> Result<Entry, TrainError> {
+    let mut begin = read(run);
+    let (key, group) = (begin["redis"]["key"].as_str(), begin["redis"]["group"].as_str());
+    if let (Some(key), Some(group)) = (key, group) {
+        if (key, group) != (&stream.key, &stream.group) {
+            return Err(other(run, &format!("it reads the stream `{key}` of Redis by the group `{group}`")));
+        }
+        let from = begin["redis"]["from"].as_str().unwrap_or_default();
+        return from.parse().map_err(|problem: String| other(run, &problem));
+    }
+    if lines > 0 {
+        return Err(other(run, "it reads lines of JSON"));
+    }
+    let from = join()?;
+    begin["redis"] = serde_json::json!({ "key": stream.key, "group": stream.group, "from": from.to_string() });
+    write_whole(&run.join(BEGIN), begin.to_string().as_bytes())?;
+    Ok(from)
+}
+
+/// Refuses lines of JSON where a job reads a stream of Redis.
+pub(super) fn refuse_other_input(run: &Path) -> Result<(), TrainError> {
+    match read(run)["redis"]["key"].as_str() {
+        Some(key) => Err(other(run, &format!("it reads the stream `{key}` of Redis"))),
+        None => Ok(()),
+    }
+}
+
+fn other(run: &Path, difference: &str) -> TrainError {
+    TrainError::OtherData { path: run.to_path_buf(), difference: difference.into() }
+}
+
+fn read(run: &Path) -> serde_json::Value {
     let text = std::fs::read_to_string(run.join(BEGIN)).unwrap_or_default();
-    serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|begin| begin["checkpoint"] == *latest)
+    serde_json::from_str(&text).unwrap_or_default()
 }
 
 /// Refuses models that cannot learn from rows as they come.

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use burnrec_data::events::{Events, Line, Parsed, Rejected, Tail};
+use burnrec_data::events::{Events, Line, Parsed, Place, Rejected, Tail};
 use burnrec_data::{DataError, time_values};
 use burnrec_features::{Batch, Encoder, Purpose};
 
@@ -26,8 +26,7 @@ pub(super) struct Fed {
     /// None where no line was an event.
     pub(super) prepared: Option<Prepared>,
     /// The place behind them.
-    pub(super) bytes: u64,
-    pub(super) lines: u64,
+    pub(super) place: Place,
     /// The latest event time; 0 without one.
     pub(super) newest: i64,
     /// Events behind one of a later time.
@@ -65,7 +64,7 @@ pub(super) fn start(online: &Online<'_>, mut tail: Tail) -> Receiver<Result<Fed,
     let lists: Vec<String> = listed.flat_map(|place| schema.columns_of(place)).cloned().collect();
     let (rows, wait, stop) = (job.rows, job.wait, job.stop.clone());
     let mut feeder = Feeder {
-        events: Events::new(&job.input, &columns, &lists, online.checked.experiment().data.time_unit),
+        events: Events::new(&job.input.name(), &columns, &lists, online.checked.experiment().data.time_unit),
         ready: prepare(online.stepper.weights.tables.indexer(), Some(online.checked.tasks().clone())),
         newest: online.progress.stream.newest,
         time: job.time.clone(),
@@ -105,7 +104,8 @@ pub(super) fn start(online: &Online<'_>, mut tail: Tail) -> Receiver<Result<Fed,
 impl<P: Fn(Batch) -> Prepared> Feeder<P> {
     /// Makes batches of so many lines.
     fn feed(&mut self, lines: Vec<Line>, rows: usize) -> Result<Vec<Fed>, TrainError> {
-        let ends: Vec<(u64, u64)> = lines.chunks(rows).filter_map(|c| c.last()).map(|l| (l.end, l.number)).collect();
+        let place = |l: &Line| Place { bytes: l.end, lines: l.number, entry: l.entry.unwrap_or_default() };
+        let ends: Vec<Place> = lines.chunks(rows).filter_map(|chunk| chunk.last()).map(place).collect();
         let Parsed { rows: parsed, lines, mut rejected } = self.events.parse(lines)?;
         let (before, mut kept) = (self.newest, Vec::new());
         self.encode(&parsed, &lines, &mut kept, &mut rejected)?;
@@ -118,7 +118,8 @@ impl<P: Fn(Batch) -> Prepared> Feeder<P> {
         });
         let (mut from, mut newest, mut rejected) = (0, before, rejected.into_iter().peekable());
         let mut fed = Vec::with_capacity(ends.len());
-        for (bytes, line) in ends {
+        for place in ends {
+            let line = place.lines;
             let to = from + numbers[from..].partition_point(|number| *number <= line);
             let mut late = 0;
             for time in times.get(from..to).unwrap_or_default() {
@@ -128,7 +129,7 @@ impl<P: Fn(Batch) -> Prepared> Feeder<P> {
             let own: Vec<u32> = (from as u32..to as u32).collect();
             let prepared = all.as_ref().filter(|_| to > from).map(|all| (self.ready)(all.take(&own)));
             let aside = std::iter::from_fn(|| rejected.next_if(|one| one.line.number <= line)).collect();
-            fed.push(Fed { prepared, bytes, lines: line, newest, late, rejected: aside });
+            fed.push(Fed { prepared, place, newest, late, rejected: aside });
             from = to;
         }
         self.newest = newest;

@@ -16,7 +16,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use burnrec_backend::Opened;
-use burnrec_data::events::Tail;
+use burnrec_data::events::{Group, Input, Tail};
 use burnrec_features::Encoder;
 
 use crate::checked::Checked;
@@ -29,7 +29,7 @@ use crate::stop::Stop;
 use aside::Aside;
 pub use beat::{Beat, Streamed};
 pub use begin::{begin_stream, is_stream};
-use begin::{begins, check};
+use begin::{begin_with_stream, begins, check, refuse_other_input};
 use feed::Fed;
 
 /// Bytes of a file that tell it from others.
@@ -41,9 +41,9 @@ pub struct OnlineJob {
     pub run: PathBuf,
     /// The device.
     pub opened: Opened,
-    /// The events: `-` for standard input, or a file of JSON lines.
-    pub input: PathBuf,
-    /// Whether the file is followed as it grows.
+    /// The events.
+    pub input: Input,
+    /// Whether it is followed as it grows.
     pub follow: bool,
     /// Events that are predicted, then learned from, at a time.
     pub rows: usize,
@@ -72,6 +72,8 @@ struct Online<'a> {
     progress: Progress,
     checkpoints: PathBuf,
     aside: Aside,
+    /// Says which entries of a stream of Redis are safe.
+    group: Option<Group>,
     tell: &'a mut dyn FnMut(&Beat),
     beat: beat::Beats,
     /// Events that were learned from since the last checkpoint.
@@ -86,8 +88,7 @@ struct Online<'a> {
 pub fn online(job: OnlineJob, tell: &mut dyn FnMut(&Beat)) -> Result<Streamed, TrainError> {
     let mut online = Online::open(job, tell)?;
     online.check_head()?;
-    let place = &online.progress.stream;
-    let tail = Tail::open(&online.job.input, online.job.follow, (place.bytes, place.lines))?;
+    let tail = Tail::open(&online.job.input, online.job.follow, online.progress.stream.place())?;
     let fed = feed::start(&online, tail);
     loop {
         match fed.recv_timeout(online.job.beat) {
@@ -130,23 +131,46 @@ impl<'a> Online<'a> {
         let (judged, judged_before) = (0, 0);
         let progress =
             Progress { step: latest.step, epoch: latest.epoch, stream, judged, judged_before, ..loaded.progress };
+        let mut progress = progress;
+        let group = match &job.input {
+            Input::Redis(stream) => {
+                let mut group = Group::open(stream)?;
+                let from = begin_with_stream(&job.run, stream, progress.stream.lines, || group.join(job.follow))?;
+                progress.stream.entry = progress.stream.entry.max(from);
+                Some(group)
+            }
+            Input::File(_) => refuse_other_input(&job.run).map(|()| None)?,
+        };
         let aside = Aside::open(&job.run, progress.stream.rejected_bytes)?;
         let beat = beat::Beats::new(&progress.stream);
         let encoder = saved.encoder;
-        Ok(Self { job, checked, encoder, stepper, progress, checkpoints, aside, tell, beat, unsaved: 0, _lock: lock })
+        Ok(Self {
+            job,
+            checked,
+            encoder,
+            stepper,
+            progress,
+            checkpoints,
+            aside,
+            group,
+            tell,
+            beat,
+            unsaved: 0,
+            _lock: lock,
+        })
     }
 
     /// Predicts some events, learns from them, and takes note of where they stood.
     fn learn(&mut self, fed: Fed) -> Result<(), TrainError> {
         let begins = Instant::now();
-        let Fed { prepared, bytes, lines, newest, late, rejected } = fed;
+        let Fed { prepared, place: read, newest, late, rejected } = fed;
         for one in &rejected {
             self.aside.add(one)?;
         }
         let place = &mut self.progress.stream;
         place.rejected += rejected.len() as u64;
         place.rejected_bytes = self.aside.bytes();
-        (place.bytes, place.lines) = (bytes, lines);
+        (place.bytes, place.lines, place.entry) = (read.bytes, read.lines, read.entry);
         place.late += late;
         place.newest = place.newest.max(newest);
         if let Some(prepared) = prepared {
@@ -179,7 +203,7 @@ impl<'a> Online<'a> {
         }
         if self.progress.stream.rejected > self.job.most_rejected {
             self.save()?;
-            return Err(self.aside.too_many(&self.job.input, self.job.most_rejected));
+            return Err(self.aside.too_many(&self.job.input.name(), self.job.most_rejected));
         }
         if self.unsaved >= self.job.checkpoint_every {
             self.save()?;
@@ -194,16 +218,16 @@ impl<'a> Online<'a> {
         if bytes == 0 || self.head(bytes) == Some(hash) {
             return Ok(());
         }
-        let difference = format!("{} begins otherwise than what was read before", self.job.input.display());
+        let difference = format!("{} begins otherwise than what was read before", self.job.input.name().display());
         Err(TrainError::OtherData { path: self.job.run.clone(), difference })
     }
 
     /// A hash of the first bytes of the file that is read; none of what is no plain file.
     fn head(&self, bytes: u64) -> Option<u64> {
-        let file = std::fs::metadata(&self.job.input).ok().filter(std::fs::Metadata::is_file);
-        file?;
+        let path = self.job.input.file()?;
+        std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
         let mut first = Vec::new();
-        std::io::Read::take(File::open(&self.job.input).ok()?, bytes).read_to_end(&mut first).ok()?;
+        std::io::Read::take(File::open(path).ok()?, bytes).read_to_end(&mut first).ok()?;
         // TOML has whole numbers of 63 bits.
         (first.len() as u64 == bytes).then(|| xxhash_rust::xxh3::xxh3_64(&first) >> 1)
     }
@@ -222,6 +246,11 @@ impl<'a> Online<'a> {
         self.progress.best_epoch = self.progress.epoch;
         save(&self.checkpoints, &self.stepper, &self.encoder, &self.progress, true, None)?;
         self.unsaved = 0;
+        // What is safe need not come again. Where the server cannot be told now, the next checkpoint tells it.
+        let entry = self.progress.stream.entry;
+        if let Some(Err(error)) = self.group.as_mut().map(|group| group.acknowledge(entry)) {
+            tracing::warn!("{error}; the entries up to {entry} are acknowledged later");
+        }
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! Where training stands: what a checkpoint says beside weights, and how epochs are judged.
 
+use burnrec_data::events::{Entry, Place};
 use serde::{Deserialize, Serialize};
 
 use crate::experiment::{RateSchedule, TrainConfig};
@@ -78,6 +79,8 @@ pub(crate) struct StreamPlace {
     pub bytes: u64,
     /// Lines of it.
     pub lines: u64,
+    /// The last entry of a stream of Redis.
+    pub entry: Entry,
     /// A hash of the beginning of a file that is read, and how many bytes that is of.
     pub head: (u64, u64),
     /// Events that were learned from.
@@ -92,6 +95,12 @@ pub(crate) struct StreamPlace {
     pub newest: i64,
     /// Sums over the rows that were predicted before they were learned from: of weights, log-losses, labels and predictions.
     pub sums: [f64; 4],
+}
+
+impl StreamPlace {
+    pub(crate) fn place(&self) -> Place {
+        Place { bytes: self.bytes, lines: self.lines, entry: self.entry }
+    }
 }
 
 impl Progress {
