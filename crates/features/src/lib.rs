@@ -20,7 +20,7 @@ mod trees;
 pub use burnrec_data::ipc;
 
 pub use batch::{Batch, Drawn, Keys, NO_ITEM, NO_NEGATIVE, NO_USER, Sharing, Targets};
-pub use columns::{Fitted, NumericFit, Purpose, TargetFit, Vocabulary, ids};
+pub use columns::{Curve, Fitted, NumericFit, Purpose, TargetFit, Vocabulary, ids};
 pub use config::{
     FeaturesConfig, FieldConfig, FieldKind, IdKind, IndexPolicy, ItemsConfig, LabelConfig, LabelValue, NegativesConfig,
     PairsConfig, Pooling, SamplerKind, TargetConfig, TimePart, Transform, TreesConfig,

@@ -11,7 +11,7 @@ use crate::error::{TrainError, bad};
 use crate::experiment::Experiment;
 use crate::metrics::Protocol;
 use crate::monitor::Monitor;
-use crate::objective::{Compares, names};
+use crate::objective::{Compares, Link, names};
 use crate::task::{Setting, Task, given_name};
 
 /// An experiment whose settings go together, with what follows from them.
@@ -123,6 +123,9 @@ impl Experiment {
             }
             () if self.data.split != SplitConfig::default() => {
                 refused("data.split", "divides rows into sides, and a schedule has windows of time instead; remove it")
+            }
+            () if schedule.calibrated.is_some() && tasks.iter().all(|t| t.objective.link() != Link::Sigmoid) => {
+                refused("schedule.calibrated", "is of tasks of 0 and 1, and there is none; remove it")
             }
             () if self.train.refit => refused("train.refit", "goes with a split; a schedule has none"),
             () if rows < 2 && self.model.normalises() => {

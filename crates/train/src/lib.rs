@@ -1,5 +1,6 @@
 //! Training: experiments and their tasks, objectives, the step, phases, metrics, checkpoints, the run folder.
 
+mod calibrate;
 mod checked;
 mod error;
 mod experiment;
@@ -17,12 +18,13 @@ mod stop;
 mod task;
 mod weights;
 
+pub use calibrate::CalibrationKind;
 pub use checked::{Checked, THREADS};
 pub use error::TrainError;
 pub use experiment::{
-    BackendConfig, CombinedConfig, DenseOptimizer, DenseRule, Experiment, FullConfig, GateConfig, IncrementalConfig,
-    LossKind, OnlineConfig, RateSchedule, RunConfig, ScheduleConfig, StaleConfig, Start, TaskConfig, TasksConfig,
-    TrainConfig,
+    BackendConfig, CalibratedConfig, CombinedConfig, DenseOptimizer, DenseRule, Experiment, FullConfig, GateConfig,
+    IncrementalConfig, LossKind, OnlineConfig, RateSchedule, RunConfig, ScheduleConfig, StaleConfig, Start, TaskConfig,
+    TasksConfig, TrainConfig,
 };
 pub use feed::{Prepared, prepare};
 pub use measure::{Column, Measurement, Predicted, Values, measure, predict};

@@ -14,6 +14,7 @@ mod crash;
 mod device;
 mod mutations;
 mod online;
+mod partial;
 mod phases;
 mod quality;
 mod recommend;

@@ -62,7 +62,7 @@ fn state(stepper: &Stepper) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn frozen_towers() -> Trainable {
-    Trainable { dense: Dense::Only(vec!["score".into()]), lookups: Some(Vec::new()), rate: 0.5 }
+    Trainable { dense: Dense::Only(vec!["score".into()]), lookups: Some(Vec::new()), rests: Vec::new(), rate: 0.5 }
 }
 
 fn plan() -> [Phase; 2] {
@@ -141,7 +141,8 @@ fn a_phase_starts_from_the_best_epoch_or_anew_where_it_is_told_to() {
     let folder = tempfile::tempdir().unwrap();
     let [first, _] = plan();
     // Nothing learns: what a phase starts from is what it ends with.
-    let resting = Trainable { dense: Dense::Only(vec!["score".into()]), lookups: Some(Vec::new()), rate: 0.0 };
+    let resting =
+        Trainable { dense: Dense::Only(vec!["score".into()]), lookups: Some(Vec::new()), rests: Vec::new(), rate: 0.0 };
     let still = |from| Phase { from, trainable: resting.clone(), epochs: 1, ..first.clone() };
     let mut silent = ();
     let mut session = Session::start(job(folder.path(), false), &mut silent).unwrap();
@@ -182,7 +183,12 @@ fn the_optimiser_of_what_is_frozen_rests_too() {
         let (mut small, batch) = small();
         (0..3).for_each(|_| drop(small.step(&batch)));
         // The heads have gradients and no rate, all else rests: every weight stays, and the moments of what is frozen must.
-        let resting = Trainable { dense: Dense::Only(vec!["score".into()]), lookups: Some(Vec::new()), rate: 0.0 };
+        let resting = Trainable {
+            dense: Dense::Only(vec!["score".into()]),
+            lookups: Some(Vec::new()),
+            rests: Vec::new(),
+            rate: 0.0,
+        };
         small.stepper.set_trainable(resting).unwrap();
         (0..between).for_each(|_| drop(small.step(&batch)));
         small.stepper.set_trainable(Trainable::default()).unwrap();

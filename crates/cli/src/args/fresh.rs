@@ -18,7 +18,7 @@ pub struct ReplayArgs {
     /// Go on with the replay at --out, or the latest of this name.
     #[arg(long)]
     pub resume: bool,
-    /// Some of the ways alone: stale, incremental, combined, online, full.
+    /// Some of the ways alone: stale, calibrated, incremental, combined, online, full.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub only: Option<Vec<String>>,
     /// Overrides.
@@ -34,7 +34,7 @@ pub struct UpdateArgs {
     /// The run folder, the same every time.
     #[arg(long, value_name = "FOLDER")]
     pub out: PathBuf,
-    /// The way, where the config has several: incremental, combined, online, full.
+    /// The way, where the config has several: calibrated, incremental, combined, online, full.
     #[arg(long, value_name = "WAY")]
     pub by: Option<String>,
     /// Overrides.

@@ -1,11 +1,13 @@
 //! What is learned from the training rows before training: scales, bounds, vocabularies, the base rate.
 
+use std::collections::BTreeMap;
 use std::hash::BuildHasherDefault;
 
 use hashbrown::HashMap;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
+use super::curve::Curve;
 use crate::config::Transform;
 use crate::stream::{Stream, stream};
 
@@ -38,7 +40,7 @@ pub struct Fitted {
     pub keys: String,
     /// What the rows of each side came to, by its name: other rows give another sum.
     #[serde(default)]
-    pub sides: std::collections::BTreeMap<String, String>,
+    pub sides: BTreeMap<String, String>,
     /// What was found of each task's labels.
     pub targets: Vec<TargetFit>,
     /// Fingerprint of the catalogue, where there is one.
@@ -51,6 +53,9 @@ pub struct Fitted {
     pub numeric: Vec<NumericFit>,
     /// One entry a categorical input: the bounds of a bucket field.
     pub bounds: Vec<Vec<f64>>,
+    /// What the log-odds of some tasks become, by their names; of the weights that they were fitted behind, and no others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub curves: BTreeMap<String, Curve>,
 }
 
 /// What the training rows say of a task's label.
@@ -77,6 +82,7 @@ impl Fitted {
             trees: None,
             numeric: Vec::new(),
             bounds: Vec::new(),
+            curves: BTreeMap::new(),
         }
     }
 
@@ -94,6 +100,7 @@ impl Fitted {
             () if self.targets.len() != targets.len() => Err("has labels of other tasks".into()),
             () if (self.numeric.len(), self.bounds.len()) != (numeric, categorical) => Err("has other inputs".into()),
             () if !self.targets.iter().zip(targets).all(known) => Err("has rates of labels that are none".into()),
+            () if !self.curves.values().all(Curve::is_sound) => Err("has calibrations that are none".into()),
             () if !(self.numeric.iter().all(scaled) && self.bounds.iter().all(|b| finite(b))) => {
                 Err("has scales that are no numbers".into())
             }
@@ -265,6 +272,7 @@ mod tests {
             trees: None,
             numeric: vec![numeric],
             bounds: vec![Vec::new()],
+            curves: BTreeMap::new(),
         };
         assert_eq!(good.check(&[2], 1, 1), Ok(()));
         assert!(

@@ -1,5 +1,6 @@
 //! Columns to inputs: a pure function of a record batch, once what depends on the training rows was fitted.
 
+mod curve;
 mod fitted;
 mod keys;
 mod label;
@@ -15,6 +16,7 @@ use crate::config::{IdKind, Transform};
 use crate::error::FeatureError;
 use crate::schema::{Categorical, CategoricalSource, Numeric, Schema};
 
+pub use curve::Curve;
 pub use fitted::{Fitted, NumericFit, TargetFit, Vocabulary};
 pub(crate) use fitted::{KeyCounts, KeyHasher, NumberFacts, squeeze};
 pub(crate) use keys::cross;

@@ -116,6 +116,7 @@ impl Encoder {
             trees: None,
             numeric: Vec::new(),
             bounds: vec![Vec::new(); schema.categorical.len()],
+            curves: BTreeMap::new(),
         };
         let mut own = Columns { schema, fitted: empty };
         own.fit_bounds(dataset, columns)?;

@@ -11,7 +11,7 @@ use burnrec_data::split::Dataset;
 use burnrec_data::{Side, Source, positions};
 
 use crate::batch::{Batch, Keys};
-use crate::columns::{Columns, Fitted, Purpose, Reader};
+use crate::columns::{Columns, Curve, Fitted, Purpose, Reader};
 use crate::error::FeatureError;
 use crate::items::{Catalogue, Given};
 use crate::schema::Schema;
@@ -74,6 +74,14 @@ impl Encoder {
     /// The schema.
     pub fn schema(&self) -> &Schema {
         &self.columns.schema
+    }
+
+    /// The same, with other calibrations.
+    #[must_use]
+    pub fn with_curves(&self, curves: BTreeMap<String, Curve>) -> Self {
+        let mut other = self.clone();
+        other.columns.fitted.curves = curves;
+        other
     }
 
     /// What was fitted.

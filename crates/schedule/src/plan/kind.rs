@@ -7,6 +7,8 @@ use burnrec_train::ScheduleConfig;
 pub enum Kind {
     /// Not at all.
     Stale,
+    /// The weights of the first stretch, calibrated on each window once it is over.
+    Calibrated,
     /// By each window, once it is over.
     Incremental,
     /// Incremental rounds, and full trainings between them.
@@ -19,12 +21,14 @@ pub enum Kind {
 
 impl Kind {
     /// All, in the order in which they run.
-    pub const ALL: [Self; 5] = [Self::Stale, Self::Incremental, Self::Combined, Self::Online, Self::Full];
+    pub const ALL: [Self; 6] =
+        [Self::Stale, Self::Calibrated, Self::Incremental, Self::Combined, Self::Online, Self::Full];
 
     /// The name in configs.
     pub fn name(self) -> &'static str {
         match self {
             Self::Stale => "stale",
+            Self::Calibrated => "calibrated",
             Self::Incremental => "incremental",
             Self::Combined => "combined",
             Self::Online => "online",
@@ -36,6 +40,7 @@ impl Kind {
     pub fn is_in(self, schedule: &ScheduleConfig) -> bool {
         match self {
             Self::Stale => schedule.stale.is_some(),
+            Self::Calibrated => schedule.calibrated.is_some(),
             Self::Incremental => schedule.incremental.is_some(),
             Self::Combined => schedule.combined.is_some(),
             Self::Online => schedule.online.is_some(),

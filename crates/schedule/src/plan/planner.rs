@@ -45,11 +45,14 @@ impl Planner<'_> {
         Planned { what, window: Some(*window), phase, rows: window.rows * epochs as u64 }
     }
 
-    fn round(&self, window: &Stretch, gated: bool) -> Planned {
+    /// The `number`th round, from 0.
+    fn round(&self, number: usize, window: &Stretch, gated: bool) -> Planned {
         let own = self.schedule.incremental.clone().unwrap_or_default();
         let mut planned = self.judged("round", window, own.epochs);
         let dense = own.dense.map_or(Dense::All, Dense::Only);
-        planned.phase.trainable = Trainable { dense, lookups: own.lookups, rate: own.rate };
+        let rests = own.every.iter().filter(|(_, every)| !(number + 1).is_multiple_of(**every));
+        let rests = rests.map(|(name, _)| name.clone()).collect();
+        planned.phase.trainable = Trainable { dense, lookups: own.lookups, rests, rate: own.rate };
         planned.phase.gate = self.schedule.gate.clone().filter(|_| gated);
         planned.phase.distil = own.distil;
         planned.phase.decay = own.decay;
@@ -62,16 +65,21 @@ impl Planner<'_> {
     pub(super) fn add(&self, kind: Kind, number: usize, window: &Stretch, to: &mut Vec<Planned>) {
         match kind {
             Kind::Stale => to.push(self.judged("judge", window, 0)),
-            Kind::Incremental => to.push(self.round(window, true)),
+            Kind::Calibrated => {
+                let mut planned = self.judged("calibrate", window, 0);
+                planned.phase.calibrate = self.schedule.calibrated.as_ref().map(|own| own.kind);
+                to.push(planned);
+            }
+            Kind::Incremental => to.push(self.round(number, window, true)),
             Kind::Combined => {
                 let rounds = self.schedule.combined.clone().unwrap_or_default().rounds;
                 let full = (number > 0 && number.is_multiple_of(rounds)).then(|| self.full(window, window.from));
                 // What predicts a window is chosen before a label of it is known; the choice shows on the next one.
                 let Some(mut full) = full.filter(|full| full.rows > 0) else {
-                    return to.push(self.round(window, false));
+                    return to.push(self.round(number, window, false));
                 };
                 full.phase.contest = Some(self.span(window.from, window.to));
-                let mut round = self.round(window, false);
+                let mut round = self.round(number, window, false);
                 round.phase.judge = None;
                 to.extend([self.judged("judge", window, 0), full, round]);
             }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use burnrec_train::TrainError;
 
+use super::PLAIN;
 use super::files::{Manifest, STATE, begin, copy_plain, discard, finish, recover};
 use super::rows::{Rows, tables_of};
 
@@ -82,6 +83,18 @@ pub(super) fn take_in(export: &Path, copy: &Path) -> Result<(), TrainError> {
     let state = copy.join(STATE);
     if let Some(own) = Manifest::read(&state)? {
         own.check(&state)?;
+        // What did not change in an export must be in the copy as it was before it.
+        let other = manifest.versions.iter().find(|(part, version)| {
+            !manifest.full && **version < manifest.sequence && own.versions.get(*part).is_some_and(|v| v != *version)
+        });
+        if let Some((part, version)) = other {
+            return Err(refused(format!(
+                "{} goes with version {version} of `{part}`, and {} has {}; start the copy anew",
+                export.display(),
+                copy.display(),
+                own.versions[part]
+            )));
+        }
         if !manifest.full && own.makes != manifest.follows {
             return Err(refused(format!(
                 "{} follows another export {} than the one that {} took in; start the copy anew",
@@ -104,7 +117,7 @@ pub(super) fn take_in(export: &Path, copy: &Path) -> Result<(), TrainError> {
         rows.change(Rows::read(&export.join("tables").join(&table))?, &gone);
         rows.write(&next.join("tables").join(&table))?;
     }
-    for plain in ["dense.safetensors", "encoder.toml"] {
+    for (_, plain) in PLAIN {
         copy_plain(&export.join(plain), &state.join(plain), &[&next])?;
     }
     let whole = Manifest { full: true, files: BTreeMap::new(), ..manifest.clone() }.of_files(&next, None)?;

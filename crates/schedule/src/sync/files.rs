@@ -28,6 +28,9 @@ pub(super) struct Manifest {
     /// What the export before it made; nothing of the first.
     #[serde(default)]
     pub(super) follows: String,
+    /// The export that each part of the model changed in last: `dense`, `encoder`, and tables by their file.
+    #[serde(default)]
+    pub(super) versions: BTreeMap<String, u64>,
     /// A hash of what the full export after it holds.
     pub(super) makes: String,
     /// sha256 of every file.

@@ -11,6 +11,7 @@ mod apply;
 mod files;
 mod rows;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +20,9 @@ use burnrec_train::{TrainError, published};
 pub use apply::apply;
 use files::{Manifest, STATE, begin, copy_plain, finish, name_of, recover};
 use rows::{Rows, read_checkpoint, tables_of};
+
+/// Parts of a model that are one file, and the file.
+const PLAIN: [(&str, &str); 2] = [("dense", "dense.safetensors"), ("encoder", "encoder.toml")];
 
 /// What an export wrote.
 #[derive(Clone, Debug)]
@@ -66,6 +70,11 @@ pub fn export(run: &Path, folder: &Path) -> Result<Option<Exported>, TrainError>
     let sequence = before.as_ref().map_or(0, |before| before.sequence + 1);
     let name = name_of(sequence, before.is_none());
     let (delta, next) = (begin(folder, &name)?, begin(folder, STATE)?);
+    let version = |before: &Option<Manifest>, part: &str, moved: bool| {
+        let was = before.as_ref().and_then(|before| before.versions.get(part)).filter(|_| !moved);
+        was.copied().unwrap_or(sequence)
+    };
+    let mut versions = BTreeMap::new();
     let (mut written, mut removed, mut all) = (0, 0, 0);
     let mut changed = before.is_none();
     for table in tables_of(&checkpoint)? {
@@ -76,22 +85,26 @@ pub fn export(run: &Path, folder: &Path) -> Result<Option<Exported>, TrainError>
         };
         let (more, gone) = now.since(&was);
         (written, removed, all) = (written + more.len() as u64, removed + gone.len() as u64, all + now.len() as u64);
-        changed |= more.len() + gone.len() > 0;
+        let moved = more.len() + gone.len() > 0;
+        changed |= moved;
+        versions.insert(format!("tables/{table}"), version(&before, &format!("tables/{table}"), moved));
         more.write(&delta.join("tables").join(&table))?;
         if before.is_some() {
             gone.write(&delta.join("removed").join(&table))?;
         }
         now.write(&next.join("tables").join(&table))?;
     }
-    for plain in ["dense.safetensors", "encoder.toml"] {
-        changed |= copy_plain(&checkpoint.join(plain), &state.join(plain), &[&delta, &next])?;
+    for (part, plain) in PLAIN {
+        let moved = copy_plain(&checkpoint.join(plain), &state.join(plain), &[&delta, &next])?;
+        changed |= moved;
+        versions.insert(part.to_string(), version(&before, part, moved));
     }
     if !changed {
         files::discard(&[&delta, &next]);
         return Ok(None);
     }
     let follows = before.as_ref().map_or_else(String::new, |before| before.makes.clone());
-    let manifest = Manifest { sequence, step, model, full: before.is_none(), follows, ..Manifest::default() };
+    let manifest = Manifest { sequence, step, model, full: before.is_none(), follows, versions, ..Manifest::default() };
     let whole = Manifest { full: true, ..manifest.clone() }.of_files(&next, None)?;
     let part = manifest.of_files(&delta, Some(whole.state()))?;
     part.write(&delta)?;

@@ -1,9 +1,12 @@
 //! The `[schedule]` table of an experiment file: how a model is kept fresh over a log of events.
 
+use std::collections::BTreeMap;
+
 use burnrec_data::windows::Length;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::calibrate::CalibrationKind;
 use crate::error::{TrainError, bad};
 
 /// How a model is kept fresh: the log is cut into windows of event time; a first stretch is trained from scratch, and each
@@ -26,6 +29,9 @@ pub struct ScheduleConfig {
     /// The model of the first stretch, never touched again: what the others are compared with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale: Option<StaleConfig>,
+    /// The weights of the first stretch, and behind them a calibration that is fitted anew on each window once it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibrated: Option<CalibratedConfig>,
     /// Each window is learned from once it is over, from the weights and the optimiser state that stand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incremental: Option<IncrementalConfig>,
@@ -99,6 +105,14 @@ fn one() -> usize {
 #[serde(deny_unknown_fields, default)]
 pub struct StaleConfig {}
 
+/// `[schedule.calibrated]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CalibratedConfig {
+    /// What is fitted, for tasks of 0 and 1.
+    pub kind: CalibrationKind,
+}
+
 /// `[schedule.incremental]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -122,6 +136,10 @@ pub struct IncrementalConfig {
     /// What rests stays as it is to the bit, its optimiser's state too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dense: Option<Vec<String>>,
+    /// Parts with a period of their own, by their names in `dense.safetensors` or those of lookups: `{ linear = 7 }` learns the
+    /// tables of `linear` in every seventh round alone, and lets them rest to the bit in the others.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub every: BTreeMap<String, usize>,
     /// The lookups whose tables a round learns, as `check` names them: `["linear"]`, or `[]` for none; all when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lookups: Option<Vec<String>>,
@@ -138,6 +156,7 @@ impl Default for IncrementalConfig {
             distil: 0.0,
             dense: None,
             lookups: None,
+            every: BTreeMap::new(),
         }
     }
 }
@@ -192,6 +211,7 @@ impl ScheduleConfig {
         let rate = |rate: f64| rate > 0.0 && rate.is_finite();
         let kinds = [
             self.stale.is_some(),
+            self.calibrated.is_some(),
             self.incremental.is_some(),
             self.combined.is_some(),
             self.online.is_some(),
@@ -201,7 +221,7 @@ impl ScheduleConfig {
         match self {
             _ if !kinds.contains(&true) => refused(
                 "time",
-                "needs a way to go on: add [schedule.incremental], [schedule.combined], [schedule.online], [schedule.full] or [schedule.stale]",
+                "needs a way to go on: add [schedule.incremental], [schedule.combined], [schedule.online], [schedule.full], [schedule.calibrated] or [schedule.stale]",
             ),
             _ if matches!(self.start, Start::Share(share) if !(share > 0.0 && share < 1.0)) => {
                 refused("start", "must lie between 0 and 1, or be a moment such as \"2024-03-01\"")
@@ -212,6 +232,9 @@ impl ScheduleConfig {
             ),
             _ if self.epochs == 0 => refused("epochs", "must be at least 1"),
             _ if incremental.epochs == 0 => refused("incremental.epochs", "must be at least 1"),
+            _ if incremental.every.values().any(|n| *n == 0) => {
+                refused("incremental.every", "counts rounds, from 1: every = { linear = 7 }")
+            }
             _ if !rate(incremental.rate) => refused("incremental.rate", "must be above 0"),
             _ if !(0.0..1.0).contains(&incremental.replay) => {
                 refused("incremental.replay", "must lie in 0..1, 1 excluded")

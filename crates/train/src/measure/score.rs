@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burnrec_backend::traffic;
 use burnrec_data::{RowStream, Source};
 use burnrec_embedding::Strangers;
-use burnrec_features::{Batch, Draws, Encoder, LoaderConfig, Purpose, load};
+use burnrec_features::{Batch, Curve, Draws, Encoder, LoaderConfig, Purpose, load};
 
 use super::chain::GivenRow;
 use crate::error::TrainError;
@@ -83,14 +83,19 @@ impl Scored {
         }
     }
 
-    fn take_scores(&mut self, scores: &[f32], widths: &[usize], waiting: &Waiting, tasks: &[Task]) {
+    fn take_scores(&mut self, scores: &[f32], of: &Shapes<'_>, waiting: &Waiting) {
+        let Shapes { tasks, widths, curves } = *of;
         let all: usize = widths.iter().sum();
         let mut first = 0;
         for (number, (task, width)) in tasks.iter().zip(widths).enumerate() {
             let exp = task.objective.link() == Link::Exp;
             for (row, scores) in scores.chunks(all).enumerate() {
                 let own = &scores[first..first + width];
-                let linked = own.iter().map(|s| if exp { s.exp() } else { *s });
+                let linked = own.iter().map(|s| match &curves[number] {
+                    Some(curve) => curve.apply(*s),
+                    None if exp => s.exp(),
+                    None => *s,
+                });
                 self.scores[number].extend(linked.clone());
                 if waiting.known.as_ref().is_some_and(|known| known[row * tasks.len() + number]) {
                     self.known[number].scores.extend(linked);
@@ -107,10 +112,19 @@ struct Waiting {
     known: Option<Vec<bool>>,
 }
 
+/// What scores are of, one entry a task each.
+struct Shapes<'a> {
+    tasks: &'a [Task],
+    widths: &'a [usize],
+    curves: &'a [Option<Curve>],
+}
+
 /// Scores that are read from the device some batches late.
 pub(crate) struct Scoring {
     tasks: Arc<[Task]>,
     widths: Vec<usize>,
+    /// One entry a task: what its log-odds become.
+    curves: Vec<Option<Curve>>,
     scored: Scored,
     waiting: VecDeque<Waiting>,
 }
@@ -126,8 +140,9 @@ impl Scoring {
             rows: 0,
         };
         let widths = tasks.iter().map(|task| task.width(encoder.schema())).collect();
+        let curves = tasks.iter().map(|task| encoder.fitted().curves.get(&task.name).cloned()).collect();
         let tasks = tasks.clone();
-        Self { tasks, widths, scored, waiting: VecDeque::with_capacity(IN_FLIGHT + 1) }
+        Self { tasks, widths, curves, scored, waiting: VecDeque::with_capacity(IN_FLIGHT + 1) }
     }
 
     /// What is known of a batch's labels, and who waits for its scores.
@@ -152,7 +167,8 @@ impl Scoring {
 
     fn read_first(&mut self) {
         if let Some(first) = self.waiting.pop_front() {
-            self.scored.take_scores(&traffic::read(first.scores.clone()), &self.widths, &first, &self.tasks);
+            let shapes = Shapes { tasks: &self.tasks, widths: &self.widths, curves: &self.curves };
+            self.scored.take_scores(&traffic::read(first.scores.clone()), &shapes, &first);
         }
     }
 

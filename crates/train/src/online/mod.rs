@@ -143,7 +143,11 @@ impl<'a> Online<'a> {
         };
         let aside = Aside::open(&job.run, progress.stream.rejected_bytes)?;
         let beat = beat::Beats::new(&progress.stream);
-        let encoder = saved.encoder;
+        // A curve is of the weights that it was fitted behind, and these go on.
+        let encoder = match saved.encoder.fitted().curves.is_empty() {
+            true => saved.encoder,
+            false => Arc::new(saved.encoder.with_curves(Default::default())),
+        };
         Ok(Self {
             job,
             checked,

@@ -1,12 +1,16 @@
 //! Rows that are predicted before they are learned from: what a schedule is judged by.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use burnrec_data::Side;
 use burnrec_data::split::{Dataset, Window};
-use burnrec_features::{Draws, Purpose};
+use burnrec_features::{Draws, Encoder, Purpose};
 use burnrec_record::TaskMetrics;
 
 use super::journal::Journal;
 use super::{Notice, Session};
+use crate::calibrate::{CalibrationKind, apply, fit};
 use crate::error::TrainError;
 use crate::measure::{Asked, score_rows};
 use crate::metrics::{Predictions, compute};
@@ -16,9 +20,13 @@ use crate::stop::Stop;
 impl Session<'_> {
     /// Predicts the rows of a window by the weights that stand.
     pub(super) fn predict(&self, window: &Window) -> Result<Vec<Predictions>, TrainError> {
+        self.predict_by(window, &self.encoder)
+    }
+
+    fn predict_by(&self, window: &Window, encoder: &Arc<Encoder>) -> Result<Vec<Predictions>, TrainError> {
         let dataset: Dataset = self.job.dataset.view(window, None)?;
-        let rows = dataset.stream(Side::Train, &self.encoder.schema().columns(true))?;
-        let (source, encoder) = (dataset.source(Side::Train), &self.encoder);
+        let rows = dataset.stream(Side::Train, &encoder.schema().columns(true))?;
+        let source = dataset.source(Side::Train);
         let asked = Asked { rows, source, encoder, purpose: Purpose::Measure, draws: Draws::Nothing };
         Ok(score_rows(&self.stepper.weights, self.job.checked.tasks(), asked, &Stop::default())?.known)
     }
@@ -27,6 +35,28 @@ impl Session<'_> {
     pub(super) fn judge(&mut self, window: &Window) -> Result<(), TrainError> {
         let known = self.predict(window)?;
         self.note_judged(&known)
+    }
+
+    /// Predicts the rows of a window by the curves that stand, keeps that, and fits the curves to come on them.
+    pub(super) fn calibrate(&mut self, kind: CalibrationKind, window: &Window) -> Result<(), TrainError> {
+        let bare = Arc::new(self.encoder.with_curves(BTreeMap::new()));
+        let mut known = self.predict_by(window, &bare)?;
+        let (tasks, before) = (self.job.checked.tasks().clone(), self.encoder.fitted().curves.clone());
+        let curves = fit(kind, &tasks, &known, &before);
+        apply(&tasks, &mut known, &before);
+        self.note_judged(&known)?;
+        self.encoder = Arc::new(self.encoder.with_curves(curves));
+        // What is predicted by from now on is a checkpoint of its own, though no step was taken.
+        self.progress.epoch += 1;
+        self.progress.best_epoch = self.progress.epoch;
+        self.checkpoint(true)
+    }
+
+    /// Predicts by the weights alone from now on.
+    pub(super) fn drop_curves(&mut self) {
+        if !self.encoder.fitted().curves.is_empty() {
+            self.encoder = Arc::new(self.encoder.with_curves(BTreeMap::new()));
+        }
     }
 
     /// Keeps what was predicted of rows that are about to be learned from.

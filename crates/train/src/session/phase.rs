@@ -7,6 +7,7 @@ use burnrec_data::Side;
 use burnrec_data::split::{Dataset, Window};
 
 use super::{Session, begin};
+use crate::calibrate::CalibrationKind;
 use crate::error::{TrainError, bad};
 use crate::experiment::GateConfig;
 use crate::metrics::Protocol;
@@ -50,6 +51,8 @@ pub struct Phase {
     pub distil: f64,
     /// What the last phase made is published only if it predicts the rows of `judge` well enough.
     pub gate: Option<GateConfig>,
+    /// Nothing learns: what is predicted of `judge` by the weights alone, a curve is fitted to, which the next phase predicts by.
+    pub calibrate: Option<CalibrationKind>,
     /// Where the weights start afresh: rows that the weights of before and the new ones are compared on; the better stay.
     pub contest: Option<Window>,
 }
@@ -80,6 +83,7 @@ impl Phase {
             gate: None,
             distil: 0.0,
             decay: 1.0,
+            calibrate: None,
             contest: None,
         }
     }
@@ -148,10 +152,15 @@ impl Session<'_> {
         let dataset = self.job.dataset.view(&phase.train, phase.eval.as_ref())?;
         let begins = self.progress.epoch == self.progress.first_epoch && self.progress.step_in_epoch == 0;
         if let (Some(window), true) = (&phase.judge, begins) {
-            match &phase.gate {
-                Some(gate) => self.gate(gate, window)?,
-                None => self.judge(window)?,
+            match (&phase.gate, phase.calibrate) {
+                (Some(gate), _) => self.gate(gate, window)?,
+                (None, Some(kind)) => self.calibrate(kind, window)?,
+                (None, None) => self.judge(window)?,
             }
+        }
+        if phase.epochs > 0 {
+            // A curve is of the weights that it was fitted behind.
+            self.drop_curves();
         }
         match phase.from {
             StartFrom::Fresh if begins && self.progress.step > 0 => self.start_fresh(&dataset)?,

@@ -31,13 +31,15 @@ pub struct Trainable {
     pub dense: Dense,
     /// Which lookups' tables, by name; all when absent.
     pub lookups: Option<Vec<String>>,
+    /// Parts that rest though the others above learn: dense weights by a name in their path, tables by the name of their lookup.
+    pub rests: Vec<String>,
     /// A factor of all learning rates.
     pub rate: f64,
 }
 
 impl Default for Trainable {
     fn default() -> Self {
-        Self { dense: Dense::All, lookups: None, rate: 1.0 }
+        Self { dense: Dense::All, lookups: None, rests: Vec::new(), rate: 1.0 }
     }
 }
 
@@ -56,20 +58,29 @@ impl Trainable {
     /// Finds what rests.
     pub(super) fn resting(&self, model: &AnyModel, slots: &Slots) -> Result<Resting, TrainError> {
         let mut resting = Resting::default();
-        if let Dense::Only(names) = &self.dense {
-            let mut found = Find { names, path: Vec::new(), used: vec![false; names.len()], resting };
+        let known = |name: &&String| slots.0.iter().any(|lookup| lookup.name == **name);
+        let only = match &self.dense {
+            Dense::All => None,
+            Dense::Only(names) => Some(&names[..]),
+        };
+        if only.is_some() || !self.rests.is_empty() {
+            let mut found = Find { only, rests: &self.rests, path: Vec::new(), used: Vec::new(), resting };
             model.visit(&mut found);
-            if let Some(at) = found.used.iter().position(|used| !used) {
-                return Err(bad("trainable", format!("the model has no weights called `{}`", names[at])));
+            if let Some(name) = only.unwrap_or_default().iter().find(|name| !found.used.contains(name)) {
+                return Err(bad("trainable", format!("the model has no weights called `{name}`")));
+            }
+            if let Some(name) = self.rests.iter().find(|name| !found.used.contains(name) && !known(name)) {
+                return Err(bad("trainable", format!("the model has neither weights nor a lookup called `{name}`")));
             }
             resting = found.resting;
         }
-        if let Some(names) = &self.lookups {
-            let known = |name: &&String| slots.0.iter().any(|lookup| lookup.name == **name);
-            if let Some(name) = names.iter().find(|name| !known(name)) {
-                return Err(bad("trainable", format!("the model has no lookup called `{name}`")));
-            }
-            resting.learns = slots.0.iter().map(|lookup| names.iter().any(|name| name == lookup.name)).collect();
+        if let Some(name) = self.lookups.iter().flatten().find(|name| !known(name)) {
+            return Err(bad("trainable", format!("the model has no lookup called `{name}`")));
+        }
+        if self.lookups.is_some() || self.rests.iter().any(|name| known(&name)) {
+            let is = |names: &[String], of: &str| names.iter().any(|name| name == of);
+            let learns = |of: &str| self.lookups.as_ref().is_none_or(|names| is(names, of)) && !is(&self.rests, of);
+            resting.learns = slots.0.iter().map(|lookup| learns(lookup.name)).collect();
         }
         Ok(resting)
     }
@@ -77,20 +88,19 @@ impl Trainable {
 
 /// Walks a model by the names of its parts.
 struct Find<'a> {
-    names: &'a [String],
+    only: Option<&'a [String]>,
+    rests: &'a [String],
     path: Vec<String>,
-    used: Vec<bool>,
+    used: Vec<String>,
     resting: Resting,
 }
 
 impl ModuleVisitor for Find<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let mut learns = false;
-        for (name, used) in self.names.iter().zip(&mut self.used) {
-            let own = self.path.contains(name);
-            learns |= own;
-            *used |= own;
-        }
+        let own = |names: &[String]| names.iter().filter(|name| self.path.contains(name)).cloned().collect::<Vec<_>>();
+        let (only, rests) = (own(self.only.unwrap_or_default()), own(self.rests));
+        let learns = (self.only.is_none() || !only.is_empty()) && rests.is_empty();
+        self.used.extend(only.into_iter().chain(rests));
         if learns {
             return;
         }

@@ -26,7 +26,7 @@ pub(super) struct Reader {
 /// Fields and values of an entry.
 type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 /// Entries by the key of their stream.
-type Answer = Option<Vec<(Vec<u8>, Vec<(String, Option<Fields>)>)>>;
+type Answer = Vec<(Vec<u8>, Vec<(String, Option<Fields>)>)>;
 
 impl Reader {
     pub(super) fn run(mut self, to: &SyncSender<Result<Vec<Line>, DataError>>) {
@@ -52,7 +52,7 @@ impl Reader {
         let since = Instant::now();
         let mut pause = Duration::from_millis(100);
         loop {
-            match self.group.send::<Answer>(&ask) {
+            match self.group.send::<Option<Answer>>(&ask) {
                 Ok(answer) => return self.lines(answer.unwrap_or_default()),
                 Err(error) if is_passing(&error) && since.elapsed() < GONE => {
                     tracing::warn!("{}: {error}; trying again", self.group.stream.name());
@@ -76,7 +76,7 @@ impl Reader {
         Ok(())
     }
 
-    fn lines(&mut self, answer: Vec<(Vec<u8>, Vec<(String, Option<Fields>)>)>) -> Result<Vec<Line>, DataError> {
+    fn lines(&mut self, answer: Answer) -> Result<Vec<Line>, DataError> {
         let mut lines = Vec::new();
         for (name, fields) in answer.into_iter().flat_map(|(_, entries)| entries) {
             let entry: Entry = name.parse().map_err(|problem| DataError::Stream {
