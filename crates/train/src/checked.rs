@@ -115,8 +115,13 @@ impl Experiment {
                 "schedule",
                 "goes with models that score rows as they are; this one draws or looks for items of a catalogue, which is of the first stretch alone",
             ),
-            () if self.features.trees.is_some() => {
-                refused("schedule", "does not grow trees anew yet; remove [features.trees]")
+            () if self.features.trees.is_some()
+                && schedule.incremental.as_ref().is_some_and(|own| own.replay > 0.0) =>
+            {
+                refused(
+                    "schedule.incremental.replay",
+                    "would learn from rows that trees were grown on, whose leaves tell their labels; remove it, or [features.trees]",
+                )
             }
             () if tasks.iter().any(|task| task.width(schema) > 1) => {
                 refused("schedule", "does not judge tasks of several classes yet; remove it, or the classes")

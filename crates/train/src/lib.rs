@@ -18,11 +18,11 @@ mod stop;
 mod task;
 mod weights;
 
-pub use calibrate::CalibrationKind;
+pub use calibrate::{Calibration, CalibrationKind};
 pub use checked::{Checked, THREADS};
 pub use error::TrainError;
 pub use experiment::{
-    BackendConfig, CalibratedConfig, CombinedConfig, DenseOptimizer, DenseRule, Experiment, FullConfig, GateConfig,
+    BackendConfig, Between, CombinedConfig, DenseOptimizer, DenseRule, Experiment, FullConfig, GateConfig,
     IncrementalConfig, LossKind, OnlineConfig, RateSchedule, RunConfig, ScheduleConfig, StaleConfig, Start, TaskConfig,
     TasksConfig, TrainConfig,
 };
@@ -32,7 +32,7 @@ pub use monitor::Monitor;
 pub use objective::{Compares, HostTarget, Labels, Link, Objective, Takes};
 pub use online::{Beat, OnlineJob, Streamed, begin_stream, is_stream, online};
 pub use retrieve::{Retriever, TopK, values};
-pub use run::{RunFolder, SavedModel, Verdict, published, roll_back, write_whole};
+pub use run::{RunFolder, SavedModel, Verdict, published, roll_back, trees_of, write_whole};
 pub use session::{Ending, Job, Notice, Observer, Phase, Session, StartFrom, check_rows, train};
 pub use step::{Dense, Fixed, Mixer, Pass, Stepped, Stepper, Trainable, Walked};
 pub use stop::Stop;

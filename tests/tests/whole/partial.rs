@@ -37,7 +37,7 @@ fn replayed(folder: &Path, out: &str, more: &[&str]) -> ReplaySummary {
 
 #[test]
 fn a_calibration_mends_the_rate_and_leaves_weights_and_order_alone() {
-    let folder = folder(&moving_rate(10, 600), "[schedule.stale]\n[schedule.calibrated]\n");
+    let folder = folder(&moving_rate(10, 600), "[schedule.stale]\n[schedule.calibrated]\nprior = 100.0\n");
     for kind in ["platt", "isotonic"] {
         let set = format!("schedule.calibrated.kind=\"{kind}\"");
         let summary = replayed(folder.path(), kind, &["--set", &set]);
@@ -70,7 +70,11 @@ fn a_calibration_mends_the_rate_and_leaves_weights_and_order_alone() {
     let ledger = std::fs::read_to_string(folder.path().join("platt/calibrated/ledger.jsonl")).unwrap();
     assert_eq!(ledger.matches("\"what\":\"calibrate\"").count(), 5);
     // Learning goes on from the weights, without the curve.
-    std::fs::write(folder.path().join("none.jsonl"), "{\"user\": \"u1\", \"item\": \"i1\", \"time\": 1600000000, \"y\": 1}\n").unwrap();
+    std::fs::write(
+        folder.path().join("none.jsonl"),
+        "{\"user\": \"u1\", \"item\": \"i1\", \"time\": 1600000000, \"y\": 1}\n",
+    )
+    .unwrap();
     run_ok(folder.path(), &["online", "platt/calibrated", "--input", "none.jsonl", "--out", "on"]);
     let curves = |run: &str| {
         let folder = folder.path().join(run).join("checkpoints");
@@ -80,8 +84,11 @@ fn a_calibration_mends_the_rate_and_leaves_weights_and_order_alone() {
         std::fs::read_to_string(names.last().unwrap()).unwrap().contains("curves")
     };
     assert!(curves("platt/calibrated") && !curves("on"));
-    let refused = run(folder.path(), &["check", "job.toml", "--set", "schedule.calibrated.kind=\"beta\""]);
-    assert!(refused.code == Some(2) && refused.err.contains("isotonic"), "{}", refused.err);
+    for (set, says) in [("schedule.calibrated.kind=\"beta\"", "isotonic"), ("schedule.calibrated.prior=-1.0", "prior")]
+    {
+        let refused = run(folder.path(), &["check", "job.toml", "--set", set]);
+        assert!(refused.code == Some(2) && refused.err.contains(says), "{}", refused.err);
+    }
 }
 
 #[test]
@@ -124,6 +131,90 @@ fn a_part_with_a_period_rests_to_the_bit_between_its_rounds() {
         ("schedule.incremental.every={ nothing = 2 }", "`nothing`"),
     ] {
         let refused = run(folder.path(), &["replay", "job.toml", "--out", "x", "--set", set]);
+        assert!(refused.code == Some(2) && refused.err.contains(says), "{}", refused.err);
+    }
+}
+
+/// A log where only trees see what decides: two numbers of one sign, whose meaning turns round half-way.
+fn turning(days: usize, rows: usize) -> String {
+    let mut rng = ChaCha8Rng::seed_from_u64(77);
+    let mut text = String::from("a,b,shop,time,y\n");
+    for day in 0..days {
+        for row in 0..rows {
+            let (a, b) = (rng.random_range(-1.0..1.0f64), rng.random_range(-1.0..1.0f64));
+            let likely = (a * b > 0.0) != (day >= days / 2);
+            let y = u8::from(rng.random::<f64>() < if likely { 0.85 } else { 0.15 });
+            let time = 1_600_000_000 / DAY * DAY + day as u64 * DAY + row as u64 * DAY / rows as u64;
+            writeln!(text, "{a:.4},{b:.4},s{},{time},{y}", row % 5).unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn trees_grow_anew_from_time_to_time_under_weights_that_learn_all_the_time() {
+    let folder = folder(
+        &turning(12, 400),
+        "[schedule.stale]\n[schedule.incremental]\n[schedule.online]\nrows = 4\n[schedule.combined]\nrounds = 2\nbetween = \"online\"\n[schedule.full]\nhistory = \"2d\"\n",
+    );
+    let job = std::fs::read_to_string(folder.path().join("job.toml")).unwrap();
+    let job = job
+        .replace(
+            "user = \"categorical\"\nitem = \"categorical\"",
+            "a = \"numeric\"\nb = \"numeric\"\nshop = \"categorical\"\n[features.trees]\ntrees = 30\ndepth = 3",
+        )
+        .replace("[model.lr]", "[model.gbdt_lr]");
+    std::fs::write(folder.path().join("job.toml"), &job).unwrap();
+    let summary = replayed(folder.path(), "out", &[]);
+    let auc = |way: &str| summary.replay[way].get("click", "auc").unwrap();
+    // What the first trees cut stays useful, for the same leaves mean the other thing: the weights above follow.
+    assert!(auc("stale") < 0.3 && auc("online") > 0.7 && auc("combined") > 0.7, "{summary:?}");
+    // Every row of a later window is learned from: no tree was grown on it.
+    assert_eq!(summary.replay["online"].0["rows"].as_u64(), Some(6 * 400));
+    let learned = |way: &str| lines(&folder.path().join("out").join(way).join("ledger.jsonl"));
+    let rows = |entry: &serde_json::Value| entry["rows_learned"].as_u64().unwrap();
+    let online = learned("online");
+    assert_eq!(rows(&online[1]) - rows(&online[0]), 400);
+    // Trees that were grown later stand beside the first; those that no checkpoint named when others were grown are gone.
+    let trees = |way: &str| {
+        let all = std::fs::read_dir(folder.path().join("out").join(way)).unwrap().flatten();
+        all.filter(|e| e.file_name().to_string_lossy().starts_with("trees")).count()
+    };
+    assert_eq!((trees("online"), trees("combined"), trees("full")), (1, 3, 3));
+    run_ok(folder.path(), &["predict", "out/combined", "--input", "log.csv", "--output", "p.csv"]);
+    // Killed and gone on with, it is the same.
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    for _ in 0..6 {
+        let mut child = command(folder.path(), &["replay", "job.toml", "--out", "killed", "--resume"]).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(rng.random_range(50..900)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    replayed(folder.path(), "killed", &["--resume"]);
+    for way in ["online", "combined", "full"] {
+        assert_same_weights(&folder.path().join("out").join(way), &folder.path().join("killed").join(way));
+    }
+    // A serving copy has the trees; a stream is learned from whole.
+    assert!(run_ok(folder.path(), &["export", "out/combined", "--deltas", "serve"]).out.contains("export 0"));
+    assert!(folder.path().join("serve/000000-full/trees.json").is_file());
+    run_ok(folder.path(), &["apply", "serve", "--to", "copy"]);
+    assert!(folder.path().join("copy/state/trees.json").is_file());
+    let events: String = (0..64)
+        .map(|n| {
+            format!(
+                "{{\"a\": 0.{n}, \"b\": -0.5, \"shop\": \"s1\", \"time\": {}, \"y\": {}}}\n",
+                1_600_000_000 + n,
+                n % 2
+            )
+        })
+        .collect();
+    std::fs::write(folder.path().join("more.jsonl"), events).unwrap();
+    let told = run_ok(folder.path(), &["online", "out/combined", "--input", "more.jsonl", "--out", "on"]);
+    assert!(told.out.contains("64 events"), "{}", told.out);
+    for (set, says) in
+        [("schedule.incremental.replay=0.2", "trees were grown on"), ("schedule.combined.rounds=0", "rounds")]
+    {
+        let refused = run(folder.path(), &["check", "job.toml", "--set", set]);
         assert!(refused.code == Some(2) && refused.err.contains(says), "{}", refused.err);
     }
 }

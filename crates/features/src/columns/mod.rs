@@ -25,12 +25,22 @@ pub(crate) use reader::Reader;
 /// What rows are encoded for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// To learn from: with labels and weights.
+    /// To learn from, of the rows that the encoder was fitted on: with labels and weights. Those that trees were grown on are
+    /// left out.
     Train,
+    /// To learn from, of rows that came later: all of them.
+    Later,
     /// To measure a model: with labels and weights, and as old as rows that are asked about now.
     Measure,
     /// To predict: inputs alone.
     Predict,
+}
+
+impl Purpose {
+    /// Whether rows are learned from.
+    fn learns(self) -> bool {
+        matches!(self, Self::Train | Self::Later)
+    }
 }
 
 /// The ids of a column as text, as the catalogue has them.
@@ -211,7 +221,7 @@ impl Columns {
             .par_iter()
             .zip(&self.fitted.numeric)
             .map(|(numeric, fit)| {
-                if numeric.transform == Transform::Age && purpose != Purpose::Train {
+                if numeric.transform == Transform::Age && !purpose.learns() {
                     return Ok(vec![0.0; batch.num_rows()]);
                 }
                 let scaled =

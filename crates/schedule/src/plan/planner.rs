@@ -2,7 +2,7 @@
 
 use burnrec_data::split::Window;
 use burnrec_data::windows::Stretch;
-use burnrec_train::{Dense, Phase, ScheduleConfig, StartFrom, Trainable};
+use burnrec_train::{Between, CombinedConfig, Dense, Phase, ScheduleConfig, StartFrom, Trainable};
 
 use super::kind::Kind;
 use super::planned::Planned;
@@ -61,19 +61,33 @@ impl Planner<'_> {
         planned
     }
 
+    /// A window by a few rows at a time, each predicted before it is learned from.
+    fn online(&self, window: &Stretch) -> Planned {
+        let own = self.schedule.online.clone().unwrap_or_default();
+        let mut planned = self.judged("online", window, 1);
+        planned.phase.judge = None;
+        planned.phase.online = Some(own.rows);
+        planned.phase.trainable = Trainable { rate: own.rate, ..Trainable::default() };
+        planned
+    }
+
     /// What a way does for a window, the `number`th behind the first stretch.
     pub(super) fn add(&self, kind: Kind, number: usize, window: &Stretch, to: &mut Vec<Planned>) {
         match kind {
             Kind::Stale => to.push(self.judged("judge", window, 0)),
             Kind::Calibrated => {
                 let mut planned = self.judged("calibrate", window, 0);
-                planned.phase.calibrate = self.schedule.calibrated.as_ref().map(|own| own.kind);
+                planned.phase.calibrate = self.schedule.calibrated;
                 to.push(planned);
             }
             Kind::Incremental => to.push(self.round(number, window, true)),
             Kind::Combined => {
-                let rounds = self.schedule.combined.clone().unwrap_or_default().rounds;
+                let CombinedConfig { rounds, between } = self.schedule.combined.clone().unwrap_or_default();
                 let full = (number > 0 && number.is_multiple_of(rounds)).then(|| self.full(window, window.from));
+                if between == Between::Online {
+                    to.extend(full.filter(|full| full.rows > 0));
+                    return to.push(self.online(window));
+                }
                 // What predicts a window is chosen before a label of it is known; the choice shows on the next one.
                 let Some(mut full) = full.filter(|full| full.rows > 0) else {
                     return to.push(self.round(number, window, false));
@@ -83,14 +97,7 @@ impl Planner<'_> {
                 round.phase.judge = None;
                 to.extend([self.judged("judge", window, 0), full, round]);
             }
-            Kind::Online => {
-                let own = self.schedule.online.clone().unwrap_or_default();
-                let mut planned = self.judged("online", window, 1);
-                planned.phase.judge = None;
-                planned.phase.online = Some(own.rows);
-                planned.phase.trainable = Trainable { rate: own.rate, ..Trainable::default() };
-                to.push(planned);
-            }
+            Kind::Online => to.push(self.online(window)),
             Kind::Full => {
                 to.push(self.judged("judge", window, 0));
                 to.extend(Some(self.full(window, window.to)).filter(|full| full.rows > 0));

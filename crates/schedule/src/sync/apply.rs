@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use burnrec_train::TrainError;
 
-use super::PLAIN;
 use super::files::{Manifest, STATE, begin, copy_plain, discard, finish, recover};
 use super::rows::{Rows, tables_of};
+use super::{PLAIN, TREES};
 
 fn refused(problem: String) -> TrainError {
     TrainError::Setting { key: "apply".into(), problem }
@@ -117,7 +117,8 @@ pub(super) fn take_in(export: &Path, copy: &Path) -> Result<(), TrainError> {
         rows.change(Rows::read(&export.join("tables").join(&table))?, &gone);
         rows.write(&next.join("tables").join(&table))?;
     }
-    for (_, plain) in PLAIN {
+    let trees = export.join(TREES).is_file().then_some(TREES);
+    for plain in PLAIN.map(|(_, name)| name).into_iter().chain(trees) {
         copy_plain(&export.join(plain), &state.join(plain), &[&next])?;
     }
     let whole = Manifest { full: true, files: BTreeMap::new(), ..manifest.clone() }.of_files(&next, None)?;

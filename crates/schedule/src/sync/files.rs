@@ -149,11 +149,11 @@ pub(super) fn discard(folders: &[&Path]) {
     folders.iter().filter(|folder| folder.exists()).for_each(|folder| drop(fs::remove_dir_all(folder)));
 }
 
-/// Copies a file into folders; whether it is another than before.
+/// Copies a file into folders, by the name that it had before; whether it is another than then.
 pub(super) fn copy_plain(from: &Path, before: &Path, to: &[&Path]) -> Result<bool, TrainError> {
     let bytes = fs::read(from).map_err(TrainError::io(from))?;
     for folder in to {
-        burnrec_train::write_whole(&folder.join(from.file_name().unwrap_or_default()), &bytes)?;
+        burnrec_train::write_whole(&folder.join(before.file_name().unwrap_or_default()), &bytes)?;
     }
     Ok(fs::read(before).map_or(true, |old| old != bytes))
 }

@@ -1,7 +1,7 @@
 //! What a serving copy of a model needs, and how it is kept up with training: a full export first, then deltas in a sequence.
 //!
 //! ```text
-//! FOLDER/000000-full/    manifest.json  dense.safetensors  encoder.toml  tables/LOOKUP-S.arrow (slot, key, weights)
+//! FOLDER/000000-full/    manifest.json  dense.safetensors  encoder.toml  trees.json  tables/LOOKUP-S.arrow (slot, key, weights)
 //! FOLDER/000001-delta/   the same, with the rows that changed, and removed/LOOKUP-S.arrow (slot, key): those that went
 //! FOLDER/state/          the full export that all of them together make
 //! ```
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use burnrec_train::{TrainError, published};
+use burnrec_train::{TrainError, published, trees_of};
 
 pub use apply::apply;
 use files::{Manifest, STATE, begin, copy_plain, finish, name_of, recover};
@@ -23,6 +23,9 @@ use rows::{Rows, read_checkpoint, tables_of};
 
 /// Parts of a model that are one file, and the file.
 const PLAIN: [(&str, &str); 2] = [("dense", "dense.safetensors"), ("encoder", "encoder.toml")];
+
+/// Trees, where the model has some.
+const TREES: &str = "trees.json";
 
 /// What an export wrote.
 #[derive(Clone, Debug)]
@@ -94,8 +97,10 @@ pub fn export(run: &Path, folder: &Path) -> Result<Option<Exported>, TrainError>
         }
         now.write(&next.join("tables").join(&table))?;
     }
-    for (part, plain) in PLAIN {
-        let moved = copy_plain(&checkpoint.join(plain), &state.join(plain), &[&delta, &next])?;
+    let trees = trees_of(run, &checkpoint)?.map(|path| ("trees", TREES, path));
+    let plain = PLAIN.map(|(part, name)| (part, name, checkpoint.join(name)));
+    for (part, name, path) in plain.into_iter().chain(trees) {
+        let moved = copy_plain(&path, &state.join(name), &[&delta, &next])?;
         changed |= moved;
         versions.insert(part.to_string(), version(&before, part, moved));
     }

@@ -13,11 +13,12 @@ struct Fit<'a> {
     targets: [f64; 2],
 }
 
-/// Fits it to rows of both classes.
+/// Fits it to rows whose labels may be shares.
 pub(super) fn fit(known: &Predictions) -> Curve {
     let mut weights = [0.0; 2];
     for row in 0..known.rows() {
-        weights[usize::from(known.labels[row] > 0.5)] += known.weight(row);
+        let (label, weight) = (f64::from(known.labels[row]), known.weight(row));
+        weights = [weights[0] + weight * (1.0 - label), weights[1] + weight * label];
     }
     let fit = Fit { known, targets: [1.0 / (weights[0] + 2.0), (weights[1] + 1.0) / (weights[1] + 2.0)] };
     let [scale, shift] = fit.solve([1.0, 0.0], true);
@@ -31,7 +32,8 @@ pub(super) fn fit(known: &Predictions) -> Curve {
 impl Fit<'_> {
     fn rows(&self) -> impl Iterator<Item = (f64, f64, f64)> {
         let row = |row| {
-            let target = self.targets[usize::from(self.known.labels[row] > 0.5)];
+            let label = f64::from(self.known.labels[row]);
+            let target = self.targets[0] + label * (self.targets[1] - self.targets[0]);
             (f64::from(self.known.scores[row]), target, self.known.weight(row))
         };
         (0..self.known.rows()).map(row)

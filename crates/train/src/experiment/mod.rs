@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 pub use loss::LossKind;
 pub use rate::RateSchedule;
 pub use schedule::{
-    CalibratedConfig, CombinedConfig, FullConfig, GateConfig, IncrementalConfig, OnlineConfig, ScheduleConfig,
-    StaleConfig, Start,
+    Between, CombinedConfig, FullConfig, GateConfig, IncrementalConfig, OnlineConfig, ScheduleConfig, StaleConfig,
+    Start,
 };
 pub use tasks::{TaskConfig, TasksConfig};
 pub use train::{DenseOptimizer, DenseRule, TrainConfig};

@@ -6,7 +6,7 @@ use burnrec_data::windows::Length;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::calibrate::CalibrationKind;
+use crate::calibrate::Calibration;
 use crate::error::{TrainError, bad};
 
 /// How a model is kept fresh: the log is cut into windows of event time; a first stretch is trained from scratch, and each
@@ -31,7 +31,7 @@ pub struct ScheduleConfig {
     pub stale: Option<StaleConfig>,
     /// The weights of the first stretch, and behind them a calibration that is fitted anew on each window once it is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub calibrated: Option<CalibratedConfig>,
+    pub calibrated: Option<Calibration>,
     /// Each window is learned from once it is over, from the weights and the optimiser state that stand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incremental: Option<IncrementalConfig>,
@@ -105,14 +105,6 @@ fn one() -> usize {
 #[serde(deny_unknown_fields, default)]
 pub struct StaleConfig {}
 
-/// `[schedule.calibrated]`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct CalibratedConfig {
-    /// What is fitted, for tasks of 0 and 1.
-    pub kind: CalibrationKind,
-}
-
 /// `[schedule.incremental]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -165,13 +157,28 @@ impl Default for IncrementalConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CombinedConfig {
-    /// Incremental rounds before a full training.
+    /// Rounds before a full training.
     pub rounds: usize,
+    /// What goes on between full trainings. With `online`, each few rows are predicted, then learned from, as `[schedule.online]`
+    /// has it, and a full training takes the place of what stands without a comparison: trees grown daily, say, under
+    /// linear weights that learn all the time.
+    pub between: Between,
+}
+
+/// What goes on between full trainings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Between {
+    /// Rounds by window; the full training is kept if it is the better one on the next window.
+    #[default]
+    Incremental,
+    /// A few rows at a time.
+    Online,
 }
 
 impl Default for CombinedConfig {
     fn default() -> Self {
-        Self { rounds: 7 }
+        Self { rounds: 7, between: Between::Incremental }
     }
 }
 
@@ -232,6 +239,9 @@ impl ScheduleConfig {
             ),
             _ if self.epochs == 0 => refused("epochs", "must be at least 1"),
             _ if incremental.epochs == 0 => refused("incremental.epochs", "must be at least 1"),
+            _ if self.calibrated.as_ref().is_some_and(|own| !(own.prior >= 0.0 && own.prior.is_finite())) => {
+                refused("calibrated.prior", "counts rows, and must be at least 0")
+            }
             _ if incremental.every.values().any(|n| *n == 0) => {
                 refused("incremental.every", "counts rounds, from 1: every = { linear = 7 }")
             }
@@ -256,6 +266,9 @@ impl ScheduleConfig {
             }
             _ if self.gate.is_some() && self.incremental.is_none() => {
                 refused("gate", "judges incremental rounds; add [schedule.incremental]")
+            }
+            _ if self.combined.as_ref().is_some_and(|c| c.between == Between::Online) && self.online.is_none() => {
+                refused("combined.between", "is online, and [schedule.online] is missing: it says how")
             }
             _ if self.combined.as_ref().is_some_and(|c| c.rounds == 0) => {
                 refused("combined.rounds", "must be at least 1")

@@ -179,6 +179,6 @@ impl<P: Fn(Batch) -> Prepared> Feeder<P> {
             }
             .into());
         }
-        Ok((self.encoder.encode(rows, &self.events, Purpose::Train)?, times))
+        Ok((self.encoder.encode(rows, &self.events, Purpose::Later)?, times))
     }
 }

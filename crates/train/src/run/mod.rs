@@ -15,4 +15,4 @@ pub use folder::RunFolder;
 pub(crate) use manifest::{Candidate, Manifest, sweep};
 pub use progress::Verdict;
 pub(crate) use progress::{Progress, StreamPlace};
-pub use saved::{SavedModel, published, roll_back};
+pub use saved::{SavedModel, published, roll_back, trees_of};

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use burnrec_backend::Opened;
 use burnrec_embedding::Tables;
-use burnrec_features::Encoder;
+use burnrec_features::{Encoder, Fitted};
 
 use super::checkpoint::{load_dense, tables_folder};
-use super::encoder_files::{read_catalogue, read_trees};
+use super::encoder_files::{read_catalogue, read_trees, trees_file};
 use super::files::broken;
 use super::folder::RunFolder;
-use super::manifest::Manifest;
+use super::manifest::{ENCODER, Manifest};
 use crate::checked::Checked;
 use crate::error::TrainError;
 use crate::weights::{Weights, first_model, table_device};
@@ -45,6 +45,17 @@ pub fn published(run: &Path) -> Result<(PathBuf, u64), TrainError> {
     let name = manifest.best.clone().unwrap_or_else(|| manifest.latest.clone());
     let loaded = manifest.open(&checkpoints, &name, checked.schema())?;
     Ok((loaded.folder, loaded.progress.step))
+}
+
+/// The file of the trees of a checkpoint, where it has some.
+///
+/// # Errors
+/// A checkpoint whose encoder cannot be read.
+pub fn trees_of(run: &Path, checkpoint: &Path) -> Result<Option<PathBuf>, TrainError> {
+    let path = checkpoint.join(ENCODER);
+    let text = std::fs::read_to_string(&path).map_err(TrainError::io(&path))?;
+    let fitted: Fitted = toml::from_str(&text).map_err(|e| broken(&path, e.to_string()))?;
+    Ok(fitted.trees.map(|fingerprint| trees_file(&run.join("checkpoints"), &fingerprint)))
 }
 
 /// Makes the model that a run published before its best one again; the name of its checkpoint.

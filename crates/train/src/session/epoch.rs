@@ -141,7 +141,7 @@ impl Session<'_> {
             buffer_rows: train.shuffle_rows,
             prefetch: train.prefetch,
             skip: self.progress.step_in_epoch as usize,
-            purpose: Purpose::Train,
+            purpose: if current.later { Purpose::Later } else { Purpose::Train },
             draws: Draws::Negatives(seed),
             lists: checked.lists(),
         };

@@ -10,7 +10,7 @@ use burnrec_record::TaskMetrics;
 
 use super::journal::Journal;
 use super::{Notice, Session};
-use crate::calibrate::{CalibrationKind, apply, fit};
+use crate::calibrate::{Calibration, apply, fit};
 use crate::error::TrainError;
 use crate::measure::{Asked, score_rows};
 use crate::metrics::{Predictions, compute};
@@ -38,11 +38,11 @@ impl Session<'_> {
     }
 
     /// Predicts the rows of a window by the curves that stand, keeps that, and fits the curves to come on them.
-    pub(super) fn calibrate(&mut self, kind: CalibrationKind, window: &Window) -> Result<(), TrainError> {
+    pub(super) fn calibrate(&mut self, how: Calibration, window: &Window) -> Result<(), TrainError> {
         let bare = Arc::new(self.encoder.with_curves(BTreeMap::new()));
         let mut known = self.predict_by(window, &bare)?;
         let (tasks, before) = (self.job.checked.tasks().clone(), self.encoder.fitted().curves.clone());
-        let curves = fit(kind, &tasks, &known, &before);
+        let curves = fit(how, &tasks, &known, &before);
         apply(&tasks, &mut known, &before);
         self.note_judged(&known)?;
         self.encoder = Arc::new(self.encoder.with_curves(curves));

@@ -7,11 +7,11 @@ use burnrec_data::Side;
 use burnrec_data::split::{Dataset, Window};
 
 use super::{Session, begin};
-use crate::calibrate::CalibrationKind;
+use crate::calibrate::Calibration;
 use crate::error::{TrainError, bad};
 use crate::experiment::GateConfig;
 use crate::metrics::Protocol;
-use crate::run::{Manifest, SavedModel, load_optimizer};
+use crate::run::{Manifest, SavedModel, load_optimizer, write_encoder_files};
 use crate::step::{Stepper, Trainable};
 
 /// The weights that a phase starts from.
@@ -52,7 +52,7 @@ pub struct Phase {
     /// What the last phase made is published only if it predicts the rows of `judge` well enough.
     pub gate: Option<GateConfig>,
     /// Nothing learns: what is predicted of `judge` by the weights alone, a curve is fitted to, which the next phase predicts by.
-    pub calibrate: Option<CalibrationKind>,
+    pub calibrate: Option<Calibration>,
     /// Where the weights start afresh: rows that the weights of before and the new ones are compared on; the better stay.
     pub contest: Option<Window>,
 }
@@ -95,6 +95,8 @@ pub(super) struct Current<'p> {
     pub(super) dataset: Dataset,
     /// Whether there are rows that decide.
     pub(super) judged: bool,
+    /// Whether its rows came behind those that the encoder was fitted on.
+    pub(super) later: bool,
 }
 
 impl Session<'_> {
@@ -154,7 +156,7 @@ impl Session<'_> {
         if let (Some(window), true) = (&phase.judge, begins) {
             match (&phase.gate, phase.calibrate) {
                 (Some(gate), _) => self.gate(gate, window)?,
-                (None, Some(kind)) => self.calibrate(kind, window)?,
+                (None, Some(how)) => self.calibrate(how, window)?,
                 (None, None) => self.judge(window)?,
             }
         }
@@ -177,7 +179,10 @@ impl Session<'_> {
             Some(Window::Side(side)) => self.rows.get(side.name()).copied().unwrap_or(0) > 0,
             other => other.is_some(),
         };
-        Ok(Current { phase, dataset, judged })
+        // A schedule fits on the first stretch, and on those of trainings from scratch.
+        let scheduled = self.job.checked.experiment().schedule.is_some();
+        let later = scheduled && self.progress.phase > 0 && phase.from != StartFrom::Fresh;
+        Ok(Current { phase, dataset, judged, later })
     }
 
     /// Weights at step 0. In a schedule what was fitted is fitted anew on the rows to come; on the sides of a split it stays.
@@ -187,6 +192,7 @@ impl Session<'_> {
         let weights = begin::first(&self.job, encoder.fitted(), &vocabularies)?;
         self.stepper = Stepper::new(weights, &self.job.checked);
         if scheduled {
+            write_encoder_files(&self.folder.checkpoints(), &encoder)?;
             self.encoder = Arc::new(encoder);
         }
         Ok(())
