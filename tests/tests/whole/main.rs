@@ -11,6 +11,7 @@ mod circles;
 mod commands;
 mod contract;
 mod crash;
+mod delayed;
 mod device;
 mod mutations;
 mod online;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use burnrec_data::events::{Entry, Input, RedisStream};
+use burnrec_data::events::{Entry, Input, LabelWait, RedisStream};
 use burnrec_data::windows::Length;
 use burnrec_data::{DataError, FormatKind};
 use burnrec_schedule::begin_with;
@@ -41,6 +41,16 @@ pub fn run(args: &OnlineArgs) -> Result<(), CliError> {
     if !(rate > 0.0 && rate.is_finite()) {
         return Err(CliError::Usage(format!("--rate {rate}: must be above 0")));
     }
+    let event_time = args.time.clone().or(schedule.map(|schedule| schedule.time.clone()));
+    let label_wait = match (args.label_window, &args.event_id, &event_time) {
+        (Some(window), Some(id), Some(time)) => {
+            Some(LabelWait { window: window.nanoseconds(), id: id.clone(), time: time.clone() })
+        }
+        (Some(_), _, None) => {
+            return Err(CliError::Usage("--label-window is a stretch of event time: name its column by --time".into()));
+        }
+        _ => None,
+    };
     if args.checkpoint_every == 0 {
         return Err(CliError::Usage("--checkpoint-every: must be at least 1".into()));
     }
@@ -85,7 +95,9 @@ pub fn run(args: &OnlineArgs) -> Result<(), CliError> {
         rows: args.rows.or(own.map(|own| own.rows)).unwrap_or(ROWS),
         wait: time(args.wait),
         rate,
-        time: args.time.clone().or(schedule.map(|schedule| schedule.time.clone())),
+        label_wait,
+        fake_negatives: args.fake_negatives,
+        time: event_time,
         checkpoint_every: args.checkpoint_every,
         most_rejected: args.max_rejected,
         beat: time(args.beat),
@@ -153,6 +165,12 @@ fn print(found: &Streamed) -> Result<(), CliError> {
         found.rejected,
         found.late
     ))?;
+    if found.waiting as u64 + found.orphans + found.duplicates > 0 {
+        out::line(&format!(
+            "{} events wait for their labels; {} labels came too late or without an event, {} events came twice",
+            found.waiting, found.orphans, found.duplicates
+        ))?;
+    }
     let tables = &found.tables;
     let share = 100.0 * tables.non_zero as f64 / tables.floats.max(1) as f64;
     out::line(&format!(

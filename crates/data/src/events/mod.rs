@@ -7,9 +7,11 @@ mod line;
 mod redis;
 mod rows;
 mod tail;
+mod waiting;
 
 pub use input::{Input, RedisStream};
 pub use line::{Entry, Line, Place};
 pub use redis::Group;
 pub use rows::{Events, Parsed, Rejected};
 pub use tail::Tail;
+pub use waiting::{Held, LabelWait, Passed, Waiting};

@@ -45,6 +45,12 @@ pub struct Streamed {
     pub rejected: u64,
     /// Events that came behind one of a later time.
     pub late: u64,
+    /// Events that wait for their labels.
+    pub waiting: usize,
+    /// Lines with nothing but labels, whose event was gone or never came.
+    pub orphans: u64,
+    /// Lines that said once more what an event that waits came as.
+    pub duplicates: u64,
     /// The place behind the last event.
     pub place: Place,
     /// Milliseconds of a step of this run: the median and the 99th percentile.
@@ -113,7 +119,7 @@ impl Beats {
 }
 
 impl Streamed {
-    pub(super) fn of(place: &StreamPlace, beats: &Beats, tables: TableFacts) -> Self {
+    pub(super) fn of(place: &StreamPlace, beats: &Beats, tables: TableFacts, waiting: usize) -> Self {
         let [weights, losses, labels, predicted] = place.sums;
         let rate = labels / weights;
         let entropy = -(rate * rate.ln() + (1.0 - rate) * (-rate).ln_1p());
@@ -128,6 +134,9 @@ impl Streamed {
             pcoc: (labels > 0.0).then(|| predicted / labels),
             rejected: place.rejected,
             late: place.late,
+            waiting,
+            orphans: place.orphans,
+            duplicates: place.duplicates,
             place: place.place(),
             step_ms: (!times.is_empty()).then(|| (at(0.5), at(0.99))),
             tables,

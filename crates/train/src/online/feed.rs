@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use burnrec_data::events::{Events, Line, Parsed, Place, Rejected, Tail};
+use burnrec_data::events::{Events, Line, Parsed, Passed, Place, Rejected, Tail, Waiting};
 use burnrec_data::{DataError, time_values};
 use burnrec_features::{Batch, Encoder, Purpose};
 
@@ -23,8 +23,8 @@ const AHEAD_OF_CLOCK: i64 = 86_400_000_000_000;
 
 /// Some events, ready to be learned from.
 pub(super) struct Fed {
-    /// None where no line was an event.
-    pub(super) prepared: Option<Prepared>,
+    /// Batches to learn from; none where no line was an event, several where many had waited for the same line.
+    pub(super) prepared: Vec<Prepared>,
     /// The place behind them.
     pub(super) place: Place,
     /// The latest event time; 0 without one.
@@ -33,6 +33,8 @@ pub(super) struct Fed {
     pub(super) late: u64,
     /// Lines that are none.
     pub(super) rejected: Vec<Rejected>,
+    /// What became of events that wait for labels.
+    pub(super) passed: Passed,
 }
 
 /// Encoded events of some lines.
@@ -50,6 +52,8 @@ struct Feeder<P> {
     columns: Vec<String>,
     time: Option<String>,
     newest: i64,
+    /// Where events wait for labels.
+    waiting: Option<Waiting>,
     ready: P,
 }
 
@@ -67,6 +71,7 @@ pub(super) fn start(online: &Online<'_>, mut tail: Tail) -> Receiver<Result<Fed,
         events: Events::new(&job.input.name(), &columns, &lists, online.checked.experiment().data.time_unit),
         ready: prepare(online.stepper.weights.tables.indexer(), Some(online.checked.tasks().clone())),
         newest: online.progress.stream.newest,
+        waiting: online.waiting(),
         time: job.time.clone(),
         encoder,
         columns,
@@ -101,10 +106,47 @@ pub(super) fn start(online: &Online<'_>, mut tail: Tail) -> Receiver<Result<Fed,
     receiver
 }
 
+/// The place behind a line.
+fn place(line: &Line) -> Place {
+    Place { bytes: line.end, lines: line.number, entry: line.entry.unwrap_or_default() }
+}
+
+fn together(parts: Vec<Part>) -> Option<Batch> {
+    parts.into_iter().map(|part| part.batch).reduce(|mut all, more| {
+        all.append(&more);
+        all
+    })
+}
+
 impl<P: Fn(Batch) -> Prepared> Feeder<P> {
     /// Makes batches of so many lines.
     fn feed(&mut self, lines: Vec<Line>, rows: usize) -> Result<Vec<Fed>, TrainError> {
-        let place = |l: &Line| Place { bytes: l.end, lines: l.number, entry: l.entry.unwrap_or_default() };
+        match self.waiting.is_some() {
+            true => lines.chunks(rows).map(|some| self.feed_waiting(some.to_vec(), rows)).collect(),
+            false => self.feed_at_once(lines, rows),
+        }
+    }
+
+    /// Makes batches of the events that have waited long enough once these lines came.
+    fn feed_waiting(&mut self, lines: Vec<Line>, rows: usize) -> Result<Fed, TrainError> {
+        let place = lines.last().map(place).unwrap_or_default();
+        let Some(waiting) = &mut self.waiting else { return Err(TrainError::HalfStep) };
+        let mut passed = waiting.pass(lines)?;
+        let (newest, late) = (waiting.newest(), passed.late);
+        let mut rejected = std::mem::take(&mut passed.rejected);
+        let Parsed { rows: parsed, lines, rejected: more } = self.events.parse(passed.released.clone())?;
+        rejected.extend(more);
+        let mut kept = Vec::new();
+        self.encode(&parsed, &lines, &mut kept, &mut rejected)?;
+        rejected.sort_by_key(|one| one.line.number);
+        let prepared = together(kept).map_or_else(Vec::new, |all| {
+            let own: Vec<u32> = (0..all.rows as u32).collect();
+            own.chunks(rows).map(|own| (self.ready)(all.take(own))).collect()
+        });
+        Ok(Fed { prepared, place, newest, late, rejected, passed })
+    }
+
+    fn feed_at_once(&mut self, lines: Vec<Line>, rows: usize) -> Result<Vec<Fed>, TrainError> {
         let ends: Vec<Place> = lines.chunks(rows).filter_map(|chunk| chunk.last()).map(place).collect();
         let Parsed { rows: parsed, lines, mut rejected } = self.events.parse(lines)?;
         let (before, mut kept) = (self.newest, Vec::new());
@@ -112,10 +154,7 @@ impl<P: Fn(Batch) -> Prepared> Feeder<P> {
         rejected.sort_by_key(|one| one.line.number);
         let numbers: Vec<u64> = kept.iter().flat_map(|part| part.numbers.iter().copied()).collect();
         let times: Vec<i64> = kept.iter().flat_map(|part| part.times.iter().copied()).collect();
-        let all = kept.into_iter().map(|part| part.batch).reduce(|mut all, more| {
-            all.append(&more);
-            all
-        });
+        let all = together(kept);
         let (mut from, mut newest, mut rejected) = (0, before, rejected.into_iter().peekable());
         let mut fed = Vec::with_capacity(ends.len());
         for place in ends {
@@ -128,8 +167,9 @@ impl<P: Fn(Batch) -> Prepared> Feeder<P> {
             }
             let own: Vec<u32> = (from as u32..to as u32).collect();
             let prepared = all.as_ref().filter(|_| to > from).map(|all| (self.ready)(all.take(&own)));
+            let prepared = prepared.into_iter().collect();
             let aside = std::iter::from_fn(|| rejected.next_if(|one| one.line.number <= line)).collect();
-            fed.push(Fed { prepared, place, newest, late, rejected: aside });
+            fed.push(Fed { prepared, place, newest, late, rejected: aside, passed: Passed::default() });
             from = to;
         }
         self.newest = newest;

@@ -6,8 +6,11 @@
 mod aside;
 mod beat;
 mod begin;
+mod delayed;
 mod feed;
+mod open;
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
@@ -16,20 +19,19 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use burnrec_backend::Opened;
-use burnrec_data::events::{Group, Input, Tail};
+use burnrec_data::events::{Group, Held, Input, LabelWait, Tail};
 use burnrec_features::Encoder;
 
 use crate::checked::Checked;
 use crate::error::TrainError;
 use crate::feed::prepare;
 use crate::measure::Scoring;
-use crate::run::{Manifest, Progress, RunFolder, SavedModel, StreamPlace, load_optimizer, save, sweep};
-use crate::step::{Stepper, Trainable};
+use crate::run::{Manifest, Progress, save};
+use crate::step::Stepper;
 use crate::stop::Stop;
 use aside::Aside;
 pub use beat::{Beat, Streamed};
 pub use begin::{begin_stream, is_stream};
-use begin::{begin_with_stream, begins, check, refuse_other_input};
 use feed::Fed;
 
 /// Bytes of a file that tell it from others.
@@ -51,6 +53,10 @@ pub struct OnlineJob {
     pub wait: Duration,
     /// A factor of the learning rates.
     pub rate: f64,
+    /// How long events wait for labels that come later; none where they come with them.
+    pub label_wait: Option<LabelWait>,
+    /// Whether every event came as a negative at once, and once more as a positive where it turned out one.
+    pub fake_negatives: bool,
     /// Column of the event time, for the lag; none where nobody asks.
     pub time: Option<String>,
     /// Events between checkpoints.
@@ -72,6 +78,10 @@ struct Online<'a> {
     progress: Progress,
     checkpoints: PathBuf,
     aside: Aside,
+    /// Events that wait for labels, as of what was learned from last.
+    held: VecDeque<Held>,
+    /// How many waited and were let go.
+    gone: u64,
     /// Says which entries of a stream of Redis are safe.
     group: Option<Group>,
     tell: &'a mut dyn FnMut(&Beat),
@@ -105,69 +115,10 @@ pub fn online(job: OnlineJob, tell: &mut dyn FnMut(&Beat)) -> Result<Streamed, T
 }
 
 impl<'a> Online<'a> {
-    fn open(job: OnlineJob, tell: &'a mut dyn FnMut(&Beat)) -> Result<Self, TrainError> {
-        let lock = RunFolder::lock(&job.run)?;
-        let checkpoints = job.run.join("checkpoints");
-        let manifest = sweep(&checkpoints)?.ok_or_else(|| TrainError::NotARun {
-            path: job.run.clone(),
-            problem: "it has no checkpoint yet; train it first".into(),
-        })?;
-        let checked = RunFolder::config(&job.run)?.check()?;
-        check(&checked, job.rows)?;
-        // A stream goes on where it stood; a run that begins to learn from one begins with its best epoch.
-        let latest = manifest.open(&checkpoints, &manifest.latest, checked.schema())?.progress;
-        let begins = begins(&job.run, &manifest.latest);
-        let name = match &manifest.best {
-            Some(best) if begins => best.clone(),
-            _ => manifest.latest.clone(),
-        };
-        let loaded = manifest.open(&checkpoints, &name, checked.schema())?;
-        let saved = SavedModel::open_checkpoint(&manifest, &checkpoints, &name, checked.clone(), &job.opened)?;
-        let mut stepper = Stepper::new(saved.weights, &checked);
-        stepper.optimizer = load_optimizer(&loaded.folder, stepper.optimizer)?;
-        stepper.set_trainable(Trainable { rate: job.rate, ..Trainable::default() })?;
-        // Folders of checkpoints are named by steps: those of the stream come behind all others.
-        let stream = if begins { StreamPlace::default() } else { loaded.progress.stream.clone() };
-        let (judged, judged_before) = (0, 0);
-        let progress =
-            Progress { step: latest.step, epoch: latest.epoch, stream, judged, judged_before, ..loaded.progress };
-        let mut progress = progress;
-        let group = match &job.input {
-            Input::Redis(stream) => {
-                let mut group = Group::open(stream)?;
-                let from = begin_with_stream(&job.run, stream, progress.stream.lines, || group.join(job.follow))?;
-                progress.stream.entry = progress.stream.entry.max(from);
-                Some(group)
-            }
-            Input::File(_) => refuse_other_input(&job.run).map(|()| None)?,
-        };
-        let aside = Aside::open(&job.run, progress.stream.rejected_bytes)?;
-        let beat = beat::Beats::new(&progress.stream);
-        // A curve is of the weights that it was fitted behind, and these go on.
-        let encoder = match saved.encoder.fitted().curves.is_empty() {
-            true => saved.encoder,
-            false => Arc::new(saved.encoder.with_curves(Default::default())),
-        };
-        Ok(Self {
-            job,
-            checked,
-            encoder,
-            stepper,
-            progress,
-            checkpoints,
-            aside,
-            group,
-            tell,
-            beat,
-            unsaved: 0,
-            _lock: lock,
-        })
-    }
-
     /// Predicts some events, learns from them, and takes note of where they stood.
     fn learn(&mut self, fed: Fed) -> Result<(), TrainError> {
         let begins = Instant::now();
-        let Fed { prepared, place: read, newest, late, rejected } = fed;
+        let Fed { prepared, place: read, newest, late, rejected, passed } = fed;
         for one in &rejected {
             self.aside.add(one)?;
         }
@@ -177,18 +128,29 @@ impl<'a> Online<'a> {
         (place.bytes, place.lines, place.entry) = (read.bytes, read.lines, read.entry);
         place.late += late;
         place.newest = place.newest.max(newest);
-        if let Some(prepared) = prepared {
+        place.orphans += passed.orphans;
+        place.duplicates += passed.duplicates;
+        passed.apply(&mut self.held, &mut self.gone);
+        for mut prepared in prepared {
             let rows = prepared.batch.rows as u64;
             let mut scoring = Scoring::new(self.checked.tasks(), &self.encoder);
+            let predicted = match self.job.fake_negatives || !self.checked.experiment().model.learns_as_it_predicts() {
+                true => {
+                    let weights = &self.stepper.weights;
+                    let ready = prepare(weights.tables.indexer(), None);
+                    Some(weights.frozen()?.scores(ready(prepared.batch.clone())))
+                }
+                false => None,
+            };
+            if let (Some(scores), true) = (&predicted, self.job.fake_negatives) {
+                prepared = self.reweigh(prepared, scores);
+            }
             let known = scoring.labels(&prepared.batch);
             let train = &self.checked.experiment().train;
             let factor = train.schedule.factor(self.stepper.clock(), train.warmup_steps, 0);
-            let scores = match self.checked.experiment().model.learns_as_it_predicts() {
-                true => self.stepper.step_scored(prepared, factor, true)?.1,
-                false => {
-                    let weights = &self.stepper.weights;
-                    let ready = prepare(weights.tables.indexer(), None);
-                    let scores = weights.frozen()?.scores(ready(prepared.batch.clone()));
+            let scores = match predicted {
+                None => self.stepper.step_scored(prepared, factor, true)?.1,
+                Some(scores) => {
                     self.stepper.step(prepared, factor)?;
                     Some(scores)
                 }
@@ -248,7 +210,8 @@ impl<'a> Online<'a> {
         self.progress.stream.head = self.head(bytes).map_or((0, 0), |hash| (bytes, hash));
         self.progress.clock = self.stepper.clock();
         self.progress.best_epoch = self.progress.epoch;
-        save(&self.checkpoints, &self.stepper, &self.encoder, &self.progress, true, None)?;
+        let more = self.held_file();
+        save(&self.checkpoints, &self.stepper, &self.encoder, &self.progress, true, None, more.as_ref())?;
         self.unsaved = 0;
         // What is safe need not come again. Where the server cannot be told now, the next checkpoint tells it.
         let entry = self.progress.stream.entry;
@@ -266,6 +229,7 @@ impl<'a> Online<'a> {
             self.save()?;
         }
         (self.tell)(&self.beat.take(&self.progress.stream));
-        Ok(Streamed::of(&self.progress.stream, &self.beat, self.stepper.weights.tables.facts()))
+        let waiting = self.held.len();
+        Ok(Streamed::of(&self.progress.stream, &self.beat, self.stepper.weights.tables.facts(), waiting))
     }
 }

@@ -44,8 +44,9 @@ pub(crate) fn save(
     progress: &Progress,
     is_best: bool,
     publish: Option<&Candidate>,
+    more: Option<&(&'static str, Vec<u8>)>,
 ) -> Result<(), TrainError> {
-    write(checkpoints, stepper, encoder, progress, is_best, publish).map_err(|error| {
+    write(checkpoints, stepper, encoder, progress, is_best, publish, more).map_err(|error| {
         let temporary = checkpoints.join(format!("{TEMPORARY}{}", progress.folder()));
         if temporary.exists() {
             discard(&temporary);
@@ -64,6 +65,7 @@ fn write(
     progress: &Progress,
     is_best: bool,
     publish: Option<&Candidate>,
+    more: Option<&(&'static str, Vec<u8>)>,
 ) -> Result<(), TrainError> {
     let name = progress.folder();
     let folder = checkpoints.join(&name);
@@ -72,6 +74,10 @@ fn write(
     if !manifest.files.contains_key(&name) {
         let temporary = checkpoints.join(format!("{TEMPORARY}{name}"));
         write_files(&temporary, stepper, encoder, progress)?;
+        if let Some((name, bytes)) = more {
+            write_durable(&temporary.join(name), bytes)?;
+            sync_folder(&temporary)?;
+        }
         if folder.exists() {
             discard(&folder);
         }

@@ -69,6 +69,6 @@ pub(crate) fn fingerprint(path: &Path) -> Result<(u64, String), TrainError> {
 }
 
 /// A file of a checkpoint that is not as it was written.
-pub(super) fn broken(path: &Path, problem: impl Into<String>) -> TrainError {
+pub(crate) fn broken(path: &Path, problem: impl Into<String>) -> TrainError {
     TrainError::Checkpoint { path: path.to_path_buf(), problem: problem.into() }
 }

@@ -10,6 +10,7 @@ mod saved;
 
 pub(crate) use checkpoint::{load_optimizer, save};
 pub(crate) use encoder_files::write as write_encoder_files;
+pub(crate) use files::broken;
 pub use files::write_whole;
 pub use folder::RunFolder;
 pub(crate) use manifest::{Candidate, Manifest, sweep};

@@ -91,6 +91,10 @@ pub(crate) struct StreamPlace {
     pub rejected_bytes: u64,
     /// Events that came behind one of a later time.
     pub late: u64,
+    /// Lines with nothing but labels, whose event was gone or never came.
+    pub orphans: u64,
+    /// Lines that said once more what an event that waits came as.
+    pub duplicates: u64,
     /// The latest event time, in nanoseconds since 1970; 0 before the first.
     pub newest: i64,
     /// Sums over the rows that were predicted before they were learned from: of weights, log-losses, labels and predictions.

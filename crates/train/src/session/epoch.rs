@@ -196,6 +196,7 @@ impl Session<'_> {
             &self.progress,
             is_best,
             self.candidate.as_ref(),
+            None,
         )?;
         self.candidate = None;
         self.observer.notice(&Notice::Checkpoint { step: self.progress.step });

@@ -1,0 +1,273 @@
+//! Events that wait for labels that come later: each is held for a stretch of event time, and a later line with its id completes
+//! it.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::line::{Entry, Line};
+use super::rows::{Events, Parsed, Rejected};
+use crate::error::DataError;
+use crate::formats::Object;
+use crate::time::time_values;
+use crate::value::{TimeUnit, Values};
+
+/// How labels are waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelWait {
+    /// Nanoseconds of event time.
+    pub window: i64,
+    /// Key of an event's id.
+    pub id: String,
+    /// Key of the event time.
+    pub time: String,
+}
+
+/// An event that waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    id: String,
+    time: i64,
+    number: u64,
+    start: u64,
+    end: u64,
+    entry: Option<Entry>,
+    /// What it came as: the same once more is a duplicate.
+    came: u64,
+    text: String,
+}
+
+/// What some lines did to the events that wait.
+#[derive(Clone, Debug, Default)]
+pub struct Passed {
+    /// Events that waited long enough, in the order in which they came.
+    pub released: Vec<Line>,
+    /// Lines that are none.
+    pub rejected: Vec<Rejected>,
+    /// Lines with nothing but labels, whose event is gone or never came.
+    pub orphans: u64,
+    /// Lines that said once more what an event that waits came as.
+    pub duplicates: u64,
+    /// Events behind one of a later time.
+    pub late: u64,
+    /// What changed: see [`Passed::apply`].
+    added: Vec<Held>,
+    completed: Vec<(u64, String)>,
+}
+
+/// The events that wait.
+pub struct Waiting {
+    wait: LabelWait,
+    events: Events,
+    /// Keys of which an event has at least one; a line without any brings labels alone.
+    inputs: Vec<String>,
+    held: VecDeque<Held>,
+    /// By id: how many had come before it.
+    places: HashMap<String, u64>,
+    /// How many are gone.
+    gone: u64,
+    newest: i64,
+}
+
+impl Waiting {
+    /// With those that waited when a job stopped, and the latest event time until then.
+    pub fn new(
+        (path, time_unit): (&Path, Option<TimeUnit>),
+        wait: LabelWait,
+        inputs: Vec<String>,
+        held: VecDeque<Held>,
+        newest: i64,
+    ) -> Self {
+        let events = Events::new(path, &[wait.id.clone(), wait.time.clone()], &[], time_unit);
+        let places = held.iter().zip(0..).map(|(held, place)| (held.id.clone(), place)).collect();
+        Self { wait, events, inputs, held, places, gone: 0, newest }
+    }
+
+    /// The latest event time.
+    pub fn newest(&self) -> i64 {
+        self.newest
+    }
+
+    /// Lets lines pass.
+    ///
+    /// # Errors
+    /// None that is of a line: those are put aside.
+    pub fn pass(&mut self, lines: Vec<Line>) -> Result<Passed, DataError> {
+        let mut passed = Passed::default();
+        let Parsed { rows, lines, rejected } = self.events.parse(lines)?;
+        passed.rejected = rejected;
+        if rows.num_rows() > 0 {
+            let ids = Values::of(rows.column(0)).map_err(|_| unreadable(&self.wait.id))?;
+            let times: Vec<Result<i64, String>> = match time_values(&rows, &self.wait.time, &self.events) {
+                Ok(times) => times.into_iter().map(Ok).collect(),
+                // One that is no time must not take the others with it.
+                Err(_) => (0..rows.num_rows())
+                    .map(|row| {
+                        let one = time_values(&rows.slice(row, 1), &self.wait.time, &self.events);
+                        one.map(|all| all[0]).map_err(|e| e.to_string())
+                    })
+                    .collect(),
+            };
+            for (row, (line, time)) in lines.into_iter().zip(times).enumerate() {
+                let id = ids.text(row).map(|id| id.into_owned());
+                let told = match (id, time) {
+                    (Some(id), Ok(time)) => self.take(line, id, time, &mut passed),
+                    (None, _) => Err((line, format!("key `{}` is missing; an event is told by it", self.wait.id))),
+                    (_, Err(problem)) => Err((line, problem)),
+                };
+                if let Err((line, reason)) = told {
+                    passed.rejected.push(Rejected { line, reason });
+                }
+                // Line by line, so that it does not matter how many come at once.
+                self.release(&mut passed);
+            }
+        }
+        Ok(passed)
+    }
+
+    fn take(&mut self, line: Line, id: String, time: i64, passed: &mut Passed) -> Result<(), (Line, String)> {
+        let came = xxhash_rust::xxh3::xxh3_64(&line.text);
+        if let Some(place) = self.places.get(&id).copied() {
+            let held = &mut self.held[(place - self.gone) as usize];
+            if held.came == came {
+                passed.duplicates += 1;
+                return Ok(());
+            }
+            let Some(text) = completed(&held.text, &line.text, &self.wait.time) else {
+                return Err((line, "is no JSON object".into()));
+            };
+            held.text.clone_from(&text);
+            passed.completed.push((place, text));
+            self.newest = self.newest.max(time);
+            return Ok(());
+        }
+        let has_input = serde_json::from_slice::<Object<'_>>(&line.text)
+            .is_ok_and(|object| object.0.iter().any(|(key, _)| self.inputs.iter().any(|input| *input == **key)));
+        self.newest = self.newest.max(time);
+        if !has_input {
+            passed.orphans += 1;
+            return Ok(());
+        }
+        passed.late += u64::from(time < self.newest);
+        let Line { number, start, end, entry, text, .. } = line;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let held = Held { id: id.clone(), time, number, start, end, entry, came, text };
+        self.places.insert(id, self.gone + self.held.len() as u64);
+        self.held.push_back(held.clone());
+        passed.added.push(held);
+        Ok(())
+    }
+
+    /// Lets go what came first and waited long enough; what came behind it goes no earlier.
+    fn release(&mut self, passed: &mut Passed) {
+        let until = self.newest.saturating_sub(self.wait.window);
+        while let Some(held) = self.held.pop_front_if(|held| held.time <= until) {
+            self.places.remove(&held.id);
+            self.gone += 1;
+            passed.released.push(held.into());
+        }
+    }
+}
+
+impl Passed {
+    /// Makes the same change to a copy of the events that wait.
+    pub fn apply(self, held: &mut VecDeque<Held>, gone: &mut u64) {
+        held.extend(self.added);
+        for (place, text) in self.completed {
+            if let Some(held) = held.get_mut((place - *gone) as usize) {
+                held.text = text;
+            }
+        }
+        held.drain(..self.released.len().min(held.len()));
+        *gone += self.released.len() as u64;
+    }
+}
+
+impl From<Held> for Line {
+    fn from(held: Held) -> Self {
+        let Held { number, start, end, entry, text, .. } = held;
+        Self { number, start, end, entry, text: text.into_bytes(), is_cut: false }
+    }
+}
+
+fn unreadable(key: &str) -> DataError {
+    DataError::Setting { key: key.into(), problem: "holds values that are no ids".into() }
+}
+
+/// An event with what a later line says; the time stays its own.
+fn completed(event: &str, later: &[u8], time: &str) -> Option<String> {
+    let event: Object<'_> = serde_json::from_str(event).ok()?;
+    let later: Object<'_> = serde_json::from_slice(later).ok()?;
+    let mut all = event.0;
+    for (key, value) in later.0.into_iter().filter(|(key, _)| **key != *time) {
+        match all.iter_mut().find(|(known, _)| *known == key) {
+            Some(known) => known.1 = value,
+            None => all.push((key, value)),
+        }
+    }
+    let pair = |(key, value): &(std::borrow::Cow<'_, str>, &serde_json::value::RawValue)| {
+        Some(format!("{}:{}", serde_json::to_string(key).ok()?, value.get()))
+    };
+    Some(format!("{{{}}}", all.iter().map(pair).collect::<Option<Vec<_>>>()?.join(",")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000_000;
+
+    fn line(number: u64, text: &str) -> Line {
+        Line { number, start: 0, end: number, entry: None, text: text.as_bytes().to_vec(), is_cut: false }
+    }
+
+    fn waiting(held: VecDeque<Held>, newest: i64) -> Waiting {
+        let wait = LabelWait { window: 10 * SECOND, id: "id".into(), time: "t".into() };
+        Waiting::new((Path::new("e"), None), wait, vec!["x".into()], held, newest)
+    }
+
+    fn texts(passed: &Passed) -> Vec<(u64, String)> {
+        let of = |line: &Line| (line.number, String::from_utf8(line.text.clone()).unwrap());
+        passed.released.iter().map(of).collect()
+    }
+
+    #[test]
+    fn events_wait_are_completed_and_go_in_their_order() {
+        let lines = [
+            r#"{"id": 1, "t": 1600000000, "x": "a", "y": 0}"#,
+            r#"{"id": "2", "t": 1600000001, "x": "b", "y": 0}"#,
+            r#"{"id": 1.0, "t": 1600000005, "y": 1}"#,
+            r#"{"id": "2", "t": 1600000001, "x": "b", "y": 0}"#,
+            r#"{"id": 9, "t": 1600000006, "y": 1}"#,
+            r#"{"t": 1600000006, "x": "c"}"#,
+            r#"{"id": 3, "t": "soon", "x": "c"}"#,
+            r#"{"id": 4, "t": 1600000011, "x": "d"}"#,
+            r#"{"id": 1, "t": 1600000012, "y": 1}"#,
+        ];
+        let all: Vec<Line> = (1..).zip(lines).map(|(number, text)| line(number, text)).collect();
+        let mut whole = waiting(VecDeque::new(), 0);
+        let passed = whole.pass(all.clone()).unwrap();
+        assert_eq!(
+            texts(&passed),
+            [
+                (1, r#"{"id":1,"t":1600000000,"x":"a","y":1}"#.to_string()),
+                (2, r#"{"id": "2", "t": 1600000001, "x": "b", "y": 0}"#.to_string())
+            ]
+        );
+        // The first one's label came within ten seconds; the second time it was told, it was gone.
+        assert_eq!((passed.orphans, passed.duplicates, passed.late), (2, 1, 0));
+        let rejected: Vec<u64> = passed.rejected.iter().map(|one| one.line.number).collect();
+        assert_eq!(rejected, [6, 7]);
+        // Taken up again in the middle, from what a copy holds, it goes on as it would have.
+        let (mut held, mut gone, mut again) = (VecDeque::new(), 0, waiting(VecDeque::new(), 0));
+        again.pass(all[..4].to_vec()).unwrap().apply(&mut held, &mut gone);
+        let text = serde_json::to_string(&held).unwrap();
+        let newest = again.newest();
+        let mut again = waiting(serde_json::from_str(&text).unwrap(), newest);
+        let rest = again.pass(all[4..].to_vec()).unwrap();
+        assert_eq!(texts(&rest), texts(&passed));
+        rest.apply(&mut held, &mut 0);
+        assert_eq!((held.len(), again.held.len()), (1, 1));
+    }
+}

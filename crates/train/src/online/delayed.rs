@@ -1,0 +1,75 @@
+//! Labels that come late: events that wait for them, and negatives that may be none yet.
+
+use std::collections::VecDeque;
+use std::path::Path;
+
+use burn::tensor::Tensor;
+use burnrec_backend::traffic;
+use burnrec_data::events::{Held, Waiting};
+
+use super::Online;
+use crate::error::TrainError;
+use crate::feed::{Prepared, prepare};
+use crate::objective::Link;
+use crate::run::broken;
+
+/// The events that wait, in a checkpoint: a line of JSON each.
+const WAITING: &str = "waiting.jsonl";
+
+/// Reads the events that wait, out of a checkpoint.
+pub(super) fn read_held(checkpoint: &Path) -> Result<VecDeque<Held>, TrainError> {
+    let path = checkpoint.join(WAITING);
+    if !path.exists() {
+        return Ok(VecDeque::new());
+    }
+    let text = std::fs::read_to_string(&path).map_err(TrainError::io(&path))?;
+    text.lines().map(|line| serde_json::from_str(line).map_err(|e| broken(&path, e.to_string()))).collect()
+}
+
+impl Online<'_> {
+    /// Where events wait for labels, with those that wait already.
+    pub(super) fn waiting(&self) -> Option<Waiting> {
+        let experiment = self.checked.experiment();
+        let wait = self.job.label_wait.clone()?;
+        let inputs = self.encoder.schema().columns(false);
+        let known = |key: &String| *key != wait.id && *key != wait.time;
+        let inputs = inputs.into_iter().filter(known).collect();
+        let path = self.job.input.name();
+        let of = (&*path, experiment.data.time_unit);
+        Some(Waiting::new(of, wait, inputs, self.held.clone(), self.progress.stream.newest))
+    }
+
+    /// The file of the events that wait; none where none do.
+    pub(super) fn held_file(&self) -> Option<(&'static str, Vec<u8>)> {
+        let line = |held: &Held| serde_json::to_string(held).unwrap_or_default() + "\n";
+        let text: String = self.held.iter().map(line).collect();
+        (!text.is_empty()).then(|| (WAITING, text.into_bytes()))
+    }
+
+    /// Weighs rows of which every one came as a negative at once, and those that turn out positive come once more as such. With `p` a
+    /// share of positives in truth, a share of `p / (1 + p)` of such rows are: a positive weighs `1 + p`, a negative `(1 - p)(1 + p)`,
+    /// `p` as it is predicted (fake negative weighted; Ktena et al., RecSys 2019). The mean is over rows, not over weights.
+    pub(super) fn reweigh(&self, prepared: Prepared, scores: &Tensor<2>) -> Prepared {
+        let (tasks, schema) = (self.checked.tasks(), self.encoder.schema());
+        let totals: Vec<f64> = prepared.targets.iter().map(|target| target.total).collect();
+        let widths: Vec<usize> = tasks.iter().map(|task| task.width(schema)).collect();
+        let (all, scores) = (widths.iter().sum::<usize>(), traffic::read(scores.clone()));
+        let mut batch = prepared.batch;
+        let mut weights = vec![1.0; batch.targets.values.len()];
+        for (number, task) in tasks.iter().enumerate().filter(|(_, task)| task.objective.link() == Link::Sigmoid) {
+            let first: usize = widths[..number].iter().sum();
+            for row in 0..batch.rows {
+                let p = 1.0 / (1.0 + (-scores[row * all + first]).exp());
+                let own = if batch.targets.value(row, task.target) > 0.5 { 1.0 + p } else { (1.0 - p) * (1.0 + p) };
+                weights[row * batch.targets.tasks + task.target] = own;
+            }
+        }
+        match &mut batch.targets.weights {
+            Some(known) => known.iter_mut().zip(weights).for_each(|(known, own)| *known *= own),
+            none => *none = Some(weights),
+        }
+        let mut prepared = prepare(self.stepper.weights.tables.indexer(), Some(tasks.clone()))(batch);
+        prepared.targets.iter_mut().zip(totals).for_each(|(target, total)| target.total = total);
+        prepared
+    }
+}

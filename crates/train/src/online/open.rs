@@ -1,0 +1,84 @@
+//! How a job begins, or goes on.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use burnrec_data::events::{Group, Input};
+
+use super::aside::Aside;
+use super::beat::{self, Beat};
+use super::begin::{begin_with_stream, begins, check, refuse_other_input};
+use super::delayed::read_held;
+use super::{Online, OnlineJob};
+use crate::error::{TrainError, bad};
+use crate::run::{Progress, RunFolder, SavedModel, StreamPlace, load_optimizer, sweep};
+use crate::step::{Stepper, Trainable};
+
+impl<'a> Online<'a> {
+    pub(super) fn open(job: OnlineJob, tell: &'a mut dyn FnMut(&Beat)) -> Result<Self, TrainError> {
+        let lock = RunFolder::lock(&job.run)?;
+        let checkpoints = job.run.join("checkpoints");
+        let manifest = sweep(&checkpoints)?.ok_or_else(|| TrainError::NotARun {
+            path: job.run.clone(),
+            problem: "it has no checkpoint yet; train it first".into(),
+        })?;
+        let checked = RunFolder::config(&job.run)?.check()?;
+        check(&checked, job.rows)?;
+        // A stream goes on where it stood; a run that begins to learn from one begins with its best epoch.
+        let latest = manifest.open(&checkpoints, &manifest.latest, checked.schema())?.progress;
+        let begins = begins(&job.run, &manifest.latest);
+        let name = match &manifest.best {
+            Some(best) if begins => best.clone(),
+            _ => manifest.latest.clone(),
+        };
+        let loaded = manifest.open(&checkpoints, &name, checked.schema())?;
+        let saved = SavedModel::open_checkpoint(&manifest, &checkpoints, &name, checked.clone(), &job.opened)?;
+        let mut stepper = Stepper::new(saved.weights, &checked);
+        stepper.optimizer = load_optimizer(&loaded.folder, stepper.optimizer)?;
+        stepper.set_trainable(Trainable { rate: job.rate, ..Trainable::default() })?;
+        // Folders of checkpoints are named by steps: those of the stream come behind all others.
+        let stream = if begins { StreamPlace::default() } else { loaded.progress.stream.clone() };
+        let (judged, judged_before) = (0, 0);
+        let progress =
+            Progress { step: latest.step, epoch: latest.epoch, stream, judged, judged_before, ..loaded.progress };
+        let mut progress = progress;
+        let group = match &job.input {
+            Input::Redis(stream) => {
+                let mut group = Group::open(stream)?;
+                let from = begin_with_stream(&job.run, stream, progress.stream.lines, || group.join(job.follow))?;
+                progress.stream.entry = progress.stream.entry.max(from);
+                Some(group)
+            }
+            Input::File(_) => refuse_other_input(&job.run).map(|()| None)?,
+        };
+        let held = if begins { VecDeque::new() } else { read_held(&loaded.folder)? };
+        if !held.is_empty() && job.label_wait.is_none() {
+            let problem =
+                format!("is missing, and {} events of this job wait for their labels; give it as before", held.len());
+            return Err(bad("--label-window", problem));
+        }
+        let aside = Aside::open(&job.run, progress.stream.rejected_bytes)?;
+        let beat = beat::Beats::new(&progress.stream);
+        // A curve is of the weights that it was fitted behind, and these go on.
+        let encoder = match saved.encoder.fitted().curves.is_empty() {
+            true => saved.encoder,
+            false => Arc::new(saved.encoder.with_curves(Default::default())),
+        };
+        Ok(Self {
+            job,
+            checked,
+            encoder,
+            stepper,
+            progress,
+            checkpoints,
+            aside,
+            held,
+            gone: 0,
+            group,
+            tell,
+            beat,
+            unsaved: 0,
+            _lock: lock,
+        })
+    }
+}
