@@ -9,20 +9,20 @@ use std::thread;
 use std::time::Duration;
 
 use super::line::{LONGEST, Line, Place};
-use super::tail::{AHEAD, HANDED, Tail};
+use super::reading::{AHEAD, HANDED, Reading};
 use crate::error::DataError;
 
 /// How often a file that is followed is looked at.
 const POLL: Duration = Duration::from_millis(20);
 /// Bytes that are kept of a line that is too long.
-const KEPT: usize = 1 << 10;
+pub(super) const KEPT: usize = 1 << 10;
 
 /// Opens standard input (`-`) or a file, behind a place up to which it was read before: a file is not read up to there,
 /// standard input is, since it begins anew. A file that is followed has no end.
 ///
 /// # Errors
 /// A file that is not there, or is shorter than what was read of it.
-pub(super) fn open(path: &Path, follow: bool, place: Place) -> Result<Tail, DataError> {
+pub(super) fn open(path: &Path, follow: bool, place: Place) -> Result<Reading, DataError> {
     let (bytes, lines) = (place.bytes, place.lines);
     let (sender, receiver) = sync_channel(AHEAD);
     let own = path.to_path_buf();
@@ -68,7 +68,7 @@ pub(super) fn open(path: &Path, follow: bool, place: Place) -> Result<Tail, Data
             Err(e) => drop(sender.send(Err(DataError::io(&name, e)))),
         }
     });
-    Ok(Tail::new(receiver, endless))
+    Ok(Reading { receiver, endless })
 }
 
 struct Reader {
@@ -149,76 +149,5 @@ impl Reader {
             () => return Ok(()),
         };
         Err(DataError::Line { path: self.path.clone(), line: self.at.1, problem: problem.into() })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use super::*;
-
-    const LONG: Duration = Duration::from_secs(5);
-
-    #[test]
-    fn lines_are_given_with_their_places_and_gone_on_with() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("e.jsonl");
-        std::fs::write(&path, "a\nbb\r\n\nccc").unwrap();
-        let mut tail = open(&path, false, Place { bytes: 0, lines: 0, ..Place::default() }).unwrap();
-        let lines = tail.next(2, LONG).unwrap();
-        assert_eq!(lines.iter().map(|l| (l.number, l.start, l.end)).collect::<Vec<_>>(), [(1, 0, 2), (2, 2, 6)]);
-        assert_eq!(lines[1].text, b"bb");
-        let last = tail.next(9, LONG).unwrap();
-        assert_eq!((last.len(), last[0].number, last[0].end), (1, 4, 10));
-        assert!(tail.next(9, LONG).unwrap().is_empty() && tail.is_over());
-        let mut again = open(&path, false, Place { bytes: 6, lines: 2, ..Place::default() }).unwrap();
-        assert_eq!(again.next(9, LONG).unwrap(), last);
-        assert!(open(&path, false, Place { bytes: 11, lines: 5, ..Place::default() }).is_err());
-    }
-
-    #[test]
-    fn a_line_without_end_is_passed_over_and_the_next_one_is_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("e.jsonl");
-        let long = "x".repeat(LONGEST as usize + 5_000_000);
-        std::fs::write(&path, format!("a\n{long}\nb\n")).unwrap();
-        let mut tail = open(&path, false, Place { bytes: 0, lines: 0, ..Place::default() }).unwrap();
-        let lines = tail.next(9, LONG).unwrap();
-        assert_eq!(lines.iter().map(|l| l.is_cut).collect::<Vec<_>>(), [false, true, false]);
-        assert_eq!((lines[1].text.len(), lines[1].end, &lines[2].text[..]), (KEPT, long.len() as u64 + 3, &b"b"[..]));
-        assert_eq!(lines[2].start, lines[1].end);
-    }
-
-    #[test]
-    fn a_file_that_is_cut_or_replaced_is_followed_no_further() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("e.jsonl");
-        for replace in [false, true] {
-            std::fs::write(&path, "one\ntwo\n").unwrap();
-            let mut tail = open(&path, true, Place { bytes: 0, lines: 0, ..Place::default() }).unwrap();
-            assert_eq!(tail.next(2, LONG).unwrap().len(), 2);
-            if replace {
-                std::fs::rename(&path, folder.path().join("old")).unwrap();
-            }
-            std::fs::write(&path, "1\n").unwrap();
-            let error = (0..100).find_map(|_| tail.next(1, Duration::from_millis(50)).err()).unwrap().to_string();
-            assert!(error.contains(if replace { "another file" } else { "was cut" }), "{error}");
-        }
-        assert!(open(folder.path(), false, Place { bytes: 0, lines: 0, ..Place::default() }).is_err());
-    }
-
-    #[test]
-    fn a_file_that_is_followed_gives_whole_lines_as_they_are_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("e.jsonl");
-        let mut file = File::create(&path).unwrap();
-        file.write_all(b"one\ntw").unwrap();
-        let mut tail = open(&path, true, Place { bytes: 0, lines: 0, ..Place::default() }).unwrap();
-        assert_eq!(tail.next(1, LONG).unwrap()[0].text, b"one");
-        assert!(tail.next(1, Duration::from_millis(60)).unwrap().is_empty() && !tail.is_over());
-        file.write_all(b"o\nthree\n").unwrap();
-        let lines = tail.next(2, LONG).unwrap();
-        assert_eq!((&lines[0].text[..], lines[1].number), (&b"two"[..], 3));
     }
 }

@@ -4,6 +4,7 @@
 mod file;
 mod input;
 mod line;
+mod reading;
 mod redis;
 mod rows;
 mod tail;

@@ -11,16 +11,16 @@ pub use group::Group;
 
 use super::input::RedisStream;
 use super::line::Place;
-use super::tail::{AHEAD, Tail};
+use super::reading::{AHEAD, Reading};
 use crate::error::DataError;
 
 /// Opens a stream behind an entry. One that is followed has no end.
-pub(super) fn open(stream: &RedisStream, follow: bool, place: Place) -> Result<Tail, DataError> {
+pub(super) fn open(stream: &RedisStream, follow: bool, place: Place) -> Result<Reading, DataError> {
     let mut group = Group::open(stream)?;
     group.seek(place.entry)?;
     group.acknowledge(place.entry)?;
     let (sender, receiver) = sync_channel(AHEAD);
     let reader = read::Reader { group, place, follow };
     thread::spawn(move || reader.run(&sender));
-    Ok(Tail::new(receiver, follow))
+    Ok(Reading { receiver, endless: follow })
 }

@@ -9,7 +9,7 @@ use redis::cmd;
 use super::group::{CONSUMER, Group, is_passing};
 use crate::error::DataError;
 use crate::events::line::{Entry, LONGEST, Line, Place};
-use crate::events::tail::HANDED;
+use crate::events::reading::HANDED;
 
 /// Milliseconds that an answer may take to come, where no entry is there yet.
 const BLOCK: usize = 200;
