@@ -134,7 +134,7 @@ impl Waiting {
                 passed.duplicates += 1;
                 return Ok(());
             }
-            let Some(text) = completed(&held.text, &line.text, &self.wait.time) else {
+            let Some(text) = completed(&held.text, &line.text, &self.wait) else {
                 return Err((line, "is no JSON object".into()));
             };
             held.text.clone_from(&text);
@@ -195,12 +195,12 @@ fn unreadable(key: &str) -> DataError {
     DataError::Setting { key: key.into(), problem: "holds values that are no ids".into() }
 }
 
-/// An event with what a later line says; the time stays its own.
-fn completed(event: &str, later: &[u8], time: &str) -> Option<String> {
+/// An event with what a later line says; id and time stay its own.
+fn completed(event: &str, later: &[u8], wait: &LabelWait) -> Option<String> {
     let event: Object<'_> = serde_json::from_str(event).ok()?;
     let later: Object<'_> = serde_json::from_slice(later).ok()?;
     let mut all = event.0;
-    for (key, value) in later.0.into_iter().filter(|(key, _)| **key != *time) {
+    for (key, value) in later.0.into_iter().filter(|(key, _)| **key != *wait.time && **key != *wait.id) {
         match all.iter_mut().find(|(known, _)| *known == key) {
             Some(known) => known.1 = value,
             None => all.push((key, value)),
