@@ -57,51 +57,57 @@ impl Catalogue {
     /// A catalogue from those bytes.
     ///
     /// # Errors
-    /// Bytes that are no such tables.
-    pub fn from_arrow(schema: &Schema, items: &[u8], users: &[u8]) -> Result<Self, ArrowError> {
-        let (items, users) = (read(items)?, read(users)?);
-        let known = items.num_rows();
-        let mut seen: [Vec<Vec<Seen>>; 3] = Default::default();
-        for (side, name) in seen.iter_mut().zip(SIDES) {
-            let lists = column(&users, name)?.as_list_opt::<i32>().ok_or_else(|| wrong(name))?.clone();
-            let unpack = |p: &u32| Seen { item: p & !NOT_LIKED, liked: p & NOT_LIKED == 0, time: 0 };
-            let values = lists.values().as_primitive_opt::<UInt32Type>().ok_or_else(|| wrong(name))?;
-            if values.null_count() > 0 || values.values().iter().any(|p| (p & !NOT_LIKED) as usize >= known) {
-                return Err(ArrowError::SchemaError(format!("column `{name}` names items that are not there")));
-            }
-            *side = lists
-                .value_offsets()
-                .windows(2)
-                .map(|w| values.values()[w[0] as usize..w[1] as usize].iter().map(unpack).collect())
-                .collect();
-            if let Some(times) = users.column_by_name(&format!("times of {name}")) {
-                let times = times.as_list_opt::<i32>().filter(|l| l.value_offsets() == lists.value_offsets());
-                let times = times.and_then(|l| l.values().as_primitive_opt::<Int64Type>().cloned());
-                let times = times.filter(|t| t.len() == values.len()).ok_or_else(|| wrong(name))?;
-                side.iter_mut().flatten().zip(times.values()).for_each(|(s, t)| s.time = *t);
-            }
-        }
-        if seen.iter().any(|side| side.len() != users.num_rows()) {
-            return Err(ArrowError::SchemaError("users have other numbers of rows".into()));
-        }
+    /// Bytes that are no such tables, and whose they are: 0 of the items, 1 of the users.
+    pub fn from_arrow(schema: &Schema, items: &[u8], users: &[u8]) -> Result<Self, (usize, ArrowError)> {
+        let (of_items, of_users) = (|e| (0, e), |e| (1, e));
+        let (items, users) = (read(items).map_err(of_items)?, read(users).map_err(of_users)?);
+        let seen = seen_by(&users, items.num_rows()).map_err(of_users)?;
         let catalogue = Self {
-            ids: texts(&items)?,
-            counts: numbers(&items, "count")?,
-            rows: numbers(&items, "rows")?,
-            items: rows(schema, &items)?,
-            user_ids: texts(&users)?,
-            users: rows(schema, &users)?,
+            ids: texts(&items).map_err(of_items)?,
+            counts: numbers(&items, "count").map_err(of_items)?,
+            rows: numbers(&items, "rows").map_err(of_items)?,
+            items: rows(schema, &items).map_err(of_items)?,
+            user_ids: texts(&users).map_err(of_users)?,
+            users: rows(schema, &users).map_err(of_users)?,
             seen,
             ..Self::default()
         };
-        for ids in [&catalogue.ids, &catalogue.user_ids] {
+        for (file, ids) in [&catalogue.ids, &catalogue.user_ids].into_iter().enumerate() {
             let mut known = std::collections::HashSet::with_capacity(ids.len());
             if let Some(twice) = ids.iter().find(|id| !known.insert(id.as_str())) {
-                return Err(ArrowError::SchemaError(format!("`{twice}` stands there twice")));
+                return Err((file, ArrowError::SchemaError(format!("`{twice}` stands there twice"))));
             }
         }
         Ok(catalogue.index(schema.items.as_ref().map_or(0, |i| i.id)))
     }
+}
+
+/// What users saw on each side, of so many items.
+fn seen_by(users: &RecordBatch, known: usize) -> Result<[Vec<Vec<Seen>>; 3], ArrowError> {
+    let mut seen: [Vec<Vec<Seen>>; 3] = Default::default();
+    for (side, name) in seen.iter_mut().zip(SIDES) {
+        let lists = column(users, name)?.as_list_opt::<i32>().ok_or_else(|| wrong(name))?.clone();
+        let unpack = |p: &u32| Seen { item: p & !NOT_LIKED, liked: p & NOT_LIKED == 0, time: 0 };
+        let values = lists.values().as_primitive_opt::<UInt32Type>().ok_or_else(|| wrong(name))?;
+        if values.null_count() > 0 || values.values().iter().any(|p| (p & !NOT_LIKED) as usize >= known) {
+            return Err(ArrowError::SchemaError(format!("column `{name}` names items that are not there")));
+        }
+        *side = lists
+            .value_offsets()
+            .windows(2)
+            .map(|w| values.values()[w[0] as usize..w[1] as usize].iter().map(unpack).collect())
+            .collect();
+        if let Some(times) = users.column_by_name(&format!("times of {name}")) {
+            let times = times.as_list_opt::<i32>().filter(|l| l.value_offsets() == lists.value_offsets());
+            let times = times.and_then(|l| l.values().as_primitive_opt::<Int64Type>().cloned());
+            let times = times.filter(|t| t.len() == values.len()).ok_or_else(|| wrong(name))?;
+            side.iter_mut().flatten().zip(times.values()).for_each(|(s, t)| s.time = *t);
+        }
+    }
+    if seen.iter().any(|side| side.len() != users.num_rows()) {
+        return Err(ArrowError::SchemaError("users have other numbers of rows".into()));
+    }
+    Ok(seen)
 }
 
 #[derive(Default)]

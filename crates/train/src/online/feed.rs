@@ -9,6 +9,7 @@ use arrow::array::RecordBatch;
 use burnrec_data::events::{Events, Line, Parsed, Passed, Place, Rejected, Tail, Waiting};
 use burnrec_data::{DataError, time_values};
 use burnrec_features::{Batch, Encoder, Purpose};
+use rayon::prelude::*;
 
 use super::Online;
 use crate::error::TrainError;
@@ -18,6 +19,8 @@ use crate::feed::{Prepared, prepare};
 const AHEAD: usize = 8;
 /// Lines of a file that are read at once, where a batch has fewer.
 const BUNDLE: usize = 4096;
+/// Lines that one task parses.
+const LINES_A_TASK: usize = 1024;
 /// Nanoseconds that an event may be ahead of this machine's clock.
 const AHEAD_OF_CLOCK: i64 = 86_400_000_000_000;
 
@@ -148,9 +151,11 @@ impl<P: Fn(Batch) -> Prepared> Feeder<P> {
 
     fn feed_at_once(&mut self, lines: Vec<Line>, rows: usize) -> Result<Vec<Fed>, TrainError> {
         let ends: Vec<Place> = lines.chunks(rows).filter_map(|chunk| chunk.last()).map(place).collect();
-        let Parsed { rows: parsed, lines, mut rejected } = self.events.parse(lines)?;
-        let (before, mut kept) = (self.newest, Vec::new());
-        self.encode(&parsed, &lines, &mut kept, &mut rejected)?;
+        let (before, mut kept, mut rejected) = (self.newest, Vec::new(), Vec::new());
+        for parsed in self.parse(lines)? {
+            rejected.extend(parsed.rejected);
+            self.encode(&parsed.rows, &parsed.lines, &mut kept, &mut rejected)?;
+        }
         rejected.sort_by_key(|one| one.line.number);
         let numbers: Vec<u64> = kept.iter().flat_map(|part| part.numbers.iter().copied()).collect();
         let times: Vec<i64> = kept.iter().flat_map(|part| part.times.iter().copied()).collect();
@@ -174,6 +179,18 @@ impl<P: Fn(Batch) -> Prepared> Feeder<P> {
         }
         self.newest = newest;
         Ok(fed)
+    }
+
+    /// Parses lines, in parts side by side where there are many.
+    fn parse(&self, mut lines: Vec<Line>) -> Result<Vec<Parsed>, TrainError> {
+        let mut parts = Vec::with_capacity(lines.len().div_ceil(LINES_A_TASK));
+        while lines.len() > LINES_A_TASK {
+            let rest = lines.split_off(LINES_A_TASK);
+            parts.push(std::mem::replace(&mut lines, rest));
+        }
+        parts.push(lines);
+        let events = &self.events;
+        Ok(parts.into_par_iter().map(|part| events.parse(part)).collect::<Result<_, _>>()?)
     }
 
     /// Encodes rows; where one of them cannot be, halves of them, until it stands alone and is put aside.

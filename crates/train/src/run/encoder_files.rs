@@ -99,5 +99,5 @@ pub(crate) fn read_catalogue(
         return Err(broken(&paths[at], "was altered"));
     }
     let catalogue = Catalogue::from_arrow(schema, &tables[0], &tables[1]);
-    catalogue.map(Some).map_err(|e| broken(&paths[0], e.to_string()))
+    catalogue.map(Some).map_err(|(file, e)| broken(&paths[file], e.to_string()))
 }

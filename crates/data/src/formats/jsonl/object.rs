@@ -24,11 +24,18 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-                let mut pairs: Vec<(Cow<'de, str>, &'de RawValue)> = Vec::new();
+                let mut pairs: Vec<(Cow<'de, str>, &'de RawValue)> = Vec::with_capacity(KEYS);
+                // Words of the keys, which are quick to compare: most rows have no key twice.
+                let mut words: Vec<u64> = Vec::with_capacity(KEYS);
                 while let Some((Key(key), value)) = map.next_entry()? {
-                    match pairs.iter_mut().find(|(known, _)| *known == key) {
-                        Some(known) => known.1 = value,
-                        None => pairs.push((key, value)),
+                    let word = word_of(&key);
+                    let twice = words.contains(&word).then(|| pairs.iter().position(|(known, _)| *known == key));
+                    match twice.flatten() {
+                        Some(at) => pairs[at].1 = value,
+                        None => {
+                            pairs.push((key, value));
+                            words.push(word);
+                        }
                     }
                 }
                 Ok(Object(pairs))
@@ -36,6 +43,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
         }
         deserializer.deserialize_map(Keys)
     }
+}
+
+/// Keys that an object has room for at first.
+const KEYS: usize = 48;
+
+/// The end of a key, where keys of a row differ most, and its length.
+fn word_of(key: &str) -> u64 {
+    let end = &key.as_bytes()[key.len().saturating_sub(8)..];
+    let mut word = [0; 8];
+    word[..end.len()].copy_from_slice(end);
+    u64::from_le_bytes(word) ^ (key.len() as u64).rotate_right(8)
 }
 
 /// A key, borrowed where it has no escapes.
