@@ -64,6 +64,16 @@ pub enum FeatureError {
         /// ` where …`, for tasks of some rows.
         space: String,
     },
+    /// The rows that trees are grown on have one class.
+    #[error(
+        "features.trees.share: trees would be grown on {rows} rows, {positive} of them positive; both classes are needed"
+    )]
+    OneClassOfTrees {
+        /// Those rows.
+        rows: usize,
+        /// The positive ones.
+        positive: usize,
+    },
     /// All training labels of a task are the same.
     #[error(
         "label `{column}`: all {rows} training rows are {class}; a ranker needs both classes: check tasks.{task}.label (threshold, positive) and the split"

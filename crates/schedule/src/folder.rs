@@ -39,7 +39,10 @@ pub fn begin_with(from: &Path, to: &Path, more: &dyn Fn(&Path) -> Result<(), Tra
         }
         fs::remove_dir_all(&beside).map_err(TrainError::io(&beside))?;
     }
-    more(&beside)?;
+    if let Err(error) = more(&beside) {
+        fs::remove_dir_all(&beside).map_err(TrainError::io(&beside))?;
+        return Err(error);
+    }
     fs::rename(&beside, to).map_err(TrainError::io(to))
 }
 

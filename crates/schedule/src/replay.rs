@@ -49,6 +49,7 @@ pub fn replay(replay: &Replay, observer: &mut dyn Observer) -> Result<ReplaySumm
         true => RunFolder::check_same(out, checked.experiment())?,
         false => {
             observer.notice(&Notice::Stage("reading the log"));
+            plans.iter().try_for_each(|plan| setting.check_parts(plan))?;
             setting.check(first)?;
             drop(RunFolder::create(out, checked.experiment())?);
         }

@@ -6,7 +6,9 @@ use std::time::Instant;
 use burnrec_backend::Opened;
 use burnrec_data::split::{Dataset, Window};
 use burnrec_record::TaskMetrics;
-use burnrec_train::{Checked, Ending, Job, Notice, Observer, Session, Stop, TrainError, check_rows};
+use burnrec_train::{
+    Checked, Ending, Job, Notice, Observer, Session, Stop, TrainError, Trainable, check_rows, check_trainable,
+};
 
 use crate::ledger::{Entry, Gate, Ledger, Read};
 use crate::log::{Log, stretch_text};
@@ -36,12 +38,26 @@ pub struct Outcome {
 }
 
 impl Setting<'_> {
+    /// Refuses parts that the model does not have, before anything is trained.
+    pub(crate) fn check_parts(&self, plan: &Plan) -> Result<(), TrainError> {
+        let mut seen: Vec<&Trainable> = Vec::new();
+        for planned in &plan.phases {
+            let own = &planned.phase.trainable;
+            if !seen.contains(&own) {
+                check_trainable(self.checked, own, self.opened)?;
+                seen.push(own);
+            }
+        }
+        Ok(())
+    }
+
     /// Reads every row once.
     pub(crate) fn check(&self, plan: &Plan) -> Result<(), TrainError> {
         let later = match &plan.start.phase.train {
             Window::Span { column, to, .. } => Some(Window::Span { column: column.clone(), from: *to, to: i64::MAX }),
             Window::Side(_) => None,
         };
+        self.check_parts(plan)?;
         let dataset = Dataset::whole(self.log.rows.clone()).view(&plan.start.phase.train, later.as_ref())?;
         check_rows(self.checked, &dataset)
     }

@@ -37,4 +37,4 @@ pub use session::{Ending, Job, Notice, Observer, Phase, Session, StartFrom, chec
 pub use step::{Dense, Fixed, Mixer, Pass, Stepped, Stepper, Trainable, Walked};
 pub use stop::Stop;
 pub use task::Task;
-pub use weights::{Frozen, Weights, check_placement, table_device};
+pub use weights::{Frozen, Weights, check_placement, check_trainable, table_device};

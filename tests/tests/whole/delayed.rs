@@ -90,6 +90,18 @@ fn events_wait_for_their_labels_and_a_job_that_is_killed_forgets_none() {
     let told = |text: &str| text.lines().take(2).map(str::to_string).collect::<Vec<_>>();
     assert_eq!(told(&whole.out), told(&last.out));
     assert_same_weights(&folder.path().join("whole"), &folder.path().join("killed"));
+    // What a job reads by is what it began with.
+    for (more, says) in [
+        (&["--label-window", "1s", "--event-id", "id"][..], "--label-window"),
+        (&["--label-window", "60s", "--event-id", "user"], "--event-id"),
+    ] {
+        let told = run(
+            folder.path(),
+            &[&["online", "run", "--input", "late.jsonl", "--time", "time", "--out", "killed", "--resume"][..], more]
+                .concat(),
+        );
+        assert!(told.code == Some(2) && told.err.contains(says), "{}", told.err);
+    }
     // What waits goes on with when the stream does, and only with its window.
     let without = run(folder.path(), &["online", "run", "--input", "late.jsonl", "--out", "killed", "--resume"]);
     assert!(without.code == Some(2) && without.err.contains("--label-window"), "{}", without.err);
@@ -152,4 +164,73 @@ fn what_does_not_go_together_is_refused() {
     refused(&["--event-id", "id"], "--label-window");
     refused(&["--label-window", "1h", "--event-id", "id"], "--time");
     refused(&["--label-window", "1h", "--event-id", "id", "--time", "time", "--fake-negatives"], "--fake-negatives");
+}
+
+#[test]
+fn a_wrong_clock_an_event_twice_and_silence_are_what_they_are() {
+    let folder = folder("lr");
+    let mut text = String::new();
+    for row in 0..400u64 {
+        let time = START + row;
+        writeln!(text, "{{\"id\": {row}, \"user\": \"u\", \"item\": \"i1\", \"time\": {time}}}").unwrap();
+        if row % 4 == 0 {
+            writeln!(text, "{{\"id\": {row}, \"time\": {time}, \"y\": 1}}").unwrap();
+            // The event once more, behind its label, takes nothing back.
+            writeln!(text, "{{\"id\": {row}, \"user\":  \"u\", \"item\": \"i1\", \"time\": {time}, \"y\": 0}}")
+                .unwrap();
+        }
+        if row == 3 {
+            // A clock that is far off moves nothing: neither that of an event nor that of a label.
+            writeln!(text, "{{\"id\": \"f\", \"user\": \"u\", \"item\": \"i1\", \"time\": 4102444800}}").unwrap();
+            writeln!(text, "{{\"id\": 2, \"time\": 4102444800, \"y\": 1}}").unwrap();
+        }
+    }
+    std::fs::write(folder.path().join("late.jsonl"), text).unwrap();
+    let told = run_ok(folder.path(), &[&WAITS[..], &["--out", "x"]].concat());
+    assert!(told.out.contains("340 events") && told.out.contains("2 lines put aside"), "{}", told.out);
+    assert!(told.out.contains("60 events wait") && told.out.contains("100 events came twice"), "{}", told.out);
+    // A quarter is positive, and silence is a no.
+    std::fs::write(folder.path().join("asked.csv"), "user,item\nu,i1\n").unwrap();
+    run_ok(folder.path(), &["predict", "x", "--input", "asked.csv", "--output", "p.csv"]);
+    let p: f64 = std::fs::read_to_string(folder.path().join("p.csv"))
+        .unwrap()
+        .trim()
+        .rsplit(',')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((p - 0.25).abs() < 0.1, "{p}");
+    let aside = std::fs::read_to_string(folder.path().join("x/rejected.jsonl")).unwrap();
+    assert!(aside.matches("ahead of this machine's clock").count() == 2, "{aside}");
+}
+
+#[test]
+fn of_several_tasks_one_is_named_whose_labels_come_late() {
+    let folder = folder("lr");
+    let text: String = (0..600)
+        .map(|n| {
+            format!(
+                "{{\"user\": \"u\", \"item\": \"i{}\", \"y\": {}, \"z\": {}}}\n",
+                n % 4,
+                n % 2,
+                u8::from(n % 3 == 0)
+            )
+        })
+        .collect();
+    std::fs::write(folder.path().join("first.jsonl"), &text).unwrap();
+    let job = std::fs::read_to_string(folder.path().join("job.toml")).unwrap();
+    let job = job.replace("[model.lr]", "[tasks.buy]\nlabel = \"z\"\n[model.shared_bottom]");
+    std::fs::write(folder.path().join("job.toml"), job).unwrap();
+    run_ok(folder.path(), &["train", "job.toml", "--out", "two"]);
+    let online = ["online", "two", "--input", "first.jsonl", "--out", "x", "--fake-negatives"];
+    for (more, says) in [(&[][..], "click, buy"), (&["none"], "`none`")] {
+        let told = run(folder.path(), &[&online[..], more].concat());
+        assert!(told.code == Some(2) && told.err.contains(says), "{}", told.err);
+    }
+    assert!(!folder.path().join("x").exists());
+    let named = ["online", "two", "--input", "first.jsonl", "--out", "y", "--fake-negatives", "buy"];
+    run_ok(folder.path(), &named);
+    std::fs::write(folder.path().join("asked.csv"), "user,item\nu,i1\n").unwrap();
+    run_ok(folder.path(), &["predict", "y", "--input", "asked.csv", "--output", "p.csv"]);
 }

@@ -121,6 +121,21 @@ fn a_bad_line_is_put_aside_with_its_place_until_there_are_too_many() {
     std::fs::write(folder.path().join("next.jsonl"), events(300, false)).unwrap();
     let next = run_ok(folder.path(), &["online", "out", "--rows", "16", "--input", "next.jsonl", "--out", "next"]);
     assert!(next.out.contains("300 events") && next.out.contains("0 lines put aside"), "{}", next.out);
+    // A stream that breaks off keeps what was learned from it.
+    let whole = std::fs::read_to_string(folder.path().join("more.jsonl")).unwrap();
+    std::fs::write(folder.path().join("cut.jsonl"), &whole).unwrap();
+    let follow =
+        ["online", "run", "--rows", "16", "--input", "cut.jsonl", "--follow", "--max-rejected", "1000", "--out", "cut"];
+    let child = command(folder.path(), &follow).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(1500));
+    std::fs::write(folder.path().join("cut.jsonl"), "{}\n").unwrap();
+    let told = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&told.stderr);
+    assert!(told.status.code() == Some(2) && text.contains("was cut"), "{text}");
+    let step = |e: std::fs::DirEntry| e.file_name().to_string_lossy().into_owned();
+    let names: Vec<String> =
+        std::fs::read_dir(folder.path().join("cut/checkpoints")).unwrap().flatten().map(step).collect();
+    assert!(names.iter().any(|name| name.as_str() > "step-000000000100"), "{names:?}");
     // A file that is shorter than what was read of it is another one.
     std::fs::write(folder.path().join("more.jsonl"), events(100, false)).unwrap();
     let other = run(folder.path(), &[&input[..], &["--resume"]].concat());

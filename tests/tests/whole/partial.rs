@@ -132,6 +132,7 @@ fn a_part_with_a_period_rests_to_the_bit_between_its_rounds() {
     ] {
         let refused = run(folder.path(), &["replay", "job.toml", "--out", "x", "--set", set]);
         assert!(refused.code == Some(2) && refused.err.contains(says), "{}", refused.err);
+        assert!(!folder.path().join("x").exists());
     }
 }
 
@@ -217,4 +218,35 @@ fn trees_grow_anew_from_time_to_time_under_weights_that_learn_all_the_time() {
         let refused = run(folder.path(), &["check", "job.toml", "--set", set]);
         assert!(refused.code == Some(2) && refused.err.contains(says), "{}", refused.err);
     }
+}
+
+#[test]
+fn a_window_of_one_class_is_no_dead_end_for_trainings_from_scratch() {
+    let mut text = turning(8, 200);
+    // The sixth day has negatives alone.
+    let lines: Vec<String> = text.lines().map(str::to_string).collect();
+    text =
+        lines
+            .iter()
+            .enumerate()
+            .map(|(n, line)| {
+                if (1001..=1200).contains(&n) { format!("{}0\n", &line[..line.len() - 1]) } else { format!("{line}\n") }
+            })
+            .collect();
+    let folder = folder(
+        &text,
+        "start = 0.5\n[schedule.full]\nhistory = \"1d\"\n[schedule.online]\nrows = 4\n[schedule.combined]\nrounds = 1\nbetween = \"online\"\n",
+    );
+    let job = std::fs::read_to_string(folder.path().join("job.toml")).unwrap();
+    let job = job.replace("user = \"categorical\"\nitem = \"categorical\"", "a = \"numeric\"\nb = \"numeric\"\n");
+    std::fs::write(folder.path().join("job.toml"), &job).unwrap();
+    run_ok(folder.path(), &["replay", "job.toml", "--out", "lr"]);
+    let trees = job
+        .replace("b = \"numeric\"\n", "b = \"numeric\"\n[features.trees]\ntrees = 5\n")
+        .replace("[model.lr]", "[model.gbdt_lr]");
+    std::fs::write(folder.path().join("job.toml"), trees).unwrap();
+    let told = run_ok(folder.path(), &["replay", "job.toml", "--out", "trees"]);
+    assert!(told.err.contains("no training from scratch"), "{}", told.err);
+    let again = run_ok(folder.path(), &["replay", "job.toml", "--out", "trees", "--resume"]);
+    assert!(again.out.contains("completed"));
 }

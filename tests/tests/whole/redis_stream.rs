@@ -150,6 +150,10 @@ fn killed_at_any_moment_every_entry_is_learned_from_once_and_acknowledged_when_i
     for group in ["a", "c"] {
         assert_eq!(pending(&mut connection, "clicks", group), 0, "{group}");
     }
+    // A group that somebody sets back makes no entry count twice, and another reader is told.
+    let () = cmd("XGROUP").arg("SETID").arg("clicks").arg("c").arg("0").query(&mut connection).unwrap();
+    let back = run_ok(folder.path(), &resume);
+    assert_eq!(first(&last.out), first(&back.out));
     // What comes later is learned from when the job goes on, and nothing else.
     add(&mut connection, "clicks", &events(160, false), None);
     let more = run_ok(folder.path(), &resume);
@@ -202,6 +206,42 @@ fn a_stream_is_followed_over_a_server_that_is_gone_for_a_while() {
 }
 
 #[test]
+fn what_was_trimmed_and_who_else_reads_is_told() {
+    let folder = folder("lr");
+    let Some(server) = Server::start(folder.path()) else { return };
+    let mut connection = server.connect();
+    let url = server.url();
+    let of = ["online", "run", "--rows", "16", "--input", &url, "--key", "clicks", "--out", "x"];
+    add(&mut connection, "clicks", &events(320, false), None);
+    run_ok(folder.path(), &of);
+    let resume = [&of[..], &["--resume"]].concat();
+    // What was read may be trimmed.
+    let () = cmd("XTRIM").arg("clicks").arg("MAXLEN").arg(50).query(&mut connection).unwrap();
+    add(&mut connection, "clicks", &events(320, false), None);
+    let fine = run_ok(folder.path(), &resume);
+    assert!(fine.out.contains("640 events") && !fine.err.contains("trimmed"), "{}", fine.err);
+    add(&mut connection, "clicks", &events(320, false), None);
+    let () = cmd("XTRIM").arg("clicks").arg("MAXLEN").arg(100).query(&mut connection).unwrap();
+    let lost = run_ok(folder.path(), &resume);
+    assert!(lost.out.contains("740 events") && lost.err.contains("220 entries were trimmed"), "{}", lost.err);
+    // Two jobs of one group, the second a copy of the first's folder: whoever comes later takes over, and the other one is told.
+    let copied = Command::new("cp").args(["-r", "x", "y"]).current_dir(folder.path()).status().unwrap();
+    assert!(copied.success());
+    let follow = [&resume[..], &["--follow", "--checkpoint-every", "16", "--wait", "100ms"]].concat();
+    let child = command(folder.path(), &follow).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(1000));
+    let other = ["online", "run", "--input", &url, "--key", "clicks", "--out", "y", "--resume", "--follow"];
+    let mut other = command(folder.path(), &other).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(1000));
+    add(&mut connection, "clicks", &events(640, false), None);
+    let told = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&told.stderr);
+    assert!(told.status.code() == Some(2) && text.contains("also read by"), "{text}");
+    other.kill().unwrap();
+    other.wait().unwrap();
+}
+
+#[test]
 fn what_cannot_be_read_from_redis_is_told_with_what_to_do() {
     let folder = folder("lr");
     let refused = |more: &[&str], code: i32, says: &str| {
@@ -214,6 +254,8 @@ fn what_cannot_be_read_from_redis_is_told_with_what_to_do() {
     refused(&["--input", "redis://localhost"], 2, "--key");
     refused(&["--key", "k"], 2, "redis://");
     refused(&["--input", "redis://localhost", "--key", ""], 2, "empty");
+    refused(&["--input", "redis://u:sec/secret@localhost:1", "--key", "k"], 2, "no address");
+    refused(&["--input", "http://u:secret@localhost:1", "--key", "k"], 2, "is none");
     refused(&["--input", "rediss://u:secret@localhost", "--key", "k"], 2, "TLS");
     refused(&["--input", "redis://u:secret@localhost:x", "--key", "k", "--resume"], 2, "no address");
     refused(&["--input", "redis+unix:///none.sock?pass=secret", "--key", "k", "--resume"], 1, "cannot be connected to");
@@ -223,6 +265,7 @@ fn what_cannot_be_read_from_redis_is_told_with_what_to_do() {
     add(&mut connection, "clicks", &events(320, false), None);
     let () = cmd("SET").arg("text").arg("1").query(&mut connection).unwrap();
     refused(&["--input", &url, "--key", "none", "--resume"], 2, "no such stream");
+    assert!(!folder.path().join("out").exists());
     refused(&["--input", &url, "--key", "text", "--resume"], 2, "WRONGTYPE");
     // A group that was made by hand says where to begin.
     let third: Vec<(String, redis::Value)> =

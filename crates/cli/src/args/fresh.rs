@@ -90,17 +90,17 @@ pub struct OnlineArgs {
     /// Column of the event time, for the lag; as the run's `[schedule]` says.
     #[arg(long, value_name = "COLUMN")]
     pub time: Option<String>,
-    /// How long an event waits, in event time, for a later line with its id, whose keys take the place of its own: `{"id": 5, "buy": 1}`.
-    /// What waits is saved with the job, and not learned from before.
+    /// How long an event waits, in event time, for later lines with its id that bring labels, and no input of the model:
+    /// `{"id": 5, "time": …, "buy": 1}`. A label of 0 and 1 of which nothing is heard is 0. What waits is saved with the job.
     #[arg(long, value_name = "TIME", value_parser = length, requires = "event_id")]
     pub label_window: Option<burnrec_data::windows::Length>,
     /// Column of an event's id, for --label-window.
     #[arg(long, value_name = "COLUMN", requires = "label_window")]
     pub event_id: Option<String>,
-    /// The stream has every event as a negative at once, and once more as a positive when it turns out one: weigh them so that
-    /// what is learned is the true rate.
-    #[arg(long, conflicts_with = "label_window")]
-    pub fake_negatives: bool,
+    /// The stream has every event as a negative of this task at once, and once more as a positive when it turns out one: weigh
+    /// them so that what is learned is the true rate. The name may be left out where one task alone is of 0 and 1.
+    #[arg(long, value_name = "TASK", num_args = 0..=1, default_missing_value = "", conflicts_with = "label_window")]
+    pub fake_negatives: Option<String>,
     /// Events between checkpoints.
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub checkpoint_every: u64,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use burnrec_data::events::{Entry, Input, LabelWait, RedisStream};
+use burnrec_data::events::{Entry, Group, Input, LabelWait, RedisStream};
 use burnrec_data::windows::Length;
 use burnrec_data::{DataError, FormatKind};
 use burnrec_schedule::begin_with;
@@ -44,7 +44,7 @@ pub fn run(args: &OnlineArgs) -> Result<(), CliError> {
     let event_time = args.time.clone().or(schedule.map(|schedule| schedule.time.clone()));
     let label_wait = match (args.label_window, &args.event_id, &event_time) {
         (Some(window), Some(id), Some(time)) => {
-            Some(LabelWait { window: window.nanoseconds(), id: id.clone(), time: time.clone() })
+            Some(LabelWait { window: window.nanoseconds(), id: id.clone(), time: time.clone(), labels: Vec::new() })
         }
         (Some(_), _, None) => {
             return Err(CliError::Usage("--label-window is a stretch of event time: name its column by --time".into()));
@@ -79,12 +79,16 @@ pub fn run(args: &OnlineArgs) -> Result<(), CliError> {
             Err(_) => return Err(CliError::Data(DataError::Missing { path: path.into() })),
         }
     }
+    if let (Input::Redis(stream), false) = (&input, RunFolder::is_started(&folder)) {
+        Group::open(stream)?.check(args.follow)?;
+    }
+    let rows = args.rows.or(own.map(|own| own.rows)).unwrap_or(ROWS);
     let opened = setup::device(args.place.device.unwrap_or(experiment.backend.device))?;
     if !RunFolder::is_started(&folder) {
         if let Some(above) = folder.parent().filter(|p| !p.as_os_str().is_empty()) {
             std::fs::create_dir_all(above).map_err(TrainError::io(above))?;
         }
-        begin_with(&run, &folder, &begin_stream)?;
+        begin_with(&run, &folder, &|copy| begin_stream(copy, rows, args.fake_negatives.as_deref()))?;
     }
     let time = |length: Length| Duration::from_nanos(length.nanoseconds().unsigned_abs());
     let job = OnlineJob {
@@ -92,11 +96,11 @@ pub fn run(args: &OnlineArgs) -> Result<(), CliError> {
         opened,
         input,
         follow: args.follow,
-        rows: args.rows.or(own.map(|own| own.rows)).unwrap_or(ROWS),
+        rows,
         wait: time(args.wait),
         rate,
         label_wait,
-        fake_negatives: args.fake_negatives,
+        fake_negatives: args.fake_negatives.clone(),
         time: event_time,
         checkpoint_every: args.checkpoint_every,
         most_rejected: args.max_rejected,
@@ -115,7 +119,8 @@ fn input(args: &OnlineArgs) -> Result<Input, CliError> {
         return match (&args.key, &args.field) {
             (None, None) => Ok(Input::File(args.input.clone())),
             _ => usage(format!(
-                "--key and --field are of streams of Redis, and --input {url} is none; give redis://HOST:PORT/DATABASE"
+                "--key and --field are of streams of Redis, and --input {} is none; give redis://HOST:PORT/DATABASE",
+                url.split('@').next_back().unwrap_or_default()
             )),
         };
     }
@@ -126,8 +131,8 @@ fn input(args: &OnlineArgs) -> Result<Input, CliError> {
             usage("--key, --group and --field must not be empty".into())
         }
         Some(key) => {
-            let (group, field) = (args.group.clone(), args.field.clone());
-            Ok(Input::Redis(RedisStream { url, key: key.clone(), group, field }))
+            let (key, group, field) = (key.clone(), args.group.clone(), args.field.clone());
+            Ok(Input::Redis(RedisStream { url, key, group, field, consumer: String::new(), from: Entry::default() }))
         }
     }
 }

@@ -15,4 +15,4 @@ pub use line::{Entry, Line, Place};
 pub use redis::Group;
 pub use rows::{Events, Parsed, Rejected};
 pub use tail::Tail;
-pub use waiting::{Held, LabelWait, Passed, Waiting};
+pub use waiting::{AHEAD, Held, LabelWait, Passed, Waiting, is_ahead_of_clock};

@@ -145,6 +145,9 @@ fn object(line: &Line) -> Result<Object<'_>, String> {
     if line.is_cut {
         return Err(format!("is longer than {LONGEST} bytes"));
     }
+    if line.text.is_empty() {
+        return Err("is empty; of a stream of Redis, --field names the field that holds the event".into());
+    }
     let text = std::str::from_utf8(&line.text).map_err(|_| "is not UTF-8".to_string())?;
     serde_json::from_str(text).map_err(|e| format!("is no JSON object at column {} ({e})", e.column()))
 }

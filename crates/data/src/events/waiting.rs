@@ -1,10 +1,12 @@
 //! Events that wait for labels that come later: each is held for a stretch of event time, and a later line with its id completes
 //! it.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::line::{Entry, Line};
 use super::rows::{Events, Parsed, Rejected};
@@ -22,6 +24,8 @@ pub struct LabelWait {
     pub id: String,
     /// Key of the event time.
     pub time: String,
+    /// Keys of labels of 0 and 1 that are 0 where the window ends without a word of them.
+    pub labels: Vec<String>,
 }
 
 /// An event that waits.
@@ -33,8 +37,6 @@ pub struct Held {
     start: u64,
     end: u64,
     entry: Option<Entry>,
-    /// What it came as: the same once more is a duplicate.
-    came: u64,
     text: String,
 }
 
@@ -47,7 +49,7 @@ pub struct Passed {
     pub rejected: Vec<Rejected>,
     /// Lines with nothing but labels, whose event is gone or never came.
     pub orphans: u64,
-    /// Lines that said once more what an event that waits came as.
+    /// Lines of an event that waits already.
     pub duplicates: u64,
     /// Events behind one of a later time.
     pub late: u64,
@@ -112,6 +114,7 @@ impl Waiting {
             for (row, (line, time)) in lines.into_iter().zip(times).enumerate() {
                 let id = ids.text(row).map(|id| id.into_owned());
                 let told = match (id, time) {
+                    (_, Ok(time)) if is_ahead_of_clock(time) => Err((line, AHEAD.to_string())),
                     (Some(id), Ok(time)) => self.take(line, id, time, &mut passed),
                     (None, _) => Err((line, format!("key `{}` is missing; an event is told by it", self.wait.id))),
                     (_, Err(problem)) => Err((line, problem)),
@@ -127,32 +130,40 @@ impl Waiting {
     }
 
     fn take(&mut self, line: Line, id: String, time: i64, passed: &mut Passed) -> Result<(), (Line, String)> {
-        let came = xxhash_rust::xxh3::xxh3_64(&line.text);
-        if let Some(place) = self.places.get(&id).copied() {
-            let held = &mut self.held[(place - self.gone) as usize];
-            if held.came == came {
+        let is_event = serde_json::from_slice::<Object<'_>>(&line.text)
+            .is_ok_and(|object| object.0.iter().any(|(key, _)| self.inputs.iter().any(|input| *input == **key)));
+        match (self.places.get(&id).copied(), is_event) {
+            (Some(_), true) => {
                 passed.duplicates += 1;
                 return Ok(());
             }
-            let Some(text) = completed(&held.text, &line.text, &self.wait) else {
-                return Err((line, "is no JSON object".into()));
-            };
-            held.text.clone_from(&text);
-            passed.completed.push((place, text));
-            self.newest = self.newest.max(time);
-            return Ok(());
-        }
-        let has_input = serde_json::from_slice::<Object<'_>>(&line.text)
-            .is_ok_and(|object| object.0.iter().any(|(key, _)| self.inputs.iter().any(|input| *input == **key)));
-        self.newest = self.newest.max(time);
-        if !has_input {
-            passed.orphans += 1;
-            return Ok(());
+            (Some(place), false) => {
+                let held = &mut self.held[(place - self.gone) as usize];
+                // Its own time decides, and not what else came meanwhile.
+                if time > held.time.saturating_add(self.wait.window) {
+                    passed.orphans += 1;
+                } else {
+                    let Some(text) = completed(&held.text, &line.text, &self.wait) else {
+                        return Err((line, "is no JSON object".into()));
+                    };
+                    held.text.clone_from(&text);
+                    passed.completed.push((place, text));
+                }
+                self.newest = self.newest.max(time);
+                return Ok(());
+            }
+            (None, false) => {
+                self.newest = self.newest.max(time);
+                passed.orphans += 1;
+                return Ok(());
+            }
+            (None, true) => {}
         }
         passed.late += u64::from(time < self.newest);
+        self.newest = self.newest.max(time);
         let Line { number, start, end, entry, text, .. } = line;
         let text = String::from_utf8_lossy(&text).into_owned();
-        let held = Held { id: id.clone(), time, number, start, end, entry, came, text };
+        let held = Held { id: id.clone(), time, number, start, end, entry, text };
         self.places.insert(id, self.gone + self.held.len() as u64);
         self.held.push_back(held.clone());
         passed.added.push(held);
@@ -165,7 +176,9 @@ impl Waiting {
         while let Some(held) = self.held.pop_front_if(|held| held.time <= until) {
             self.places.remove(&held.id);
             self.gone += 1;
-            passed.released.push(held.into());
+            let text = settled(&held.text, &self.wait.labels).unwrap_or(held.text);
+            let Held { number, start, end, entry, .. } = held;
+            passed.released.push(Line { number, start, end, entry, text: text.into_bytes(), is_cut: false });
         }
     }
 }
@@ -184,15 +197,20 @@ impl Passed {
     }
 }
 
-impl From<Held> for Line {
-    fn from(held: Held) -> Self {
-        let Held { number, start, end, entry, text, .. } = held;
-        Self { number, start, end, entry, text: text.into_bytes(), is_cut: false }
-    }
-}
-
 fn unreadable(key: &str) -> DataError {
     DataError::Setting { key: key.into(), problem: "holds values that are no ids".into() }
+}
+
+/// An event of which nothing was heard: its labels are 0. None where it has them all.
+fn settled(event: &str, labels: &[String]) -> Option<String> {
+    let event: Object<'_> = serde_json::from_str(event).ok()?;
+    let known = |label: &String| event.0.iter().any(|(key, value)| **key == **label && value.get() != "null");
+    let missing: Vec<&String> = labels.iter().filter(|label| !known(label)).collect();
+    let zero: &RawValue = serde_json::from_str("0").ok()?;
+    let mut all: Vec<_> =
+        event.0.iter().filter(|(key, _)| !missing.iter().any(|label| **key == ***label)).cloned().collect();
+    all.extend(missing.iter().map(|label| (Cow::from(label.as_str()), zero)));
+    (!missing.is_empty()).then(|| written(&all))?
 }
 
 /// An event with what a later line says; id and time stay its own.
@@ -206,10 +224,25 @@ fn completed(event: &str, later: &[u8], wait: &LabelWait) -> Option<String> {
             None => all.push((key, value)),
         }
     }
-    let pair = |(key, value): &(std::borrow::Cow<'_, str>, &serde_json::value::RawValue)| {
+    written(&all)
+}
+
+fn written(all: &[(Cow<'_, str>, &RawValue)]) -> Option<String> {
+    let pair = |(key, value): &(Cow<'_, str>, &RawValue)| {
         Some(format!("{}:{}", serde_json::to_string(key).ok()?, value.get()))
     };
     Some(format!("{{{}}}", all.iter().map(pair).collect::<Option<Vec<_>>>()?.join(",")))
+}
+
+/// Nanoseconds that an event may be ahead of this machine's clock.
+const DAY: i64 = 86_400_000_000_000;
+/// What is said of one that is further.
+pub const AHEAD: &str = "is more than a day ahead of this machine's clock";
+
+/// Whether a moment is more than a day ahead of this machine's clock.
+pub fn is_ahead_of_clock(time: i64) -> bool {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
+    time > i64::try_from(now).unwrap_or(i64::MAX).saturating_add(DAY)
 }
 
 #[cfg(test)]
@@ -223,7 +256,7 @@ mod tests {
     }
 
     fn waiting(held: VecDeque<Held>, newest: i64) -> Waiting {
-        let wait = LabelWait { window: 10 * SECOND, id: "id".into(), time: "t".into() };
+        let wait = LabelWait { window: 10 * SECOND, id: "id".into(), time: "t".into(), labels: vec!["y".into()] };
         Waiting::new((Path::new("e"), None), wait, vec!["x".into()], held, newest)
     }
 
@@ -244,21 +277,25 @@ mod tests {
             r#"{"id": 3, "t": "soon", "x": "c"}"#,
             r#"{"id": 4, "t": 1600000011, "x": "d"}"#,
             r#"{"id": 1, "t": 1600000012, "y": 1}"#,
+            r#"{"id": 5, "t": 4102444800, "x": "e"}"#,
+            r#"{"id": 4, "t": 4102444800, "y": 1}"#,
+            r#"{"id": 6, "t": 1600000013, "x": "f"}"#,
+            r#"{"id": 4, "t": 1600000022, "y": 1}"#,
+            r#"{"id": 6, "t": 1600000023, "x":"f", "y": 1}"#,
         ];
         let all: Vec<Line> = (1..).zip(lines).map(|(number, text)| line(number, text)).collect();
         let mut whole = waiting(VecDeque::new(), 0);
         let passed = whole.pass(all.clone()).unwrap();
-        assert_eq!(
-            texts(&passed),
-            [
-                (1, r#"{"id":1,"t":1600000000,"x":"a","y":1}"#.to_string()),
-                (2, r#"{"id": "2", "t": 1600000001, "x": "b", "y": 0}"#.to_string())
-            ]
-        );
-        // The first one's label came within ten seconds; the second time it was told, it was gone.
-        assert_eq!((passed.orphans, passed.duplicates, passed.late), (2, 1, 0));
+        // The fourth one's label came within ten seconds of it only by other events' times.
+        let (one, two) =
+            (r#"{"id":1,"t":1600000000,"x":"a","y":1}"#, r#"{"id": "2", "t": 1600000001, "x": "b", "y": 0}"#);
+        let four = r#"{"id":4,"t":1600000011,"x":"d","y":0}"#;
+        let wanted = [(1, one), (2, two), (8, four)].map(|(number, text)| (number, text.to_string()));
+        assert_eq!(texts(&passed), wanted);
+        // The first one's second label came when it was gone.
+        assert_eq!((passed.orphans, passed.duplicates, passed.late), (3, 2, 0));
         let rejected: Vec<u64> = passed.rejected.iter().map(|one| one.line.number).collect();
-        assert_eq!(rejected, [6, 7]);
+        assert_eq!(rejected, [6, 7, 10, 11]);
         // Taken up again in the middle, from what a copy holds, it goes on as it would have.
         let (mut held, mut gone, mut again) = (VecDeque::new(), 0, waiting(VecDeque::new(), 0));
         again.pass(all[..4].to_vec()).unwrap().apply(&mut held, &mut gone);

@@ -47,6 +47,15 @@ impl Target {
         !matches!(self.rule, Rule::Number | Rule::Classes(_))
     }
 
+    /// Whether a 0 in its column is a label of 0.
+    pub fn reads_zero(&self) -> bool {
+        match self.rule {
+            Rule::Binary => true,
+            Rule::Threshold(from) => from > 0.0,
+            _ => false,
+        }
+    }
+
     /// Whether it reads a column.
     pub fn has_column(&self) -> bool {
         self.rule != Rule::Always

@@ -82,11 +82,7 @@ impl Trees {
         }
         let positive = labels.iter().filter(|y| **y > 0.5).count();
         if positive == 0 || positive == labels.len() {
-            let problem = format!(
-                "trees would be grown on {} rows, {positive} of them positive; both classes are needed",
-                labels.len()
-            );
-            return Err(bad("features.trees.share", problem));
+            return Err(FeatureError::OneClassOfTrees { rows: labels.len(), positive });
         }
         let matrix = inputs.fit(rows, &labels, &weights, &parts);
         let forest = Booster::grow(config, &matrix, &labels, &weights).map_err(|e| bad("features.trees", e))?;

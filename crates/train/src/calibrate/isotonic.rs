@@ -4,6 +4,9 @@ use burnrec_features::Curve;
 
 use crate::metrics::Predictions;
 
+/// Knots at most: neighbours are pooled where there are more.
+const KNOTS: usize = 1024;
+
 /// Rows that share a rate.
 #[derive(Clone, Copy)]
 struct Pool {
@@ -12,26 +15,22 @@ struct Pool {
     scores: f64,
 }
 
-/// Fits it to rows of both classes.
+/// Fits it to rows whose labels may be shares.
 pub(super) fn fit(known: &Predictions) -> Curve {
     let mut order: Vec<usize> = (0..known.rows()).filter(|row| known.weight(*row) > 0.0).collect();
     order.sort_by(|a, b| known.scores[*a].total_cmp(&known.scores[*b]));
+    // Rows of one score have one rate, whatever their order.
+    let tied = order.chunk_by(|a, b| known.scores[*a] == known.scores[*b]);
     let mut pools: Vec<Pool> = Vec::new();
-    let mut last = None;
-    for row in order {
-        let (weight, score) = (known.weight(row), f64::from(known.scores[row]));
-        let mut pool = Pool { weight, positive: weight * f64::from(known.labels[row]), scores: weight * score };
-        // Rows of one score are one from the start.
-        let tied = last == Some(known.scores[row]);
-        last = Some(known.scores[row]);
-        while let Some(before) = pools.last().copied().filter(|b| (tied && b.ends_at(score)) || b.rate() >= pool.rate())
-        {
+    for mut pool in tied.map(|rows| Pool::of(known, rows)) {
+        while let Some(before) = pools.pop_if(|before| before.rate() >= pool.rate()) {
             pool = before.with(pool);
-            pools.pop();
         }
         pools.push(pool);
     }
-    let total: f64 = pools.iter().map(|pool| pool.weight).sum();
+    let together = pools.len().div_ceil(KNOTS).max(1);
+    let pools = pools.chunks(together).filter_map(|few| few.iter().copied().reduce(Pool::with));
+    let total: f64 = order.iter().map(|row| known.weight(*row)).sum();
     // No rate is 0 or 1: the next window may say otherwise.
     let least = 1.0 / (total + 2.0);
     let (mut from, mut to): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
@@ -47,6 +46,12 @@ pub(super) fn fit(known: &Predictions) -> Curve {
 }
 
 impl Pool {
+    fn of(known: &Predictions, rows: &[usize]) -> Self {
+        let weight: f64 = rows.iter().map(|row| known.weight(*row)).sum();
+        let positive = rows.iter().map(|row| known.weight(*row) * f64::from(known.labels[*row])).sum();
+        Self { weight, positive, scores: weight * f64::from(known.scores[rows[0]]) }
+    }
+
     fn rate(&self) -> f64 {
         self.positive / self.weight
     }
@@ -58,25 +63,23 @@ impl Pool {
             scores: self.scores + other.scores,
         }
     }
-
-    /// Whether all of its rows have this score.
-    fn ends_at(&self, score: f64) -> bool {
-        (self.scores / self.weight - score).abs() < 1e-12 * score.abs().max(1.0)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn knots(scores: &[f32], labels: &[f32]) -> (Vec<f64>, Vec<f64>) {
+        let known = Predictions { scores: scores.to_vec(), labels: labels.to_vec(), ..Default::default() };
+        match fit(&known) {
+            Curve::Knots { from, to } => (from, to),
+            Curve::Line { .. } => panic!("no knots"),
+        }
+    }
+
     #[test]
     fn violators_are_pooled_and_ends_are_no_certainty() {
-        let known = Predictions {
-            scores: vec![4.0, 1.0, 3.0, 2.0, 1.0],
-            labels: vec![1.0, 0.0, 0.0, 1.0, 0.0],
-            ..Default::default()
-        };
-        let Curve::Knots { from, to } = fit(&known) else { panic!("no knots") };
+        let (from, to) = knots(&[4.0, 1.0, 3.0, 2.0, 1.0], &[1.0, 0.0, 0.0, 1.0, 0.0]);
         assert_eq!(from, [1.0, 2.5, 4.0]);
         let wanted = [-(6f64.ln()), 0.0, 6f64.ln()];
         assert!(to.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-9), "{to:?}");
@@ -84,10 +87,22 @@ mod tests {
 
     #[test]
     fn rows_of_one_score_have_one_rate_in_any_order() {
-        for labels in [vec![0.0, 1.0, 1.0, 0.0, 1.0], vec![1.0, 1.0, 0.0, 0.0, 1.0]] {
-            let known = Predictions { scores: vec![0.5, 0.5, 0.5, 0.5, 2.0], labels, ..Default::default() };
-            let Curve::Knots { from, to } = fit(&known) else { panic!("no knots") };
+        for labels in [[0.0, 1.0, 1.0, 0.0, 1.0], [1.0, 1.0, 0.0, 0.0, 1.0]] {
+            let (from, to) = knots(&[0.5, 0.5, 0.5, 0.5, 2.0], &labels);
             assert_eq!((from.len(), to[0]), (2, 0.0), "{from:?} {to:?}");
         }
+        // One above and one below at the second score: all three are one pool.
+        for labels in [[1.0, 0.0, 1.0], [1.0, 1.0, 0.0]] {
+            let (from, to) = knots(&[1.0, 2.0, 2.0], &labels);
+            assert!(from.len() == 1 && (to[0] - 2f64.ln()).abs() < 1e-6, "{from:?} {to:?}");
+        }
+    }
+
+    #[test]
+    fn knots_are_bounded() {
+        let scores: Vec<f32> = (0..5000).map(|n| n as f32 / 1000.0).collect();
+        let labels: Vec<f32> = (0..5000).map(|n| n as f32 / 5000.0).collect();
+        let (from, _) = knots(&scores, &labels);
+        assert!((900..=KNOTS).contains(&from.len()), "{}", from.len());
     }
 }

@@ -63,7 +63,7 @@ pub(crate) fn fit(
             continue;
         }
         let curve = match calibration.kind {
-            CalibrationKind::Platt => platt::fit(&known),
+            CalibrationKind::Platt => platt::fit(&known, calibration.prior == 0.0),
             CalibrationKind::Isotonic => isotonic::fit(&known),
         };
         curves.insert(task.name.clone(), curve);
@@ -105,6 +105,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_rate_that_stays_is_not_moved_by_rounds() {
+        // Two of a thousand are positive, window after window, in their exact shares.
+        let scores: Vec<f32> = (0..100).map(|row| -6.2 + (row % 5) as f32 / 100.0).collect();
+        let known = Predictions { labels: vec![0.002; 100], scores, ..Default::default() };
+        for (kind, room) in [(CalibrationKind::Platt, 1e-4), (CalibrationKind::Isotonic, 4e-4)] {
+            let mut curve = None;
+            for _ in 0..300 {
+                let mixed = with_prior(&known, 3000.0, curve.as_ref());
+                curve = Some(match kind {
+                    CalibrationKind::Platt => platt::fit(&mixed, false),
+                    CalibrationKind::Isotonic => isotonic::fit(&mixed),
+                });
+            }
+            let odds = f64::from(curve.unwrap().apply(-6.18));
+            let rate = 1.0 / (1.0 + (-odds).exp());
+            assert!((rate - 0.002).abs() < room, "{kind:?}: {rate}");
+        }
+    }
+
+    #[test]
     fn what_was_before_counts_as_so_many_rows() {
         let known = Predictions { scores: vec![0.0, 2.0], labels: vec![1.0, 0.0], ..Default::default() };
         let mixed = with_prior(&known, 6.0, Some(&Curve::Line { scale: 1.0, shift: 0.0 }));
@@ -114,7 +134,7 @@ mod tests {
         assert!((f64::from(mixed.labels[1]) - 3.0 * expected / 4.0).abs() < 1e-6);
         assert_eq!(with_prior(&known, 0.0, None).labels, known.labels);
         // With as much before as one likes, nothing moves.
-        let Curve::Line { scale, shift } = platt::fit(&with_prior(&known, 1e6, None)) else { panic!("no line") };
+        let Curve::Line { scale, shift } = platt::fit(&with_prior(&known, 1e6, None), false) else { panic!("no line") };
         assert!((scale - 1.0).abs() < 1e-3 && shift.abs() < 1e-3, "{scale} {shift}");
     }
 }

@@ -13,14 +13,19 @@ struct Fit<'a> {
     targets: [f64; 2],
 }
 
-/// Fits it to rows whose labels may be shares.
-pub(super) fn fit(known: &Predictions) -> Curve {
+/// Fits it to rows whose labels may be shares. Rows of a prior keep the fit finite as they are; without them it is `softened`.
+pub(super) fn fit(known: &Predictions, softened: bool) -> Curve {
     let mut weights = [0.0; 2];
     for row in 0..known.rows() {
         let (label, weight) = (f64::from(known.labels[row]), known.weight(row));
         weights = [weights[0] + weight * (1.0 - label), weights[1] + weight * label];
     }
-    let fit = Fit { known, targets: [1.0 / (weights[0] + 2.0), (weights[1] + 1.0) / (weights[1] + 2.0)] };
+    // What is softened becomes the prior of what is fitted next: it would be softened again and again.
+    let targets = match softened {
+        true => [1.0 / (weights[0] + 2.0), (weights[1] + 1.0) / (weights[1] + 2.0)],
+        false => [0.0, 1.0],
+    };
+    let fit = Fit { known, targets };
     let [scale, shift] = fit.solve([1.0, 0.0], true);
     match scale > 1e-6 {
         true => Curve::Line { scale, shift },
@@ -102,7 +107,7 @@ mod tests {
     #[test]
     fn a_line_is_found_again() {
         for (scale, shift) in [(2.0, -1.0), (0.3, 0.7), (1.0, -4.0)] {
-            let Curve::Line { scale: a, shift: b } = fit(&rows(scale, shift)) else { panic!("no line") };
+            let Curve::Line { scale: a, shift: b } = fit(&rows(scale, shift), true) else { panic!("no line") };
             assert!((a - scale).abs() < 0.01 && (b - shift).abs() < 0.01, "{a} {b}");
         }
     }
@@ -110,8 +115,8 @@ mod tests {
     #[test]
     fn rows_that_are_told_apart_or_ordered_wrongly_have_a_finite_rising_fit() {
         let told = Predictions { scores: vec![-1.0, 1.0], labels: vec![0.0, 1.0], ..Default::default() };
-        assert!(matches!(fit(&told), Curve::Line { scale, shift } if scale.is_finite() && shift.abs() < 1e-6));
-        let wrong = fit(&rows(-1.0, 2.0));
+        assert!(matches!(fit(&told, true), Curve::Line { scale, shift } if scale.is_finite() && shift.abs() < 1e-6));
+        let wrong = fit(&rows(-1.0, 2.0), true);
         assert!(matches!(wrong, Curve::Line { scale: 1.0, shift } if shift > 0.5), "{wrong:?}");
     }
 }

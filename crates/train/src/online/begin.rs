@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use burnrec_data::DataError;
-use burnrec_data::events::{Entry, RedisStream};
+use burnrec_data::events::{Entry, Input, RedisStream};
 
+use super::OnlineJob;
+use super::delayed::delayed_task;
 use crate::checked::Checked;
 use crate::error::{TrainError, bad};
 use crate::metrics::Protocol;
 use crate::objective::Link;
-use crate::run::{Manifest, write_whole};
+use crate::run::{Manifest, RunFolder, write_whole};
 
 /// Says at which step a copy of a run begins to learn from a stream.
 const BEGIN: &str = "stream.json";
@@ -23,8 +25,11 @@ pub fn is_stream(run: &Path) -> bool {
 /// the job's.
 ///
 /// # Errors
-/// A folder without a checkpoint, or that cannot be written.
-pub fn begin_stream(run: &Path) -> Result<(), TrainError> {
+/// A folder without a checkpoint, or that cannot be written; models that cannot learn from rows as they come, so many at a time.
+pub fn begin_stream(run: &Path, rows: usize, fake_negatives: Option<&str>) -> Result<(), TrainError> {
+    let checked = RunFolder::config(run)?.check()?;
+    check(&checked, rows)?;
+    delayed_task(&checked, fake_negatives)?;
     for old in ["rejected.jsonl", "judged.bin", "ledger.jsonl", "open.json", "metrics.jsonl", "summary.json"] {
         let path = run.join(old);
         if path.exists() {
@@ -43,30 +48,74 @@ pub(super) fn begins(run: &Path, latest: &str) -> bool {
     read(run)["checkpoint"] == *latest
 }
 
-/// The entry behind which a job begins to read a stream of Redis: what `join` gives, and the first run of the job wrote down.
-/// A job that has read `lines` without one reads something else.
+/// A job's place in a stream of Redis as its first run wrote it down: the entry behind which it begins, as joining the group gave
+/// it, and a name for its consumers. A job that has read `lines` without one reads something else.
 pub(super) fn begin_with_stream(
     run: &Path,
     stream: &RedisStream,
     lines: u64,
     join: impl FnOnce() -> Result<Entry, DataError>,
-) -> Result<Entry, TrainError> {
+) -> Result<RedisStream, TrainError> {
     let mut begin = read(run);
+    let named = |job: &str, from: Entry| {
+        let consumer = format!("burnrec-{job}-{}", nonce());
+        RedisStream { consumer, from, ..stream.clone() }
+    };
     let (key, group) = (begin["redis"]["key"].as_str(), begin["redis"]["group"].as_str());
     if let (Some(key), Some(group)) = (key, group) {
         if (key, group) != (&stream.key, &stream.group) {
             return Err(other(run, &format!("it reads the stream `{key}` of Redis by the group `{group}`")));
         }
         let from = begin["redis"]["from"].as_str().unwrap_or_default();
-        return from.parse().map_err(|problem: String| other(run, &problem));
+        let from = from.parse().map_err(|problem: String| other(run, &problem))?;
+        return Ok(named(begin["redis"]["job"].as_str().unwrap_or_default(), from));
     }
     if lines > 0 {
         return Err(other(run, "it reads lines of JSON"));
     }
-    let from = join()?;
-    begin["redis"] = serde_json::json!({ "key": stream.key, "group": stream.group, "from": from.to_string() });
+    let (from, job) = (join()?, nonce());
+    let (key, group) = (&stream.key, &stream.group);
+    begin["redis"] = serde_json::json!({ "key": key, "group": group, "from": from.to_string(), "job": job });
     write_whole(&run.join(BEGIN), begin.to_string().as_bytes())?;
-    Ok(from)
+    Ok(named(&job, from))
+}
+
+/// Tells processes apart: two of them never have the same time and number.
+fn nonce() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
+    let words = [now.to_le_bytes(), u128::from(std::process::id()).to_le_bytes()].concat();
+    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&words))
+}
+
+/// How lines become events and labels, as the first run of a job wrote it down: another way would read what waits, and what comes,
+/// otherwise.
+pub(super) fn check_reading(run: &Path, job: &OnlineJob) -> Result<(), TrainError> {
+    let wait = job.label_wait.as_ref();
+    let field = match &job.input {
+        Input::Redis(stream) => stream.field.clone(),
+        Input::File(_) => None,
+    };
+    let now = serde_json::json!({
+        "--label-window (ns)": wait.map(|wait| wait.window),
+        "--event-id": wait.map(|wait| &wait.id),
+        "--time": wait.map(|wait| &wait.time),
+        "--fake-negatives": job.fake_negatives,
+        "--field": field,
+    });
+    let mut begin = read(run);
+    if let Some(was) = begin.get("reading") {
+        let names = ["--label-window (ns)", "--event-id", "--time", "--fake-negatives", "--field"];
+        return match names.into_iter().find(|name| was[*name] != now[*name]) {
+            Some(name) => {
+                let problem =
+                    format!("was {} when this job began, and is {} now; give it as before", was[name], now[name]);
+                Err(bad(name, problem))
+            }
+            None => Ok(()),
+        };
+    }
+    begin["reading"] = now;
+    write_whole(&run.join(BEGIN), begin.to_string().as_bytes())
 }
 
 /// Refuses lines of JSON where a job reads a stream of Redis.

@@ -8,10 +8,12 @@ use burnrec_backend::traffic;
 use burnrec_data::events::{Held, Waiting};
 
 use super::Online;
-use crate::error::TrainError;
+use crate::checked::Checked;
+use crate::error::{TrainError, bad};
 use crate::feed::{Prepared, prepare};
 use crate::objective::Link;
 use crate::run::broken;
+use crate::task::Task;
 
 /// The events that wait, in a checkpoint: a line of JSON each.
 const WAITING: &str = "waiting.jsonl";
@@ -26,11 +28,29 @@ pub(super) fn read_held(checkpoint: &Path) -> Result<VecDeque<Held>, TrainError>
     text.lines().map(|line| serde_json::from_str(line).map_err(|e| broken(&path, e.to_string()))).collect()
 }
 
+/// The task that is said to come as negatives at once: by its name, or the only one of 0 and 1.
+pub(super) fn delayed_task(checked: &Checked, name: Option<&str>) -> Result<Option<usize>, TrainError> {
+    let Some(name) = name else { return Ok(None) };
+    let binary = |(_, task): &(usize, &Task)| task.objective.link() == Link::Sigmoid;
+    let all: Vec<(usize, &Task)> = checked.tasks().iter().enumerate().filter(binary).collect();
+    let names = all.iter().map(|(_, task)| task.name.as_str()).collect::<Vec<_>>().join(", ");
+    match all.iter().find(|(_, task)| task.name == name) {
+        Some((at, _)) => Ok(Some(*at)),
+        None if name.is_empty() && all.len() == 1 => Ok(Some(all[0].0)),
+        None if name.is_empty() => {
+            Err(bad("--fake-negatives", format!("which task's labels come late? name it: {names}")))
+        }
+        None => Err(bad("--fake-negatives", format!("`{name}` is no task of 0 and 1; there are {names}"))),
+    }
+}
+
 impl Online<'_> {
     /// Where events wait for labels, with those that wait already.
     pub(super) fn waiting(&self) -> Option<Waiting> {
         let experiment = self.checked.experiment();
-        let wait = self.job.label_wait.clone()?;
+        let mut wait = self.job.label_wait.clone()?;
+        let plain = self.encoder.schema().targets.iter().filter(|target| target.reads_zero());
+        wait.labels = plain.map(|target| target.column.clone()).collect();
         let inputs = self.encoder.schema().columns(false);
         let known = |key: &String| *key != wait.id && *key != wait.time;
         let inputs = inputs.into_iter().filter(known).collect();
@@ -49,20 +69,18 @@ impl Online<'_> {
     /// Weighs rows of which every one came as a negative at once, and those that turn out positive come once more as such. With `p` a
     /// share of positives in truth, a share of `p / (1 + p)` of such rows are: a positive weighs `1 + p`, a negative `(1 - p)(1 + p)`,
     /// `p` as it is predicted (fake negative weighted; Ktena et al., RecSys 2019). The mean is over rows, not over weights.
-    pub(super) fn reweigh(&self, prepared: Prepared, scores: &Tensor<2>) -> Prepared {
+    pub(super) fn reweigh(&self, prepared: Prepared, scores: &Tensor<2>, delayed: usize) -> Prepared {
         let (tasks, schema) = (self.checked.tasks(), self.encoder.schema());
         let totals: Vec<f64> = prepared.targets.iter().map(|target| target.total).collect();
         let widths: Vec<usize> = tasks.iter().map(|task| task.width(schema)).collect();
         let (all, scores) = (widths.iter().sum::<usize>(), traffic::read(scores.clone()));
         let mut batch = prepared.batch;
         let mut weights = vec![1.0; batch.targets.values.len()];
-        for (number, task) in tasks.iter().enumerate().filter(|(_, task)| task.objective.link() == Link::Sigmoid) {
-            let first: usize = widths[..number].iter().sum();
-            for row in 0..batch.rows {
-                let p = 1.0 / (1.0 + (-scores[row * all + first]).exp());
-                let own = if batch.targets.value(row, task.target) > 0.5 { 1.0 + p } else { (1.0 - p) * (1.0 + p) };
-                weights[row * batch.targets.tasks + task.target] = own;
-            }
+        let (first, target) = (widths[..delayed].iter().sum::<usize>(), tasks[delayed].target);
+        for row in 0..batch.rows {
+            let p = 1.0 / (1.0 + (-scores[row * all + first]).exp());
+            let own = if batch.targets.value(row, target) > 0.5 { 1.0 + p } else { (1.0 - p) * (1.0 + p) };
+            weights[row * batch.targets.tasks + target] = own;
         }
         match &mut batch.targets.weights {
             Some(known) => known.iter_mut().zip(weights).for_each(|(known, own)| *known *= own),

@@ -6,7 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use burnrec_data::events::{Events, Line, Parsed, Passed, Place, Rejected, Tail, Waiting};
+use burnrec_data::events::{
+    AHEAD as FAR_AHEAD, Events, Line, Parsed, Passed, Place, Rejected, Tail, Waiting, is_ahead_of_clock,
+};
 use burnrec_data::{DataError, time_values};
 use burnrec_features::{Batch, Encoder, Purpose};
 use rayon::prelude::*;
@@ -21,9 +23,6 @@ const AHEAD: usize = 8;
 const BUNDLE: usize = 4096;
 /// Lines that one task parses.
 const LINES_A_TASK: usize = 1024;
-/// Nanoseconds that an event may be ahead of this machine's clock.
-const AHEAD_OF_CLOCK: i64 = 86_400_000_000_000;
-
 /// Some events, ready to be learned from.
 pub(super) struct Fed {
     /// Batches to learn from; none where no line was an event, several where many had waited for the same line.
@@ -227,14 +226,8 @@ impl<P: Fn(Batch) -> Prepared> Feeder<P> {
             Some(time) => time_values(rows, time, &self.events)?,
             None => Vec::new(),
         };
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
-        let limit = i64::try_from(now).unwrap_or(i64::MAX).saturating_add(AHEAD_OF_CLOCK);
-        if let (Some(column), true) = (&self.time, times.iter().any(|time| *time > limit)) {
-            return Err(DataError::Setting {
-                key: column.clone(),
-                problem: "is more than a day ahead of this machine's clock".into(),
-            }
-            .into());
+        if let (Some(column), true) = (&self.time, times.iter().any(|time| is_ahead_of_clock(*time))) {
+            return Err(DataError::Setting { key: column.clone(), problem: FAR_AHEAD.into() }.into());
         }
         Ok((self.encoder.encode(rows, &self.events, Purpose::Later)?, times))
     }

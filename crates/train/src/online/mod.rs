@@ -19,6 +19,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use burnrec_backend::Opened;
+use burnrec_data::DataError;
 use burnrec_data::events::{Group, Held, Input, LabelWait, Tail};
 use burnrec_features::Encoder;
 
@@ -55,8 +56,9 @@ pub struct OnlineJob {
     pub rate: f64,
     /// How long events wait for labels that come later; none where they come with them.
     pub label_wait: Option<LabelWait>,
-    /// Whether every event came as a negative at once, and once more as a positive where it turned out one.
-    pub fake_negatives: bool,
+    /// The task whose every event came as a negative at once, and once more as a positive where it turned out one; empty for the only
+    /// task of 0 and 1.
+    pub fake_negatives: Option<String>,
     /// Column of the event time, for the lag; none where nobody asks.
     pub time: Option<String>,
     /// Events between checkpoints.
@@ -82,6 +84,8 @@ struct Online<'a> {
     held: VecDeque<Held>,
     /// How many waited and were let go.
     gone: u64,
+    /// The task whose negatives may be none yet, by its place.
+    delayed: Option<usize>,
     /// Says which entries of a stream of Redis are safe.
     group: Option<Group>,
     tell: &'a mut dyn FnMut(&Beat),
@@ -102,7 +106,12 @@ pub fn online(job: OnlineJob, tell: &mut dyn FnMut(&Beat)) -> Result<Streamed, T
     let fed = feed::start(&online, tail);
     loop {
         match fed.recv_timeout(online.job.beat) {
-            Ok(fed) => online.learn(fed?)?,
+            Ok(Ok(fed)) => online.learn(fed)?,
+            // What was learned until then is kept: the stream may not give it again.
+            Ok(Err(error)) => {
+                online.finish()?;
+                return Err(error);
+            }
             // Where nothing comes, that is told too.
             Err(RecvTimeoutError::Timeout) => online.beat(),
             Err(RecvTimeoutError::Disconnected) => break,
@@ -134,7 +143,7 @@ impl<'a> Online<'a> {
         for mut prepared in prepared {
             let rows = prepared.batch.rows as u64;
             let mut scoring = Scoring::new(self.checked.tasks(), &self.encoder);
-            let predicted = match self.job.fake_negatives || !self.checked.experiment().model.learns_as_it_predicts() {
+            let predicted = match self.delayed.is_some() || !self.checked.experiment().model.learns_as_it_predicts() {
                 true => {
                     let weights = &self.stepper.weights;
                     let ready = prepare(weights.tables.indexer(), None);
@@ -142,8 +151,8 @@ impl<'a> Online<'a> {
                 }
                 false => None,
             };
-            if let (Some(scores), true) = (&predicted, self.job.fake_negatives) {
-                prepared = self.reweigh(prepared, scores);
+            if let (Some(scores), Some(task)) = (&predicted, self.delayed) {
+                prepared = self.reweigh(prepared, scores, task);
             }
             let known = scoring.labels(&prepared.batch);
             let train = &self.checked.experiment().train;
@@ -214,11 +223,15 @@ impl<'a> Online<'a> {
         save(&self.checkpoints, &self.stepper, &self.encoder, &self.progress, true, None, more.as_ref())?;
         self.unsaved = 0;
         // What is safe need not come again. Where the server cannot be told now, the next checkpoint tells it.
-        let entry = self.progress.stream.entry;
-        if let Some(Err(error)) = self.group.as_mut().map(|group| group.acknowledge(entry)) {
-            tracing::warn!("{error}; the entries up to {entry} are acknowledged later");
+        let place = self.progress.stream.place();
+        match self.group.as_mut().map(|group| group.acknowledge(place)) {
+            Some(Err(error @ DataError::Server { .. })) => {
+                tracing::warn!("{error}; the entries up to {} are acknowledged later", place.entry);
+                Ok(())
+            }
+            Some(other) => Ok(other?),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn finish(mut self) -> Result<Streamed, TrainError> {

@@ -7,15 +7,15 @@ use burnrec_data::events::{Group, Input};
 
 use super::aside::Aside;
 use super::beat::{self, Beat};
-use super::begin::{begin_with_stream, begins, check, refuse_other_input};
-use super::delayed::read_held;
+use super::begin::{begin_with_stream, begins, check, check_reading, refuse_other_input};
+use super::delayed::{delayed_task, read_held};
 use super::{Online, OnlineJob};
-use crate::error::{TrainError, bad};
+use crate::error::TrainError;
 use crate::run::{Progress, RunFolder, SavedModel, StreamPlace, load_optimizer, sweep};
 use crate::step::{Stepper, Trainable};
 
 impl<'a> Online<'a> {
-    pub(super) fn open(job: OnlineJob, tell: &'a mut dyn FnMut(&Beat)) -> Result<Self, TrainError> {
+    pub(super) fn open(mut job: OnlineJob, tell: &'a mut dyn FnMut(&Beat)) -> Result<Self, TrainError> {
         let lock = RunFolder::lock(&job.run)?;
         let checkpoints = job.run.join("checkpoints");
         let manifest = sweep(&checkpoints)?.ok_or_else(|| TrainError::NotARun {
@@ -24,6 +24,7 @@ impl<'a> Online<'a> {
         })?;
         let checked = RunFolder::config(&job.run)?.check()?;
         check(&checked, job.rows)?;
+        let delayed = delayed_task(&checked, job.fake_negatives.as_deref())?;
         // A stream goes on where it stood; a run that begins to learn from one begins with its best epoch.
         let latest = manifest.open(&checkpoints, &manifest.latest, checked.schema())?.progress;
         let begins = begins(&job.run, &manifest.latest);
@@ -39,24 +40,21 @@ impl<'a> Online<'a> {
         // Folders of checkpoints are named by steps: those of the stream come behind all others.
         let stream = if begins { StreamPlace::default() } else { loaded.progress.stream.clone() };
         let (judged, judged_before) = (0, 0);
-        let progress =
+        let mut progress =
             Progress { step: latest.step, epoch: latest.epoch, stream, judged, judged_before, ..loaded.progress };
-        let mut progress = progress;
         let group = match &job.input {
             Input::Redis(stream) => {
-                let mut group = Group::open(stream)?;
-                let from = begin_with_stream(&job.run, stream, progress.stream.lines, || group.join(job.follow))?;
-                progress.stream.entry = progress.stream.entry.max(from);
+                let join = || Group::open(stream)?.join(job.follow);
+                let stream = begin_with_stream(&job.run, stream, progress.stream.lines, join)?;
+                progress.stream.entry = progress.stream.entry.max(stream.from);
+                let group = Group::open(&stream)?;
+                job.input = Input::Redis(stream);
                 Some(group)
             }
             Input::File(_) => refuse_other_input(&job.run).map(|()| None)?,
         };
+        check_reading(&job.run, &job)?;
         let held = if begins { VecDeque::new() } else { read_held(&loaded.folder)? };
-        if !held.is_empty() && job.label_wait.is_none() {
-            let problem =
-                format!("is missing, and {} events of this job wait for their labels; give it as before", held.len());
-            return Err(bad("--label-window", problem));
-        }
         let aside = Aside::open(&job.run, progress.stream.rejected_bytes)?;
         let beat = beat::Beats::new(&progress.stream);
         // A curve is of the weights that it was fitted behind, and these go on.
@@ -74,6 +72,7 @@ impl<'a> Online<'a> {
             aside,
             held,
             gone: 0,
+            delayed,
             group,
             tell,
             beat,

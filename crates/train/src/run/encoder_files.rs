@@ -41,7 +41,11 @@ pub(crate) fn read_trees(checkpoints: &Path, schema: &Schema, fitted: &Fitted) -
     let path = trees_file(checkpoints, expected);
     let text = fs::read_to_string(&path).map_err(|e| broken(&path, format!("cannot be read ({e})")))?;
     if Trees::fingerprint(&text) != *expected {
-        return Err(broken(&path, "holds other trees than the ones whose leaves this checkpoint learned from"));
+        let later = later_path(checkpoints, expected);
+        let name = later.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let gone = if later.is_file() { String::new() } else { format!(", and {name} is not there") };
+        let problem = format!("holds other trees than the ones whose leaves this checkpoint learned from{gone}");
+        return Err(broken(&path, problem));
     }
     Ok(Some(Trees::load(&text, schema)?))
 }

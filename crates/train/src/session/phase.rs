@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use burnrec_data::Side;
 use burnrec_data::split::{Dataset, Window};
+use burnrec_features::FeatureError;
 
-use super::{Session, begin};
+use super::{Notice, Session, begin};
 use crate::calibrate::Calibration;
 use crate::error::{TrainError, bad};
 use crate::experiment::GateConfig;
@@ -124,7 +125,7 @@ impl Session<'_> {
         if self.progress.phase + 1 < self.asked {
             self.progress.end_phase();
         }
-        let current = self.enter(phase)?;
+        let Some(current) = self.enter(phase)? else { return Ok(Ending::Completed) };
         let start = Instant::now();
         let done = |session: &Self| session.progress.epoch - session.progress.first_epoch;
         let mut interrupted = false;
@@ -142,7 +143,8 @@ impl Session<'_> {
         })
     }
 
-    fn enter<'p>(&mut self, phase: &'p Phase) -> Result<Current<'p>, TrainError> {
+    /// None where a training from scratch has nothing to tell apart: what stands goes on.
+    fn enter<'p>(&mut self, phase: &'p Phase) -> Result<Option<Current<'p>>, TrainError> {
         let checked = &self.job.checked;
         let spans = phase.train.is_span() || phase.eval.as_ref().is_some_and(Window::is_span);
         if spans && (checked.learns_pairs() || checked.protocol() == Protocol::Retrieval) {
@@ -165,7 +167,14 @@ impl Session<'_> {
             self.drop_curves();
         }
         match phase.from {
-            StartFrom::Fresh if begins && self.progress.step > 0 => self.start_fresh(&dataset)?,
+            StartFrom::Fresh if begins && self.progress.step > 0 => {
+                if let Some(why) = self.start_fresh(&dataset)? {
+                    let text = format!("no training from scratch: {why}; what stands goes on");
+                    tracing::warn!("{text}");
+                    self.observer.notice(&Notice::Note(&text));
+                    return Ok(None);
+                }
+            }
             StartFrom::Best if begins && self.progress.step > 0 => self.start_best()?,
             _ => {}
         }
@@ -182,20 +191,30 @@ impl Session<'_> {
         // A schedule fits on the first stretch, and on those of trainings from scratch.
         let scheduled = self.job.checked.experiment().schedule.is_some();
         let later = scheduled && self.progress.phase > 0 && phase.from != StartFrom::Fresh;
-        Ok(Current { phase, dataset, judged, later })
+        Ok(Some(Current { phase, dataset, judged, later }))
     }
 
     /// Weights at step 0. In a schedule what was fitted is fitted anew on the rows to come; on the sides of a split it stays.
-    fn start_fresh(&mut self, dataset: &Dataset) -> Result<(), TrainError> {
+    /// Why not, where a window of a schedule has one class only.
+    fn start_fresh(&mut self, dataset: &Dataset) -> Result<Option<String>, TrainError> {
         let scheduled = self.job.checked.experiment().schedule.is_some();
-        let (encoder, vocabularies, _) = begin::fit(&self.job, if scheduled { dataset } else { &self.job.dataset })?;
+        let fitted = begin::fit(&self.job, if scheduled { dataset } else { &self.job.dataset });
+        let (encoder, vocabularies, _) = match fitted {
+            Err(TrainError::Feature(FeatureError::OneClass { column, rows, class, .. })) if scheduled => {
+                return Ok(Some(format!("all {rows} rows have {class} in `{column}`")));
+            }
+            Err(TrainError::Feature(error @ FeatureError::OneClassOfTrees { .. })) if scheduled => {
+                return Ok(Some(error.to_string()));
+            }
+            other => other?,
+        };
         let weights = begin::first(&self.job, encoder.fitted(), &vocabularies)?;
         self.stepper = Stepper::new(weights, &self.job.checked);
         if scheduled {
             write_encoder_files(&self.folder.checkpoints(), &encoder)?;
             self.encoder = Arc::new(encoder);
         }
-        Ok(())
+        Ok(None)
     }
 
     /// The weights of the best checkpoint.

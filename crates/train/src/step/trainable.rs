@@ -55,6 +55,11 @@ pub(super) struct Resting {
 }
 
 impl Trainable {
+    /// Refuses names that a model does not have.
+    pub(crate) fn check(&self, model: &AnyModel, slots: &Slots) -> Result<(), TrainError> {
+        self.resting(model, slots).map(drop)
+    }
+
     /// Finds what rests.
     pub(super) fn resting(&self, model: &AnyModel, slots: &Slots) -> Result<Resting, TrainError> {
         let mut resting = Resting::default();

@@ -6,10 +6,8 @@ use redis::{Client, Connection, FromRedisValue, RedisError, cmd};
 
 use crate::error::DataError;
 use crate::events::input::RedisStream;
-use crate::events::line::Entry;
+use crate::events::line::{Entry, Place};
 
-/// The consumer's name in its group.
-pub(super) const CONSUMER: &str = "burnrec";
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Entries that are acknowledged at a time.
@@ -19,6 +17,8 @@ const AT_ONCE: usize = 4096;
 pub struct Group {
     pub(super) stream: RedisStream,
     connection: Connection,
+    /// Entries that were told to be lost.
+    lost: u64,
 }
 
 /// Names and values as Redis lists facts.
@@ -48,28 +48,38 @@ impl Group {
             name: stream.name(),
             problem: format!("cannot be connected to ({e}); check the address and that the server runs"),
         })?;
-        Ok(Self { stream: stream.clone(), connection })
+        Ok(Self { stream: stream.clone(), connection, lost: 0 })
+    }
+
+    /// Refuses a stream that is not there, where it is not to be followed, and a group that another job reads by.
+    ///
+    /// # Errors
+    /// As said.
+    pub fn check(&mut self, follow: bool) -> Result<(), DataError> {
+        let there: bool = self.ask(cmd("EXISTS").arg(&self.stream.key))?;
+        if !there && !follow {
+            return Err(
+                self.wrong("there is no such stream; check --key, or --follow it until its first entry comes".into())
+            );
+        }
+        match self.facts()?.is_some_and(|facts| number(&facts, "consumers") > 0) {
+            true => Err(self.wrong(format!(
+                "its group `{}` is read by another job, or was; give this one its own: --group NAME",
+                self.stream.group
+            ))),
+            false => Ok(()),
+        }
     }
 
     /// Joins the group for the first time: makes it, at the beginning of the stream, where it is not there. Gives the entry behind
     /// which it stands.
     ///
     /// # Errors
-    /// A stream that is not there, where it is not to be followed; a group that another job reads by.
+    /// As [`Group::check`].
     pub fn join(&mut self, follow: bool) -> Result<Entry, DataError> {
+        self.check(follow)?;
         let (key, group) = (self.stream.key.clone(), self.stream.group.clone());
-        let there: bool = self.ask(cmd("EXISTS").arg(&key))?;
-        if !there && !follow {
-            return Err(
-                self.wrong("there is no such stream; check --key, or --follow it until its first entry comes".into())
-            );
-        }
         if let Some(facts) = self.facts()? {
-            if number(&facts, "consumers") > 0 {
-                return Err(self.wrong(format!(
-                    "its group `{group}` is read by another job, or was; give this one its own: --group NAME"
-                )));
-            }
             let last = facts.iter().find(|(name, _)| name == "last-delivered-id");
             let last = last.and_then(|(_, value)| String::from_redis_value_ref(value).ok());
             return last.unwrap_or_default().parse().map_err(|problem| self.wrong(problem));
@@ -87,7 +97,7 @@ impl Group {
         let there: bool = self.ask(cmd("EXISTS").arg(&key))?;
         if !there {
             return Err(self.wrong(
-                "there is no such stream any more; what was learned from it stands: start a job on another one, from this one's run"
+                "there is no such stream any more; what the last checkpoint learned from it stands: start a job on another one, from this one's run"
                     .into(),
             ));
         }
@@ -101,52 +111,80 @@ impl Group {
                 "is another stream: {to} was learned from, and it ends before; start a job on it, from this one's run"
             )));
         }
-        if let Some(gone) = entry("max-deleted-entry-id").filter(|gone| *gone > to) {
-            tracing::warn!(
-                "{}: entries up to {gone} were deleted or trimmed, and only those up to {to} were learned from; keep them longer",
-                self.stream.name()
-            );
-        }
         match self.facts()? {
             None => self.ask::<()>(cmd("XGROUP").arg("CREATE").arg(&key).arg(&group).arg(to.to_string()))?,
-            Some(_) => {
-                let consumers: Vec<Facts> = self.ask(cmd("XINFO").arg("CONSUMERS").arg(&key).arg(&group))?;
-                let names = consumers.iter().flatten().filter(|(name, _)| name == "name");
-                let mut names = names.filter_map(|(_, value)| String::from_redis_value_ref(value).ok());
-                if let Some(other) = names.find(|name| name != CONSUMER) {
-                    return Err(self.wrong(format!(
-                        "its group `{group}` is also read by `{other}`, and a group is of one job; give another --group, or remove that consumer"
-                    )));
-                }
-                self.ask::<()>(cmd("XGROUP").arg("SETID").arg(&key).arg(&group).arg(to.to_string()))?;
+            Some(_) => self.ask::<()>(cmd("XGROUP").arg("SETID").arg(&key).arg(&group).arg(to.to_string()))?,
+        }
+        // Before Redis 6.2 a consumer is made by its first reading.
+        drop(self.send::<u64>(cmd("XGROUP").arg("CREATECONSUMER").arg(&key).arg(&group).arg(&self.stream.consumer)));
+        self.check_alone(true)
+    }
+
+    /// Refuses a group that others read by: each would get a part of the entries. Earlier processes of the job may be gone.
+    fn check_alone(&mut self, begins: bool) -> Result<(), DataError> {
+        let (key, group, own) = (self.stream.key.clone(), self.stream.group.clone(), self.stream.consumer.clone());
+        let job = own.rsplit_once('-').map_or("", |(job, _)| job);
+        let consumers: Vec<Facts> = self.ask(cmd("XINFO").arg("CONSUMERS").arg(&key).arg(&group))?;
+        let names = consumers.iter().flatten().filter(|(name, _)| name == "name");
+        for other in names.filter_map(|(_, value)| String::from_redis_value_ref(value).ok()) {
+            if other == own {
+                continue;
+            }
+            if !(begins && other.starts_with(job)) {
+                return Err(self.wrong(format!(
+                    "its group `{group}` is also read by `{other}`, and a group is of one job; stop one of them, give another --group, or remove that consumer"
+                )));
+            }
+            let _: u64 = self.ask(cmd("XGROUP").arg("DELCONSUMER").arg(&key).arg(&group).arg(&other))?;
+        }
+        Ok(())
+    }
+
+    /// Tells of entries that were trimmed before they were read, as far as the server counts them.
+    fn tell_lost(&mut self, place: Place) -> Result<(), DataError> {
+        let facts: Facts = self.ask(cmd("XINFO").arg("STREAM").arg(&self.stream.key))?;
+        let value = |name: &str| facts.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+        let first = value("first-entry").and_then(|v| <(String, redis::Value)>::from_redis_value_ref(v).ok());
+        let behind = first.is_none_or(|(first, _)| first.parse::<Entry>().is_ok_and(|first| first > place.entry));
+        let whole = self.stream.from == Entry::default() && value("entries-added").is_some();
+        if behind && whole {
+            let gone = number(&facts, "entries-added").saturating_sub(number(&facts, "length"));
+            let lost = gone.saturating_sub(place.lines);
+            if lost > self.lost {
+                tracing::warn!(
+                    "{}: {lost} entries were trimmed or deleted before they were read; keep them longer (MAXLEN, MINID)",
+                    self.stream.name()
+                );
+                self.lost = lost;
             }
         }
         Ok(())
     }
 
-    /// Acknowledges all entries up to one, itself with them.
+    /// Acknowledges all entries up to a place.
     ///
     /// # Errors
-    /// A server that does not answer, a group that is gone.
-    pub fn acknowledge(&mut self, to: Entry) -> Result<(), DataError> {
+    /// A server that does not answer, a group that is gone, or that others read by.
+    pub fn acknowledge(&mut self, to: Place) -> Result<(), DataError> {
         match self.acknowledge_here(to) {
             // The server may have been started anew meanwhile.
             Err(DataError::Server { .. }) => {
-                *self = Self::open(&self.stream)?;
+                *self = Self { lost: self.lost, ..Self::open(&self.stream)? };
                 self.acknowledge_here(to)
             }
             other => other,
         }
     }
 
-    fn acknowledge_here(&mut self, to: Entry) -> Result<(), DataError> {
+    fn acknowledge_here(&mut self, to: Place) -> Result<(), DataError> {
         let (key, group) = (self.stream.key.clone(), self.stream.group.clone());
         loop {
             let mut pending = cmd("XPENDING");
-            pending.arg(&key).arg(&group).arg("-").arg(to.to_string()).arg(AT_ONCE).arg(CONSUMER);
+            pending.arg(&key).arg(&group).arg("-").arg(to.entry.to_string()).arg(AT_ONCE).arg(&self.stream.consumer);
             let some: Vec<(String, redis::Value, redis::Value, redis::Value)> = self.ask(&pending)?;
             if some.is_empty() {
-                return Ok(());
+                self.tell_lost(to)?;
+                return self.check_alone(false);
             }
             let mut done = cmd("XACK");
             done.arg(&key).arg(&group);
@@ -199,7 +237,9 @@ impl Group {
 
 /// Whether an error is of the connection, or of a server that is starting, and may pass.
 pub(super) fn is_passing(error: &RedisError) -> bool {
-    error.is_io_error() || error.is_timeout() || error.is_connection_dropped() || error.code() == Some("LOADING")
+    let busy = ["LOADING", "READONLY", "MISCONF", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS", "OOM"];
+    let own = error.is_io_error() || error.is_timeout() || error.is_connection_dropped();
+    own || error.code().is_some_and(|code| busy.contains(&code))
 }
 
 fn number(facts: &Facts, name: &str) -> u64 {

@@ -18,9 +18,9 @@ use crate::error::DataError;
 pub(super) fn open(stream: &RedisStream, follow: bool, place: Place) -> Result<Reading, DataError> {
     let mut group = Group::open(stream)?;
     group.seek(place.entry)?;
-    group.acknowledge(place.entry)?;
+    group.acknowledge(place)?;
     let (sender, receiver) = sync_channel(AHEAD);
-    let reader = read::Reader { group, place, follow };
+    let reader = read::Reader { group, place, follow, at_once: read::AT_FIRST, ended: false };
     thread::spawn(move || reader.run(&sender));
     Ok(Reading { receiver, endless: follow })
 }

@@ -6,13 +6,17 @@ use std::time::{Duration, Instant};
 
 use redis::cmd;
 
-use super::group::{CONSUMER, Group, is_passing};
+use super::group::{Group, is_passing};
 use crate::error::DataError;
 use crate::events::line::{Entry, LONGEST, Line, Place};
 use crate::events::reading::HANDED;
 
 /// Milliseconds that an answer may take to come, where no entry is there yet.
 const BLOCK: usize = 200;
+/// Entries that are asked for at first.
+pub(super) const AT_FIRST: usize = 16;
+/// Bytes that are asked for at once, about.
+const BYTES: usize = 1 << 20;
 /// How long a server may be gone.
 const GONE: Duration = Duration::from_secs(60);
 
@@ -21,6 +25,10 @@ pub(super) struct Reader {
     /// What was handed over.
     pub(super) place: Place,
     pub(super) follow: bool,
+    /// Entries that are asked for at once: so many that they are no more than [`BYTES`].
+    pub(super) at_once: usize,
+    /// Whether the last answer had no entry.
+    pub(super) ended: bool,
 }
 
 /// Fields and values of an entry.
@@ -33,7 +41,7 @@ impl Reader {
         loop {
             let lines = self.read();
             // No line at all asks whether somebody still waits.
-            let ended = lines.as_ref().map_or(true, |lines| lines.is_empty() && !self.follow);
+            let ended = lines.as_ref().map_or(true, |_| self.ended && !self.follow);
             if to.send(lines).is_err() || ended {
                 return;
             }
@@ -44,7 +52,7 @@ impl Reader {
     fn read(&mut self) -> Result<Vec<Line>, DataError> {
         let stream = &self.group.stream;
         let mut ask = cmd("XREADGROUP");
-        ask.arg("GROUP").arg(&stream.group).arg(CONSUMER).arg("COUNT").arg(HANDED);
+        ask.arg("GROUP").arg(&stream.group).arg(&stream.consumer).arg("COUNT").arg(self.at_once);
         if self.follow {
             ask.arg("BLOCK").arg(BLOCK);
         }
@@ -60,6 +68,8 @@ impl Reader {
                     pause = (pause * 2).min(Duration::from_secs(5));
                     self.again()?;
                 }
+                // The group may have been removed: it is made again where the weights stand.
+                Err(error) if error.code() == Some("NOGROUP") && since.elapsed() < GONE => self.again()?,
                 Err(error) => return Err(self.group.told(&error)),
             }
         }
@@ -77,18 +87,29 @@ impl Reader {
     }
 
     fn lines(&mut self, answer: Answer) -> Result<Vec<Line>, DataError> {
-        let mut lines = Vec::new();
+        let (mut lines, mut bytes, mut entries) = (Vec::new(), 0, 0);
         for (name, fields) in answer.into_iter().flat_map(|(_, entries)| entries) {
             let entry: Entry = name.parse().map_err(|problem| DataError::Stream {
                 name: self.group.stream.name(),
                 problem: format!("{problem}; the server is none of Redis 5 or later"),
             })?;
+            let fields = fields.unwrap_or_default();
+            bytes += fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+            entries += 1;
+            // Whoever sets the group back must not make an entry count twice.
+            if entry <= self.place.entry {
+                continue;
+            }
             self.place.lines += 1;
             self.place.entry = entry;
-            let mut text = text_of(fields.unwrap_or_default(), self.group.stream.field.as_deref());
+            let mut text = text_of(fields, self.group.stream.field.as_deref());
             let is_cut = text.len() as u64 > LONGEST;
             text.truncate(if is_cut { 1 << 10 } else { text.len() });
             lines.push(Line { number: self.place.lines, start: 0, end: 0, entry: Some(entry), text, is_cut });
+        }
+        self.ended = entries == 0;
+        if entries > 0 {
+            self.at_once = (BYTES * entries / bytes.max(1)).clamp(1, HANDED.min(2 * self.at_once));
         }
         Ok(lines)
     }
