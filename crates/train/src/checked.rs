@@ -8,7 +8,7 @@ use burnrec_features::{IndexPolicy, Past, Schema};
 use burnrec_models::Heads;
 
 use crate::error::{TrainError, bad};
-use crate::experiment::Experiment;
+use crate::experiment::{DenseRule, Experiment};
 use crate::metrics::Protocol;
 use crate::monitor::Monitor;
 use crate::objective::{Compares, Link, names};
@@ -128,6 +128,14 @@ impl Experiment {
             }
             () if self.data.split != SplitConfig::default() => {
                 refused("data.split", "divides rows into sides, and a schedule has windows of time instead; remove it")
+            }
+            () if self.train.optimizer.kind == DenseRule::Adagrad
+                && schedule.incremental.as_ref().is_some_and(|own| own.decay < 1.0) =>
+            {
+                refused(
+                    "schedule.incremental.decay",
+                    "is of tables alone, and Adagrad of the dense weights would keep its sums; take adam or sgd in train.optimizer, or leave decay out",
+                )
             }
             () if schedule.calibrated.is_some() && tasks.iter().all(|t| t.objective.link() != Link::Sigmoid) => {
                 refused("schedule.calibrated", "is of tasks of 0 and 1, and there is none; remove it")

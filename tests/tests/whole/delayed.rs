@@ -206,6 +206,44 @@ fn a_wrong_clock_an_event_twice_and_silence_are_what_they_are() {
 }
 
 #[test]
+fn silence_is_a_no_for_values_and_nulls_say_nothing() {
+    let folder = folder("lr");
+    let job = std::fs::read_to_string(folder.path().join("job.toml")).unwrap();
+    let job = job.replace("label = \"y\"", "label = { column = \"act\", positive = [\"buy\"] }");
+    std::fs::write(folder.path().join("job.toml"), job).unwrap();
+    let first = std::fs::read_to_string(folder.path().join("first.jsonl")).unwrap();
+    let first = first.replace("\"y\": 0", "\"act\": \"view\"").replace("\"y\": 1", "\"act\": \"buy\"");
+    std::fs::write(folder.path().join("first.jsonl"), first).unwrap();
+    run_ok(folder.path(), &["train", "job.toml", "--out", "values"]);
+    let mut text = String::new();
+    for row in 0..800u64 {
+        let (time, item) = (START + row, row % 2);
+        writeln!(text, "{{\"id\": {row}, \"user\": \"u\", \"item\": \"new{item}\", \"time\": {time}}}").unwrap();
+        if item == 1 {
+            let line = |act: &str| format!("{{\"id\": {row}, \"time\": {time}, \"user\": null, \"act\": {act}}}\n");
+            text += &(line("\"buy\"") + &line("null"));
+        }
+    }
+    std::fs::write(folder.path().join("late.jsonl"), text).unwrap();
+    let waits = [&["online", "values"][..], &WAITS[2..], &["--out", "x"]].concat();
+    let told = run_ok(folder.path(), &waits);
+    assert!(told.out.contains(" 0 labels came too late") && told.out.contains(" 0 events came twice"), "{}", told.out);
+    std::fs::write(folder.path().join("asked.csv"), "user,item\nu,new0\nu,new1\n").unwrap();
+    run_ok(folder.path(), &["predict", "x", "--input", "asked.csv", "--output", "p.csv"]);
+    let text = std::fs::read_to_string(folder.path().join("p.csv")).unwrap();
+    let p: Vec<f64> = text.lines().skip(1).map(|line| line.rsplit(',').next().unwrap().parse().unwrap()).collect();
+    assert!(p[0] < 0.2 && p[1] > 0.8, "{p:?}");
+    // What only waits is kept as well.
+    let lone = "{\"id\": 1, \"user\": \"u\", \"item\": \"i1\", \"time\": 1600000000}\n";
+    std::fs::write(folder.path().join("late.jsonl"), lone).unwrap();
+    let waits = [&["online", "values"][..], &WAITS[2..], &["--out", "lone"]].concat();
+    assert!(run_ok(folder.path(), &waits).out.contains("1 events wait"));
+    let all = std::fs::read_dir(folder.path().join("lone/checkpoints")).unwrap().flatten();
+    assert!(all.into_iter().any(|e| e.path().join("waiting.jsonl").is_file()));
+    assert!(run_ok(folder.path(), &[&waits[..], &["--resume"]].concat()).out.contains("1 events wait"));
+}
+
+#[test]
 fn of_several_tasks_one_is_named_whose_labels_come_late() {
     let folder = folder("lr");
     let text: String = (0..600)
@@ -223,13 +261,13 @@ fn of_several_tasks_one_is_named_whose_labels_come_late() {
     let job = job.replace("[model.lr]", "[tasks.buy]\nlabel = \"z\"\n[model.shared_bottom]");
     std::fs::write(folder.path().join("job.toml"), job).unwrap();
     run_ok(folder.path(), &["train", "job.toml", "--out", "two"]);
-    let online = ["online", "two", "--input", "first.jsonl", "--out", "x", "--fake-negatives"];
-    for (more, says) in [(&[][..], "click, buy"), (&["none"], "`none`")] {
-        let told = run(folder.path(), &[&online[..], more].concat());
+    let online = ["online", "two", "--input", "first.jsonl", "--out", "x"];
+    for (named, says) in [("--fake-negatives", "click, buy"), ("--fake-negatives=none", "`none`")] {
+        let told = run(folder.path(), &[&online[..], &[named]].concat());
         assert!(told.code == Some(2) && told.err.contains(says), "{}", told.err);
     }
     assert!(!folder.path().join("x").exists());
-    let named = ["online", "two", "--input", "first.jsonl", "--out", "y", "--fake-negatives", "buy"];
+    let named = ["online", "two", "--input", "first.jsonl", "--out", "y", "--fake-negatives=buy"];
     run_ok(folder.path(), &named);
     std::fs::write(folder.path().join("asked.csv"), "user,item\nu,i1\n").unwrap();
     run_ok(folder.path(), &["predict", "y", "--input", "asked.csv", "--output", "p.csv"]);

@@ -224,7 +224,7 @@ fn what_was_trimmed_and_who_else_reads_is_told() {
     let () = cmd("XTRIM").arg("clicks").arg("MAXLEN").arg(100).query(&mut connection).unwrap();
     let lost = run_ok(folder.path(), &resume);
     assert!(lost.out.contains("740 events") && lost.err.contains("220 entries were trimmed"), "{}", lost.err);
-    // Two jobs of one group, the second a copy of the first's folder: whoever comes later takes over, and the other one is told.
+    // Two jobs of one group, the second a copy of the first's folder: what was read beside another is not kept, and is told.
     let copied = Command::new("cp").args(["-r", "x", "y"]).current_dir(folder.path()).status().unwrap();
     assert!(copied.success());
     let follow = [&resume[..], &["--follow", "--checkpoint-every", "16", "--wait", "100ms"]].concat();
@@ -239,6 +239,23 @@ fn what_was_trimmed_and_who_else_reads_is_told() {
     assert!(told.status.code() == Some(2) && text.contains("also read by"), "{text}");
     other.kill().unwrap();
     other.wait().unwrap();
+    // One after the other, each learns from all of it.
+    for out in ["x", "y"] {
+        let job = ["online", "run", "--rows", "16", "--input", &url, "--key", "clicks", "--out", out, "--resume"];
+        let told = run_ok(folder.path(), &job);
+        assert!(told.out.contains("1380 events"), "{out}: {}", told.out);
+    }
+    // A reader of another kind is told before anything that has holes is kept.
+    add(&mut connection, "clicks", &events(64, false), None);
+    let mut read = cmd("XREADGROUP");
+    read.arg("GROUP").arg("burnrec").arg("thief").arg("COUNT").arg(1).arg("STREAMS").arg("clicks").arg(">");
+    let _: redis::Value = read.query(&mut connection).unwrap();
+    let refused = run(folder.path(), &resume);
+    assert!(refused.code == Some(2) && refused.err.contains("`thief`"), "{}", refused.err);
+    let _: u64 =
+        cmd("XGROUP").arg("DELCONSUMER").arg("clicks").arg("burnrec").arg("thief").query(&mut connection).unwrap();
+    let whole = run_ok(folder.path(), &resume);
+    assert!(whole.out.contains("1444 events"), "{}", whole.out);
 }
 
 #[test]

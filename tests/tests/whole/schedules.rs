@@ -264,4 +264,8 @@ fn sums_that_decay_follow_a_truth_that_moves() {
     assert!(decayed > kept + 0.003, "{decayed} {kept}");
     let refused = run(folder.path(), &["replay", "job.toml", "--out", "x", "--set", "schedule.incremental.decay=0.0"]);
     assert!(refused.code == Some(2) && refused.err.contains("decay"), "{}", refused.err);
+    // Sums that would not decay are told of.
+    let sets = ["--set", "schedule.incremental.decay=0.5", "--set", "train.optimizer={ kind = \"adagrad\" }"];
+    let refused = run(folder.path(), &[&["check", "job.toml"][..], &sets].concat());
+    assert!(refused.code == Some(2) && refused.err.contains("dense weights"), "{}", refused.err);
 }

@@ -99,7 +99,7 @@ pub struct OnlineArgs {
     pub event_id: Option<String>,
     /// The stream has every event as a negative of this task at once, and once more as a positive when it turns out one: weigh
     /// them so that what is learned is the true rate. The name may be left out where one task alone is of 0 and 1.
-    #[arg(long, value_name = "TASK", num_args = 0..=1, default_missing_value = "", conflicts_with = "label_window")]
+    #[arg(long, value_name = "TASK", num_args = 0..=1, require_equals = true, default_missing_value = "", conflicts_with = "label_window")]
     pub fake_negatives: Option<String>,
     /// Events between checkpoints.
     #[arg(long, value_name = "N", default_value_t = 100_000)]

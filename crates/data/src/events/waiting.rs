@@ -24,8 +24,8 @@ pub struct LabelWait {
     pub id: String,
     /// Key of the event time.
     pub time: String,
-    /// Keys of labels of 0 and 1 that are 0 where the window ends without a word of them.
-    pub labels: Vec<String>,
+    /// Keys of labels, and what stands for a no, as JSON, where the window ends without a word of them.
+    pub labels: Vec<(String, String)>,
 }
 
 /// An event that waits.
@@ -130,8 +130,9 @@ impl Waiting {
     }
 
     fn take(&mut self, line: Line, id: String, time: i64, passed: &mut Passed) -> Result<(), (Line, String)> {
-        let is_event = serde_json::from_slice::<Object<'_>>(&line.text)
-            .is_ok_and(|object| object.0.iter().any(|(key, _)| self.inputs.iter().any(|input| *input == **key)));
+        let is_event = serde_json::from_slice::<Object<'_>>(&line.text).is_ok_and(|object| {
+            object.0.iter().any(|(key, value)| value.get() != "null" && self.inputs.iter().any(|input| *input == **key))
+        });
         match (self.places.get(&id).copied(), is_event) {
             (Some(_), true) => {
                 passed.duplicates += 1;
@@ -201,15 +202,17 @@ fn unreadable(key: &str) -> DataError {
     DataError::Setting { key: key.into(), problem: "holds values that are no ids".into() }
 }
 
-/// An event of which nothing was heard: its labels are 0. None where it has them all.
-fn settled(event: &str, labels: &[String]) -> Option<String> {
+/// An event of which nothing was heard: its labels are a no. None where it has them all.
+fn settled(event: &str, labels: &[(String, String)]) -> Option<String> {
     let event: Object<'_> = serde_json::from_str(event).ok()?;
-    let known = |label: &String| event.0.iter().any(|(key, value)| **key == **label && value.get() != "null");
-    let missing: Vec<&String> = labels.iter().filter(|label| !known(label)).collect();
-    let zero: &RawValue = serde_json::from_str("0").ok()?;
+    let known =
+        |(label, _): &&(String, String)| event.0.iter().any(|(key, value)| **key == **label && value.get() != "null");
+    let missing: Vec<&(String, String)> = labels.iter().filter(|label| !known(label)).collect();
     let mut all: Vec<_> =
-        event.0.iter().filter(|(key, _)| !missing.iter().any(|label| **key == ***label)).cloned().collect();
-    all.extend(missing.iter().map(|label| (Cow::from(label.as_str()), zero)));
+        event.0.iter().filter(|(key, _)| !missing.iter().any(|label| **key == *label.0)).cloned().collect();
+    for (label, no) in &missing {
+        all.push((Cow::from(label.as_str()), serde_json::from_str(no).ok()?));
+    }
     (!missing.is_empty()).then(|| written(&all))?
 }
 
@@ -218,7 +221,9 @@ fn completed(event: &str, later: &[u8], wait: &LabelWait) -> Option<String> {
     let event: Object<'_> = serde_json::from_str(event).ok()?;
     let later: Object<'_> = serde_json::from_slice(later).ok()?;
     let mut all = event.0;
-    for (key, value) in later.0.into_iter().filter(|(key, _)| **key != *wait.time && **key != *wait.id) {
+    for (key, value) in
+        later.0.into_iter().filter(|(key, value)| **key != *wait.time && **key != *wait.id && value.get() != "null")
+    {
         match all.iter_mut().find(|(known, _)| *known == key) {
             Some(known) => known.1 = value,
             None => all.push((key, value)),
@@ -256,7 +261,12 @@ mod tests {
     }
 
     fn waiting(held: VecDeque<Held>, newest: i64) -> Waiting {
-        let wait = LabelWait { window: 10 * SECOND, id: "id".into(), time: "t".into(), labels: vec!["y".into()] };
+        let wait = LabelWait {
+            window: 10 * SECOND,
+            id: "id".into(),
+            time: "t".into(),
+            labels: vec![("y".into(), "0".into())],
+        };
         Waiting::new((Path::new("e"), None), wait, vec!["x".into()], held, newest)
     }
 

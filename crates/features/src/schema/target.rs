@@ -47,12 +47,17 @@ impl Target {
         !matches!(self.rule, Rule::Number | Rule::Classes(_))
     }
 
-    /// Whether a 0 in its column is a label of 0.
-    pub fn reads_zero(&self) -> bool {
-        match self.rule {
-            Rule::Binary => true,
-            Rule::Threshold(from) => from > 0.0,
-            _ => false,
+    /// What stands in its column for a label of 0, as JSON; none where labels are not 0 and 1, or no value is known to be a no.
+    pub fn no(&self) -> Option<String> {
+        let text = |text: &str| serde_json::to_string(text).ok();
+        match &self.rule {
+            Rule::Binary => Some("0".into()),
+            Rule::Threshold(from) => Some(if *from > 0.0 { "0".into() } else { (from - 1.0).to_string() }),
+            Rule::Values { negative: Some(negative), .. } => negative.first().and_then(|no| text(no)),
+            Rule::Values { positive, .. } => {
+                ["0", "no", "none"].into_iter().find(|no| positive.iter().all(|yes| yes != no)).and_then(text)
+            }
+            _ => None,
         }
     }
 

@@ -4,7 +4,7 @@ use burnrec_features::Curve;
 
 use crate::metrics::Predictions;
 
-/// Knots at most: neighbours are pooled where there are more.
+/// Pools at most, of two knots each: neighbours are pooled where there are more.
 const KNOTS: usize = 1024;
 
 /// Rows that share a rate.
@@ -12,7 +12,9 @@ const KNOTS: usize = 1024;
 struct Pool {
     weight: f64,
     positive: f64,
-    scores: f64,
+    /// Their least and their greatest score.
+    from: f64,
+    to: f64,
 }
 
 /// Fits it to rows whose labels may be shares.
@@ -36,10 +38,12 @@ pub(super) fn fit(known: &Predictions) -> Curve {
     let (mut from, mut to): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
     for pool in pools {
         let rate = pool.rate().clamp(least, 1.0 - least);
-        let (score, odds) = (pool.scores / pool.weight, (rate / (1.0 - rate)).ln());
-        if from.last().is_none_or(|last| *last < score) {
-            from.push(score);
-            to.push(odds.max(to.last().copied().unwrap_or(odds)));
+        // Level within a pool, so that its rows have its rate on average: the next window's prior is what this curve says.
+        for score in [pool.from, pool.to] {
+            if from.last().is_none_or(|last| *last < score) {
+                from.push(score);
+                to.push((rate / (1.0 - rate)).ln().max(to.last().copied().unwrap_or(f64::MIN)));
+            }
         }
     }
     Curve::Knots { from, to }
@@ -49,7 +53,8 @@ impl Pool {
     fn of(known: &Predictions, rows: &[usize]) -> Self {
         let weight: f64 = rows.iter().map(|row| known.weight(*row)).sum();
         let positive = rows.iter().map(|row| known.weight(*row) * f64::from(known.labels[*row])).sum();
-        Self { weight, positive, scores: weight * f64::from(known.scores[rows[0]]) }
+        let score = f64::from(known.scores[rows[0]]);
+        Self { weight, positive, from: score, to: score }
     }
 
     fn rate(&self) -> f64 {
@@ -57,11 +62,8 @@ impl Pool {
     }
 
     fn with(self, other: Self) -> Self {
-        Self {
-            weight: self.weight + other.weight,
-            positive: self.positive + other.positive,
-            scores: self.scores + other.scores,
-        }
+        let (weight, positive) = (self.weight + other.weight, self.positive + other.positive);
+        Self { weight, positive, from: self.from, to: other.to }
     }
 }
 
@@ -80,8 +82,8 @@ mod tests {
     #[test]
     fn violators_are_pooled_and_ends_are_no_certainty() {
         let (from, to) = knots(&[4.0, 1.0, 3.0, 2.0, 1.0], &[1.0, 0.0, 0.0, 1.0, 0.0]);
-        assert_eq!(from, [1.0, 2.5, 4.0]);
-        let wanted = [-(6f64.ln()), 0.0, 6f64.ln()];
+        assert_eq!(from, [1.0, 2.0, 3.0, 4.0]);
+        let wanted = [-(6f64.ln()), 0.0, 0.0, 6f64.ln()];
         assert!(to.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-9), "{to:?}");
     }
 
@@ -94,7 +96,7 @@ mod tests {
         // One above and one below at the second score: all three are one pool.
         for labels in [[1.0, 0.0, 1.0], [1.0, 1.0, 0.0]] {
             let (from, to) = knots(&[1.0, 2.0, 2.0], &labels);
-            assert!(from.len() == 1 && (to[0] - 2f64.ln()).abs() < 1e-6, "{from:?} {to:?}");
+            assert!(from == [1.0, 2.0] && to.iter().all(|z| (z - 2f64.ln()).abs() < 1e-6), "{from:?} {to:?}");
         }
     }
 
@@ -103,6 +105,6 @@ mod tests {
         let scores: Vec<f32> = (0..5000).map(|n| n as f32 / 1000.0).collect();
         let labels: Vec<f32> = (0..5000).map(|n| n as f32 / 5000.0).collect();
         let (from, _) = knots(&scores, &labels);
-        assert!((900..=KNOTS).contains(&from.len()), "{}", from.len());
+        assert!((900..=2 * KNOTS).contains(&from.len()), "{}", from.len());
     }
 }

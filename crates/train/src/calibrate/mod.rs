@@ -125,6 +125,34 @@ mod tests {
     }
 
     #[test]
+    fn small_windows_of_chance_do_not_bend_the_rate() {
+        let mut draws = 0;
+        let mut draw = || {
+            draws += 1;
+            burnrec_features::stream_seed(12, "chance", draws) as f64 / u64::MAX as f64
+        };
+        for kind in [CalibrationKind::Platt, CalibrationKind::Isotonic] {
+            let (mut curve, mut predicted, mut happened) = (None::<Curve>, 0.0f64, 0.0f64);
+            for window in 0..300 {
+                let scores: Vec<f32> = (0..100).map(|_| (draw() * 41.0).floor() as f32 / 20.0 - 3.2).collect();
+                let truth = |score: f32| 1.0 / (1.0 + (-f64::from(score)).exp());
+                let labels: Vec<f32> = scores.iter().map(|s| if draw() < truth(*s) { 1.0 } else { 0.0 }).collect();
+                if window >= 100 {
+                    predicted += scores.iter().map(|s| truth(curve.as_ref().map_or(*s, |c| c.apply(*s)))).sum::<f64>();
+                    happened += labels.iter().map(|y| f64::from(*y)).sum::<f64>();
+                }
+                let mixed = with_prior(&Predictions { scores, labels, ..Default::default() }, 3000.0, curve.as_ref());
+                curve = Some(if kind == CalibrationKind::Platt {
+                    platt::fit(&mixed, false)
+                } else {
+                    isotonic::fit(&mixed)
+                });
+            }
+            assert!((predicted / happened - 1.0).abs() < 0.06, "{kind:?}: {}", predicted / happened);
+        }
+    }
+
+    #[test]
     fn what_was_before_counts_as_so_many_rows() {
         let known = Predictions { scores: vec![0.0, 2.0], labels: vec![1.0, 0.0], ..Default::default() };
         let mixed = with_prior(&known, 6.0, Some(&Curve::Line { scale: 1.0, shift: 0.0 }));

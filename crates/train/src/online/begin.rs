@@ -63,17 +63,24 @@ pub(super) fn begin_with_stream(
     };
     let (key, group) = (begin["redis"]["key"].as_str(), begin["redis"]["group"].as_str());
     if let (Some(key), Some(group)) = (key, group) {
-        if (key, group) != (&stream.key, &stream.group) {
+        let same = (key, group) == (&stream.key, &stream.group);
+        if !same && lines > 0 {
             return Err(other(run, &format!("it reads the stream `{key}` of Redis by the group `{group}`")));
         }
         let from = begin["redis"]["from"].as_str().unwrap_or_default();
         let from = from.parse().map_err(|problem: String| other(run, &problem))?;
-        return Ok(named(begin["redis"]["job"].as_str().unwrap_or_default(), from));
+        if let (Some(job), true) = (begin["redis"]["job"].as_str().filter(|job| !job.is_empty()), same) {
+            return Ok(named(job, from));
+        }
     }
-    if lines > 0 {
+    if lines > 0 && begin["redis"].is_null() {
         return Err(other(run, "it reads lines of JSON"));
     }
-    let (from, job) = (join()?, nonce());
+    let from = match begin["redis"]["from"].as_str().filter(|_| lines > 0) {
+        Some(from) => from.parse().map_err(|problem: String| other(run, &problem))?,
+        None => join()?,
+    };
+    let job = nonce();
     let (key, group) = (&stream.key, &stream.group);
     begin["redis"] = serde_json::json!({ "key": key, "group": group, "from": from.to_string(), "job": job });
     write_whole(&run.join(BEGIN), begin.to_string().as_bytes())?;

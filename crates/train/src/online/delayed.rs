@@ -49,8 +49,14 @@ impl Online<'_> {
     pub(super) fn waiting(&self) -> Option<Waiting> {
         let experiment = self.checked.experiment();
         let mut wait = self.job.label_wait.clone()?;
-        let plain = self.encoder.schema().targets.iter().filter(|target| target.reads_zero());
-        wait.labels = plain.map(|target| target.column.clone()).collect();
+        // A column that also holds numbers or classes says nothing where it is silent.
+        let targets = &self.encoder.schema().targets;
+        let open = |column: &str| targets.iter().any(|other| other.column == column && other.no().is_none());
+        for target in targets.iter().filter(|target| !open(&target.column)) {
+            if let (Some(no), false) = (target.no(), wait.labels.iter().any(|(known, _)| *known == target.column)) {
+                wait.labels.push((target.column.clone(), no));
+            }
+        }
         let inputs = self.encoder.schema().columns(false);
         let known = |key: &String| *key != wait.id && *key != wait.time;
         let inputs = inputs.into_iter().filter(known).collect();

@@ -92,6 +92,8 @@ struct Online<'a> {
     beat: beat::Beats,
     /// Events that were learned from since the last checkpoint.
     unsaved: u64,
+    /// Lines that were read since.
+    unread: u64,
     _lock: File,
 }
 
@@ -134,6 +136,7 @@ impl<'a> Online<'a> {
         let place = &mut self.progress.stream;
         place.rejected += rejected.len() as u64;
         place.rejected_bytes = self.aside.bytes();
+        self.unread += read.lines.saturating_sub(place.lines);
         (place.bytes, place.lines, place.entry) = (read.bytes, read.lines, read.entry);
         place.late += late;
         place.newest = place.newest.max(newest);
@@ -180,7 +183,7 @@ impl<'a> Online<'a> {
             self.save()?;
             return Err(self.aside.too_many(&self.job.input.name(), self.job.most_rejected));
         }
-        if self.unsaved >= self.job.checkpoint_every {
+        if self.unsaved.max(self.unread) >= self.job.checkpoint_every {
             self.save()?;
         }
         self.beat();
@@ -214,14 +217,24 @@ impl<'a> Online<'a> {
     }
 
     fn save(&mut self) -> Result<(), TrainError> {
+        // What was read beside another reader has holes, and is not kept.
+        match self.group.as_mut().map(Group::check_alone) {
+            Some(Err(error @ DataError::Server { .. })) => tracing::warn!("{error}"),
+            Some(other) => other?,
+            None => {}
+        }
         self.aside.sync()?;
+        if self.unsaved == 0 && Manifest::read(&self.checkpoints)?.is_some_and(|m| m.has_step(self.progress.step)) {
+            // What was read taught nothing yet; a checkpoint is never written twice.
+            self.progress.step += 1;
+        }
         let bytes = self.progress.stream.bytes.min(HEAD);
         self.progress.stream.head = self.head(bytes).map_or((0, 0), |hash| (bytes, hash));
         self.progress.clock = self.stepper.clock();
         self.progress.best_epoch = self.progress.epoch;
         let more = self.held_file();
         save(&self.checkpoints, &self.stepper, &self.encoder, &self.progress, true, None, more.as_ref())?;
-        self.unsaved = 0;
+        (self.unsaved, self.unread) = (0, 0);
         // What is safe need not come again. Where the server cannot be told now, the next checkpoint tells it.
         let place = self.progress.stream.place();
         match self.group.as_mut().map(|group| group.acknowledge(place)) {
@@ -235,10 +248,8 @@ impl<'a> Online<'a> {
     }
 
     fn finish(mut self) -> Result<Streamed, TrainError> {
-        // Lines may have been put aside since the last events.
-        let saved = Manifest::read(&self.checkpoints)?;
-        let stands = saved.is_some_and(|m| m.latest.contains(&format!("{:012}", self.progress.step)));
-        if self.unsaved > 0 || !stands {
+        // Lines may have been put aside, or wait, since the last events.
+        if self.unsaved + self.unread > 0 {
             self.save()?;
         }
         (self.tell)(&self.beat.take(&self.progress.stream));

@@ -25,6 +25,7 @@ impl<'a> Online<'a> {
         let checked = RunFolder::config(&job.run)?.check()?;
         check(&checked, job.rows)?;
         let delayed = delayed_task(&checked, job.fake_negatives.as_deref())?;
+        job.fake_negatives = delayed.map(|task| checked.tasks()[task].name.clone());
         // A stream goes on where it stood; a run that begins to learn from one begins with its best epoch.
         let latest = manifest.open(&checkpoints, &manifest.latest, checked.schema())?.progress;
         let begins = begins(&job.run, &manifest.latest);
@@ -77,6 +78,7 @@ impl<'a> Online<'a> {
             tell,
             beat,
             unsaved: 0,
+            unread: 0,
             _lock: lock,
         })
     }

@@ -67,6 +67,12 @@ fn is_file_of_step(name: &str) -> bool {
 }
 
 impl Manifest {
+    /// Whether a checkpoint of a step is there.
+    pub(crate) fn has_step(&self, step: u64) -> bool {
+        let name = format!("{STEP}{step:012}-");
+        self.files.keys().any(|known| known.starts_with(&name))
+    }
+
     /// Writes a manifest of no checkpoints: from then on one that is missing was lost.
     pub(crate) fn begin(checkpoints: &Path) -> Result<(), TrainError> {
         let path = checkpoints.join(MANIFEST);

@@ -17,8 +17,6 @@ const AT_ONCE: usize = 4096;
 pub struct Group {
     pub(super) stream: RedisStream,
     connection: Connection,
-    /// Entries that were told to be lost.
-    lost: u64,
 }
 
 /// Names and values as Redis lists facts.
@@ -48,7 +46,7 @@ impl Group {
             name: stream.name(),
             problem: format!("cannot be connected to ({e}); check the address and that the server runs"),
         })?;
-        Ok(Self { stream: stream.clone(), connection, lost: 0 })
+        Ok(Self { stream: stream.clone(), connection })
     }
 
     /// Refuses a stream that is not there, where it is not to be followed, and a group that another job reads by.
@@ -84,8 +82,12 @@ impl Group {
             let last = last.and_then(|(_, value)| String::from_redis_value_ref(value).ok());
             return last.unwrap_or_default().parse().map_err(|problem| self.wrong(problem));
         }
-        let () = self.ask(cmd("XGROUP").arg("CREATE").arg(&key).arg(&group).arg("0").arg("MKSTREAM"))?;
-        Ok(Entry::default())
+        match self.send::<()>(cmd("XGROUP").arg("CREATE").arg(&key).arg(&group).arg("0").arg("MKSTREAM")) {
+            Err(error) if error.code() == Some("BUSYGROUP") => Err(self.wrong(format!(
+                "its group `{group}` is just being joined by another job; give this one its own: --group NAME"
+            ))),
+            other => other.map(|()| Entry::default()).map_err(|error| self.told(&error)),
+        }
     }
 
     /// Sets the group behind an entry; what was delivered of what follows comes again.
@@ -111,65 +113,85 @@ impl Group {
                 "is another stream: {to} was learned from, and it ends before; start a job on it, from this one's run"
             )));
         }
-        match self.facts()? {
-            None => self.ask::<()>(cmd("XGROUP").arg("CREATE").arg(&key).arg(&group).arg(to.to_string()))?,
-            Some(_) => self.ask::<()>(cmd("XGROUP").arg("SETID").arg(&key).arg(&group).arg(to.to_string()))?,
+        let there = self.facts()?.is_some();
+        if there {
+            // Nothing is changed before it is known that no other job reads. Earlier processes of this one are gone, and what they
+            // were given comes again.
+            for other in self.others()? {
+                if !self.is_own(&other) {
+                    return Err(self.shared(&other));
+                }
+                let _: u64 = self.ask(cmd("XGROUP").arg("DELCONSUMER").arg(&key).arg(&group).arg(&other))?;
+            }
         }
+        let set = if there { "SETID" } else { "CREATE" };
+        let () = self.ask(cmd("XGROUP").arg(set).arg(&key).arg(&group).arg(to.to_string()))?;
         // Before Redis 6.2 a consumer is made by its first reading.
-        drop(self.send::<u64>(cmd("XGROUP").arg("CREATECONSUMER").arg(&key).arg(&group).arg(&self.stream.consumer)));
-        self.check_alone(true)
+        let own = self.stream.consumer.clone();
+        drop(self.send::<u64>(cmd("XGROUP").arg("CREATECONSUMER").arg(&key).arg(&group).arg(&own)));
+        // Another job may have joined at the same moment: this one leaves no trace that would keep either from coming back.
+        match self.others()?.into_iter().find(|other| !self.is_own(other)) {
+            Some(other) => {
+                let _: u64 = self.ask(cmd("XGROUP").arg("DELCONSUMER").arg(&key).arg(&group).arg(&own))?;
+                Err(self.shared(&other))
+            }
+            None => Ok(()),
+        }
     }
 
-    /// Refuses a group that others read by: each would get a part of the entries. Earlier processes of the job may be gone.
-    fn check_alone(&mut self, begins: bool) -> Result<(), DataError> {
-        let (key, group, own) = (self.stream.key.clone(), self.stream.group.clone(), self.stream.consumer.clone());
-        let job = own.rsplit_once('-').map_or("", |(job, _)| job);
-        let consumers: Vec<Facts> = self.ask(cmd("XINFO").arg("CONSUMERS").arg(&key).arg(&group))?;
+    /// Refuses a group that others read by: each gets a part of the entries, and what was read here has holes.
+    ///
+    /// # Errors
+    /// A server that does not answer, another reader.
+    pub fn check_alone(&mut self) -> Result<(), DataError> {
+        let others = match self.others() {
+            Err(DataError::Server { .. }) => {
+                *self = Self::open(&self.stream)?;
+                self.others()?
+            }
+            other => other?,
+        };
+        match others.first() {
+            Some(other) => Err(self.shared(other)),
+            None => Ok(()),
+        }
+    }
+
+    /// The other consumers of the group.
+    fn others(&mut self) -> Result<Vec<String>, DataError> {
+        let (key, group) = (self.stream.key.clone(), self.stream.group.clone());
+        let consumers: Vec<Facts> = match self.send(cmd("XINFO").arg("CONSUMERS").arg(&key).arg(&group)) {
+            // A group that was removed has none.
+            Err(error) if is_gone(&error) => return Ok(Vec::new()),
+            other => other.map_err(|error| self.told(&error))?,
+        };
         let names = consumers.iter().flatten().filter(|(name, _)| name == "name");
-        for other in names.filter_map(|(_, value)| String::from_redis_value_ref(value).ok()) {
-            if other == own {
-                continue;
-            }
-            if !(begins && other.starts_with(job)) {
-                return Err(self.wrong(format!(
-                    "its group `{group}` is also read by `{other}`, and a group is of one job; stop one of them, give another --group, or remove that consumer"
-                )));
-            }
-            let _: u64 = self.ask(cmd("XGROUP").arg("DELCONSUMER").arg(&key).arg(&group).arg(&other))?;
-        }
-        Ok(())
+        let names = names.filter_map(|(_, value)| String::from_redis_value_ref(value).ok());
+        Ok(names.filter(|name| *name != self.stream.consumer).collect())
     }
 
-    /// Tells of entries that were trimmed before they were read, as far as the server counts them.
-    fn tell_lost(&mut self, place: Place) -> Result<(), DataError> {
-        let facts: Facts = self.ask(cmd("XINFO").arg("STREAM").arg(&self.stream.key))?;
-        let value = |name: &str| facts.iter().find(|(known, _)| known == name).map(|(_, value)| value);
-        let first = value("first-entry").and_then(|v| <(String, redis::Value)>::from_redis_value_ref(v).ok());
-        let behind = first.is_none_or(|(first, _)| first.parse::<Entry>().is_ok_and(|first| first > place.entry));
-        let whole = self.stream.from == Entry::default() && value("entries-added").is_some();
-        if behind && whole {
-            let gone = number(&facts, "entries-added").saturating_sub(number(&facts, "length"));
-            let lost = gone.saturating_sub(place.lines);
-            if lost > self.lost {
-                tracing::warn!(
-                    "{}: {lost} entries were trimmed or deleted before they were read; keep them longer (MAXLEN, MINID)",
-                    self.stream.name()
-                );
-                self.lost = lost;
-            }
-        }
-        Ok(())
+    /// Whether a consumer is an earlier process of the same job.
+    fn is_own(&self, other: &str) -> bool {
+        let job = self.stream.consumer.rsplit_once('-').map_or("", |(job, _)| job);
+        !job.is_empty() && other.rsplit_once('-').is_some_and(|(other, _)| other == job)
+    }
+
+    fn shared(&self, other: &str) -> DataError {
+        self.wrong(format!(
+            "its group `{}` is also read by `{other}`, and a group is of one job; stop one of them and go on with --resume, give another --group, or remove that consumer",
+            self.stream.group
+        ))
     }
 
     /// Acknowledges all entries up to a place.
     ///
     /// # Errors
-    /// A server that does not answer, a group that is gone, or that others read by.
+    /// A server that does not answer. A group that is gone has nothing to acknowledge.
     pub fn acknowledge(&mut self, to: Place) -> Result<(), DataError> {
         match self.acknowledge_here(to) {
             // The server may have been started anew meanwhile.
             Err(DataError::Server { .. }) => {
-                *self = Self { lost: self.lost, ..Self::open(&self.stream)? };
+                *self = Self::open(&self.stream)?;
                 self.acknowledge_here(to)
             }
             other => other,
@@ -181,10 +203,12 @@ impl Group {
         loop {
             let mut pending = cmd("XPENDING");
             pending.arg(&key).arg(&group).arg("-").arg(to.entry.to_string()).arg(AT_ONCE).arg(&self.stream.consumer);
-            let some: Vec<(String, redis::Value, redis::Value, redis::Value)> = self.ask(&pending)?;
+            let some: Vec<(String, redis::Value, redis::Value, redis::Value)> = match self.send(&pending) {
+                Err(error) if is_gone(&error) => return Ok(()),
+                other => other.map_err(|error| self.told(&error))?,
+            };
             if some.is_empty() {
-                self.tell_lost(to)?;
-                return self.check_alone(false);
+                return Ok(());
             }
             let mut done = cmd("XACK");
             done.arg(&key).arg(&group);
@@ -193,6 +217,17 @@ impl Group {
             }
             let _: u64 = self.ask(&done)?;
         }
+    }
+
+    /// Entries that the server counts as trimmed or deleted, and the first one that is left; none where it does not count, or the job
+    /// began behind the stream's beginning.
+    pub(super) fn trimmed(&mut self) -> Result<Option<(u64, Entry)>, DataError> {
+        let facts: Facts = self.ask(cmd("XINFO").arg("STREAM").arg(&self.stream.key))?;
+        let value = |name: &str| facts.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+        let first = value("first-entry").and_then(|v| <(String, redis::Value)>::from_redis_value_ref(v).ok());
+        let first = first.and_then(|(first, _)| first.parse().ok()).filter(|_| self.stream.from == Entry::default());
+        let gone = number(&facts, "entries-added").saturating_sub(number(&facts, "length"));
+        Ok(first.filter(|_| value("entries-added").is_some()).map(|first| (gone, first)))
     }
 
     /// The group as the server lists it.
@@ -240,6 +275,11 @@ pub(super) fn is_passing(error: &RedisError) -> bool {
     let busy = ["LOADING", "READONLY", "MISCONF", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS", "OOM"];
     let own = error.is_io_error() || error.is_timeout() || error.is_connection_dropped();
     own || error.code().is_some_and(|code| busy.contains(&code))
+}
+
+/// Whether a group, or its stream, is not there any more.
+pub(super) fn is_gone(error: &RedisError) -> bool {
+    matches!(error.code(), Some("NOGROUP" | "UNBLOCKED"))
 }
 
 fn number(facts: &Facts, name: &str) -> u64 {

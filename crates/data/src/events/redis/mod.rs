@@ -20,7 +20,7 @@ pub(super) fn open(stream: &RedisStream, follow: bool, place: Place) -> Result<R
     group.seek(place.entry)?;
     group.acknowledge(place)?;
     let (sender, receiver) = sync_channel(AHEAD);
-    let reader = read::Reader { group, place, follow, at_once: read::AT_FIRST, ended: false };
+    let reader = read::Reader { group, place, follow, at_once: read::AT_FIRST, ended: false, lost: 0 };
     thread::spawn(move || reader.run(&sender));
     Ok(Reading { receiver, endless: follow })
 }

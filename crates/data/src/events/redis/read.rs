@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use redis::cmd;
 
-use super::group::{Group, is_passing};
+use super::group::{Group, is_gone, is_passing};
 use crate::error::DataError;
 use crate::events::line::{Entry, LONGEST, Line, Place};
 use crate::events::reading::HANDED;
@@ -29,6 +29,8 @@ pub(super) struct Reader {
     pub(super) at_once: usize,
     /// Whether the last answer had no entry.
     pub(super) ended: bool,
+    /// Entries that were told to be lost.
+    pub(super) lost: u64,
 }
 
 /// Fields and values of an entry.
@@ -69,7 +71,7 @@ impl Reader {
                     self.again()?;
                 }
                 // The group may have been removed: it is made again where the weights stand.
-                Err(error) if error.code() == Some("NOGROUP") && since.elapsed() < GONE => self.again()?,
+                Err(error) if is_gone(&error) && since.elapsed() < GONE => self.again()?,
                 Err(error) => return Err(self.group.told(&error)),
             }
         }
@@ -86,8 +88,27 @@ impl Reader {
         Ok(())
     }
 
+    /// Tells of entries that were trimmed before they were read: those that the server no longer has, and that are not among the ones
+    /// that were.
+    fn tell_lost(&mut self, before: u64, lines: &[Line]) -> Result<(), DataError> {
+        let Some(next) = lines.first().and_then(|line| line.entry) else { return Ok(()) };
+        let trimmed = self.group.trimmed()?.filter(|(_, first)| *first >= next);
+        let Some((gone, first)) = trimmed else { return Ok(()) };
+        let read = before + lines.iter().filter(|line| line.entry.is_some_and(|entry| entry < first)).count() as u64;
+        let lost = gone.saturating_sub(read);
+        if lost > self.lost {
+            tracing::warn!(
+                "{}: {lost} entries were trimmed before they were read; keep them longer (MAXLEN, MINID)",
+                self.group.stream.name()
+            );
+            self.lost = lost;
+        }
+        Ok(())
+    }
+
     fn lines(&mut self, answer: Answer) -> Result<Vec<Line>, DataError> {
         let (mut lines, mut bytes, mut entries) = (Vec::new(), 0, 0);
+        let before = self.place.lines;
         for (name, fields) in answer.into_iter().flat_map(|(_, entries)| entries) {
             let entry: Entry = name.parse().map_err(|problem| DataError::Stream {
                 name: self.group.stream.name(),
@@ -107,6 +128,7 @@ impl Reader {
             text.truncate(if is_cut { 1 << 10 } else { text.len() });
             lines.push(Line { number: self.place.lines, start: 0, end: 0, entry: Some(entry), text, is_cut });
         }
+        self.tell_lost(before, &lines)?;
         self.ended = entries == 0;
         if entries > 0 {
             self.at_once = (BYTES * entries / bytes.max(1)).clamp(1, HANDED.min(2 * self.at_once));
