@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use burnrec_backend::Opened;
 use burnrec_data::split::Dataset;
 use burnrec_data::{Side, SplitConfig};
 use burnrec_features::{Encoder, FeatureError, Fitted, SideRows, Vocabulary};
@@ -11,8 +12,8 @@ use super::{Job, Notice, Observer};
 use crate::checked::Checked;
 use crate::error::TrainError;
 use crate::run::{Manifest, Progress, RunFolder, SavedModel, load_optimizer, sweep};
-use crate::step::Stepper;
-use crate::weights::{Origin, Weights, adopt};
+use crate::step::{Stepper, Trainable};
+use crate::weights::{Origin, Weights, adopt, first_model};
 
 /// Whether a run stands in the folder; refuses what cannot be gone on with, and folders of other things.
 pub(super) fn check_folder(job: &Job, observer: &mut dyn Observer) -> Result<bool, TrainError> {
@@ -40,6 +41,14 @@ pub(super) fn fit(job: &Job, dataset: &Dataset) -> Result<(Encoder, Vec<Vocabula
 /// The first value that cannot be read, with its place.
 pub fn check_rows(checked: &Checked, dataset: &Dataset) -> Result<(), TrainError> {
     fit_rows(checked, dataset).map(drop)
+}
+
+/// Refuses names of parts that the model of an experiment does not have.
+///
+/// # Errors
+/// The first such name.
+pub fn check_trainable(checked: &Checked, trainable: &Trainable, opened: &Opened) -> Result<(), TrainError> {
+    trainable.check(&first_model(checked, None, opened), checked.slots())
 }
 
 fn fit_rows(checked: &Checked, dataset: &Dataset) -> Result<(Encoder, Vec<Vocabulary>, SideRows), TrainError> {

@@ -31,7 +31,7 @@ use crate::run::{Candidate, Manifest, Progress, RunFolder, write_encoder_files};
 use crate::step::Stepper;
 use crate::stop::Stop;
 use crate::weights::check_placement;
-pub use begin::check_rows;
+pub use begin::{check_rows, check_trainable};
 use journal::Journal;
 use losses::Losses;
 pub use observer::{Notice, Observer};

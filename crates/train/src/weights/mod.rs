@@ -15,7 +15,6 @@ use burnrec_models::{AnyModel, Initial, InputShapes, Inputs, Model};
 use crate::checked::Checked;
 use crate::error::TrainError;
 use crate::feed::{Prepared, feed};
-use crate::step::Trainable;
 
 pub use place::{check_placement, table_device};
 pub(crate) use starts::{Origin, adopt};
@@ -42,14 +41,6 @@ pub(crate) fn first_model(checked: &Checked, fitted: Option<&Fitted>, opened: &O
     let experiment = checked.experiment();
     let device = opened.device.clone().inner().autodiff();
     experiment.model.init(&shapes, &mut Initial::new(experiment.run.seed), &device)
-}
-
-/// Refuses names of parts that the model of an experiment does not have.
-///
-/// # Errors
-/// The first such name.
-pub fn check_trainable(checked: &Checked, trainable: &Trainable, opened: &Opened) -> Result<(), TrainError> {
-    trainable.check(&first_model(checked, None, opened), checked.slots())
 }
 
 impl Weights {
