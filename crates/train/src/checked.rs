@@ -129,6 +129,12 @@ impl Experiment {
             () if self.data.split != SplitConfig::default() => {
                 refused("data.split", "divides rows into sides, and a schedule has windows of time instead; remove it")
             }
+            () if self.features.trees.is_some() && schedule.incremental.as_ref().is_some_and(|own| own.refit) => {
+                refused(
+                    "schedule.incremental.refit",
+                    "would move numbers under trees that cut them; remove it, or [features.trees]",
+                )
+            }
             () if self.train.optimizer.kind == DenseRule::Adagrad
                 && schedule.incremental.as_ref().is_some_and(|own| own.decay < 1.0) =>
             {

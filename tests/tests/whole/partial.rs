@@ -250,3 +250,37 @@ fn a_window_of_one_class_is_no_dead_end_for_trainings_from_scratch() {
     let again = run_ok(folder.path(), &["replay", "job.toml", "--out", "trees", "--resume"]);
     assert!(again.out.contains("completed"));
 }
+
+#[test]
+fn scales_are_fitted_anew_only_where_it_is_asked_for() {
+    let mut rng = ChaCha8Rng::seed_from_u64(15);
+    let mut text = String::from("x,time,y\n");
+    for day in 0..8u64 {
+        for row in 0..300u64 {
+            let z: f64 = rng.random_range(-2.0..2.0);
+            let y = u8::from(rng.random::<f64>() < 1.0 / (1.0 + (-1.5 * z).exp()));
+            // From the fifth day on another unit.
+            let x = if day < 4 { z } else { 1000.0 * z + 5000.0 };
+            let time = 1_600_000_000 / DAY * DAY + day * DAY + row * DAY / 300;
+            writeln!(text, "{x:.4},{time},{y}").unwrap();
+        }
+    }
+    let folder = folder(&text, "start = 0.5\n[schedule.incremental]\n");
+    let job = std::fs::read_to_string(folder.path().join("job.toml")).unwrap();
+    let job = job.replace("user = \"categorical\"\nitem = \"categorical\"", "x = \"numeric\"");
+    std::fs::write(folder.path().join("job.toml"), job).unwrap();
+    let loss = |out: &str, refit: bool| {
+        let set = format!("schedule.incremental.refit={refit}");
+        replayed(folder.path(), out, &["--set", &set]).replay["incremental"].get("click", "logloss").unwrap()
+    };
+    // The first day in the new unit is predicted by the old scale either way.
+    let windows = |out: &str| lines(&folder.path().join(out).join("windows.jsonl"));
+    let (kept, anew) = (loss("kept", false), loss("anew", true));
+    let last = |out: &str| windows(out).last().unwrap()["metrics"]["logloss"].as_f64().unwrap();
+    assert!(
+        anew < kept && last("anew") < 0.69 && last("kept") > 1.0,
+        "{kept} {anew} {} {}",
+        last("kept"),
+        last("anew")
+    );
+}

@@ -84,6 +84,14 @@ impl Encoder {
         other
     }
 
+    /// The same, with the scales of numbers that another encoder of the same schema was fitted with.
+    #[must_use]
+    pub fn with_scales_of(&self, other: &Self) -> Self {
+        let mut own = self.clone();
+        own.columns.fitted.numeric.clone_from(&other.columns.fitted.numeric);
+        own
+    }
+
     /// What was fitted.
     pub fn fitted(&self) -> &Fitted {
         &self.columns.fitted

@@ -55,6 +55,7 @@ impl Planner<'_> {
         planned.phase.trainable = Trainable { dense, lookups: own.lookups, rests, rate: own.rate };
         planned.phase.gate = self.schedule.gate.clone().filter(|_| gated);
         planned.phase.distil = own.distil;
+        planned.phase.refit = own.refit;
         planned.phase.decay = own.decay;
         planned.phase.replay = (own.replay > 0.0).then_some((own.replay, own.reservoir));
         planned.rows = (planned.rows as f64 / (1.0 - own.replay)) as u64;

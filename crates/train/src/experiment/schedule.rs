@@ -121,6 +121,9 @@ pub struct IncrementalConfig {
     /// What the sums of squared gradients that `adagrad` and `rowwise_adagrad` keep of ids are multiplied by before a round, above 0
     /// and at most 1: they only grow otherwise, and what was learned for long hardly moves any more.
     pub decay: f64,
+    /// Whether the scales of numbers are fitted anew on each window before it is learned from. What was fitted on the first stretch
+    /// stays otherwise, so that a number means the same to weights of all ages; bounds of buckets stay in any case.
+    pub refit: bool,
     /// How much of each label is what the model before the round predicts, 0..1: the round then moves it no further than the new
     /// rows ask for. Of tasks of 0 and 1.
     pub distil: f64,
@@ -145,6 +148,7 @@ impl Default for IncrementalConfig {
             replay: 0.0,
             reservoir: 100_000,
             decay: 1.0,
+            refit: false,
             distil: 0.0,
             dense: None,
             lookups: None,

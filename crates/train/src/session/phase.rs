@@ -52,6 +52,8 @@ pub struct Phase {
     pub distil: f64,
     /// What the last phase made is published only if it predicts the rows of `judge` well enough.
     pub gate: Option<GateConfig>,
+    /// Whether the scales of numbers are fitted anew on its rows before it learns from them.
+    pub refit: bool,
     /// Nothing learns: what is predicted of `judge` by the weights alone, a curve is fitted to, which the next phase predicts by.
     pub calibrate: Option<Calibration>,
     /// Where the weights start afresh: rows that the weights of before and the new ones are compared on; the better stay.
@@ -84,6 +86,7 @@ impl Phase {
             gate: None,
             distil: 0.0,
             decay: 1.0,
+            refit: false,
             calibrate: None,
             contest: None,
         }
@@ -178,6 +181,9 @@ impl Session<'_> {
             StartFrom::Best if begins && self.progress.step > 0 => self.start_best()?,
             _ => {}
         }
+        if begins && phase.refit {
+            self.refit_scales(&dataset)?;
+        }
         if begins && phase.decay < 1.0 {
             self.stepper.weights.tables.decay(phase.decay as f32);
         }
@@ -192,6 +198,15 @@ impl Session<'_> {
         let scheduled = self.job.checked.experiment().schedule.is_some();
         let later = scheduled && self.progress.phase > 0 && phase.from != StartFrom::Fresh;
         Ok(Some(Current { phase, dataset, judged, later }))
+    }
+
+    /// Fits the scales of numbers anew. Where the rows cannot be fitted on, the scales stay as they are.
+    fn refit_scales(&mut self, dataset: &Dataset) -> Result<(), TrainError> {
+        match begin::fit(&self.job, dataset) {
+            Err(TrainError::Feature(FeatureError::OneClass { .. })) => {}
+            other => self.encoder = Arc::new(self.encoder.with_scales_of(&other?.0)),
+        }
+        Ok(())
     }
 
     /// Weights at step 0. In a schedule what was fitted is fitted anew on the rows to come; on the sides of a split it stays.
