@@ -15,6 +15,6 @@ pub use ledger::{Entry, Gate, LEDGER, Ledger, Read};
 pub use log::{Log, open};
 pub use plan::{Kind, Plan, Planned, plan};
 pub use replay::{Replay, replay};
-pub use run::Outcome;
+pub use run::{Outcome, check_parts};
 pub use sync::{Exported, apply, export};
 pub use update::{Update, Updated, update};

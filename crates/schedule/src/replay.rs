@@ -11,7 +11,7 @@ use burnrec_train::{Checked, Notice, Observer, RunFolder, Stop, TrainError};
 use crate::folder::begin_as;
 use crate::log::{Log, stretch_text};
 use crate::plan::{Kind, Plan, plan, plan_synchronised};
-use crate::run::{Outcome, Setting};
+use crate::run::{Outcome, Setting, check_parts};
 
 /// Where the first stretch is trained, which all ways begin with.
 const START: &str = "start";
@@ -49,7 +49,7 @@ pub fn replay(replay: &Replay, observer: &mut dyn Observer) -> Result<ReplaySumm
         true => RunFolder::check_same(out, checked.experiment())?,
         false => {
             observer.notice(&Notice::Stage("reading the log"));
-            plans.iter().try_for_each(|plan| setting.check_parts(plan))?;
+            plans.iter().try_for_each(|plan| check_parts(checked, opened, plan))?;
             setting.check(first)?;
             drop(RunFolder::create(out, checked.experiment())?);
         }

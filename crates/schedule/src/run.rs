@@ -37,27 +37,35 @@ pub struct Outcome {
     pub interrupted: bool,
 }
 
-impl Setting<'_> {
-    /// Refuses parts that the model does not have, before anything is trained.
-    pub(crate) fn check_parts(&self, plan: &Plan) -> Result<(), TrainError> {
-        let mut seen: Vec<&Trainable> = Vec::new();
-        for planned in &plan.phases {
-            let own = &planned.phase.trainable;
-            if !seen.contains(&own) {
-                check_trainable(self.checked, own, self.opened)?;
-                seen.push(own);
-            }
+/// Refuses names of parts that the model does not have, before anything is trained.
+///
+/// # Errors
+/// The first such name, and that of the setting.
+pub fn check_parts(checked: &Checked, opened: &Opened, plan: &Plan) -> Result<(), TrainError> {
+    let mut seen: Vec<&Trainable> = Vec::new();
+    for planned in &plan.phases {
+        let own = &planned.phase.trainable;
+        if !seen.contains(&own) {
+            check_trainable(checked, own, opened).map_err(|error| match error {
+                TrainError::Setting { problem, .. } => {
+                    TrainError::Setting { key: "schedule.incremental".into(), problem }
+                }
+                other => other,
+            })?;
+            seen.push(own);
         }
-        Ok(())
     }
+    Ok(())
+}
 
+impl Setting<'_> {
     /// Reads every row once.
     pub(crate) fn check(&self, plan: &Plan) -> Result<(), TrainError> {
         let later = match &plan.start.phase.train {
             Window::Span { column, to, .. } => Some(Window::Span { column: column.clone(), from: *to, to: i64::MAX }),
             Window::Side(_) => None,
         };
-        self.check_parts(plan)?;
+        check_parts(self.checked, self.opened, plan)?;
         let dataset = Dataset::whole(self.log.rows.clone()).view(&plan.start.phase.train, later.as_ref())?;
         check_rows(self.checked, &dataset)
     }

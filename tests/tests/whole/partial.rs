@@ -133,6 +133,8 @@ fn a_part_with_a_period_rests_to_the_bit_between_its_rounds() {
         let refused = run(folder.path(), &["replay", "job.toml", "--out", "x", "--set", set]);
         assert!(refused.code == Some(2) && refused.err.contains(says), "{}", refused.err);
         assert!(!folder.path().join("x").exists());
+        let told = run(folder.path(), &["check", "job.toml", "--set", set]);
+        assert!(told.code == Some(2) && told.err.contains(says), "{}", told.err);
     }
 }
 

@@ -77,8 +77,11 @@ fn explain_schedule(args: &CheckArgs, file: &ConfigFile, checked: &Checked) -> R
     }
     let (path, data) = burnrec_data::resolve(root, config, &|_| {}).map_err(|e| located(e.into()))?;
     let log = burnrec_schedule::open(checked, &path, &data).map_err(|e| located(e.into()))?;
+    // Names of parts are those of a model, wherever it computes.
+    let host = burnrec_backend::open(burnrec_backend::DeviceName::Flex)?;
     for kind in Kind::ALL.into_iter().filter(|kind| kind.is_in(&log.schedule)) {
         let plan = burnrec_schedule::plan(&log.schedule, kind, log.windows()).map_err(|e| located(e.into()))?;
+        burnrec_schedule::check_parts(checked, &host, &plan).map_err(|e| located(e.into()))?;
         if kind == Kind::ALL.into_iter().find(|kind| kind.is_in(&log.schedule)).unwrap_or(kind) {
             let judged: u64 = plan.judged.iter().map(|w| w.rows).sum();
             out::line(&format!(
