@@ -221,6 +221,20 @@ fn what_cannot_learn_from_a_stream_is_refused() {
     refused(&["--rate", "0"], "--rate");
     refused(&["--wait", "soon"], "1d");
     refused(&["--rows", "0"], "--rows");
+    // What is packed, or no text, is told before a folder is made; of a pipe, as soon as it is read.
+    for (name, bytes, says) in [
+        ("packed.jsonl.gz", &[0x1f, 0x8b, 8, 0, 10][..], "gzip"),
+        ("packed.jsonl", &[0x28, 0xb5, 0x2f, 0xfd, 1], "zstd"),
+        ("wide.jsonl", &[0xff, 0xfe, b'{', 0], "UTF-16"),
+        ("table.jsonl", b"PAR1\x00\n", "Parquet"),
+    ] {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+        refused(&["--input", name], says);
+        assert!(!folder.path().join("out").exists());
+        let file = std::fs::File::open(folder.path().join(name)).unwrap();
+        let told = outcome(command(folder.path(), &["online", "run", "--out", &format!("{name}.out")]).stdin(file));
+        assert!(told.code == Some(2) && told.err.contains(says), "{name}: {}", told.err);
+    }
     // An empty stream changes nothing but is no error.
     let none = outcome(command(folder.path(), &["online", "run", "--out", "none"]).stdin(Stdio::null()));
     assert!(none.code == Some(0) && none.out.contains("0 events"), "{} {}", none.out, none.err);

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use burnrec_data::events::{Entry, Group, Input, LabelWait, RedisStream};
+use burnrec_data::events::{Entry, Group, Input, LabelWait, RedisStream, check_lines};
 use burnrec_data::windows::Length;
 use burnrec_data::{DataError, FormatKind};
 use burnrec_schedule::begin_with;
@@ -75,7 +75,7 @@ pub fn run(args: &OnlineArgs) -> Result<(), CliError> {
                 let expected = "file of JSON lines";
                 return Err(CliError::Data(DataError::IsFolder { path: path.into(), expected }));
             }
-            Ok(_) => {}
+            Ok(_) => check_lines(path)?,
             Err(_) => return Err(CliError::Data(DataError::Missing { path: path.into() })),
         }
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::line::{LONGEST, Line, Place};
 use super::reading::{AHEAD, HANDED, Reading};
 use crate::error::DataError;
+use crate::formats::other_than_lines;
 
 /// How often a file that is followed is looked at.
 const POLL: Duration = Duration::from_millis(20);
@@ -71,6 +72,27 @@ pub(super) fn open(path: &Path, follow: bool, place: Place) -> Result<Reading, D
     Ok(Reading { receiver, endless })
 }
 
+/// Refuses a file whose first bytes are not those of lines of JSON. An empty one, and one that is no plain file, may become some.
+///
+/// # Errors
+/// As said, and a file that cannot be read.
+pub fn check_lines(path: &Path) -> Result<(), DataError> {
+    let io = |e| DataError::io(path, e);
+    if !std::fs::metadata(path).map_err(io)?.is_file() {
+        return Ok(());
+    }
+    let mut first = Vec::new();
+    File::open(path).map_err(io)?.take(8).read_to_end(&mut first).map_err(io)?;
+    other_than_lines(&first).map_or(Ok(()), |found| Err(not_lines(path, found)))
+}
+
+fn not_lines(path: &Path, found: &str) -> DataError {
+    let problem = format!(
+        "is {found}, by its first bytes, and events are read as they come, as lines of JSON in UTF-8; unpack or convert it on the way: `zcat FILE | burnrec online … --input -`"
+    );
+    DataError::Stream { name: path.display().to_string(), problem }
+}
+
 struct Reader {
     reader: BufReader<Box<dyn Read + Send>>,
     path: PathBuf,
@@ -85,6 +107,11 @@ struct Reader {
 
 impl Reader {
     fn run(mut self, to: &SyncSender<Result<Vec<Line>, DataError>>) {
+        // A file that is gone on with was looked at when it was begun.
+        let first = if self.at.0 == 0 { self.reader.fill_buf() } else { Ok(&[][..]) };
+        if let Some(found) = first.ok().and_then(other_than_lines) {
+            return drop(to.send(Err(not_lines(&self.path, found))));
+        }
         let (mut lines, mut text, mut cut) = (Vec::new(), Vec::new(), 0u64);
         loop {
             let before = text.len() as u64 + cut;

@@ -10,6 +10,7 @@ mod rows;
 mod tail;
 mod waiting;
 
+pub use file::check_lines;
 pub use input::{Input, RedisStream};
 pub use line::{Entry, Line, Place};
 pub use redis::Group;

@@ -21,7 +21,7 @@ use files::Files;
 pub(crate) use csv::text_schema;
 pub use jsonl::Object;
 pub(crate) use jsonl::{Builder, Hints};
-pub(crate) use text::open as open_text;
+pub(crate) use text::{open as open_text, other_than_lines};
 pub(crate) use unify::list_of_text;
 
 /// How a file or folder is read.

@@ -87,6 +87,17 @@ fn unpack(path: &Path) -> Result<Box<dyn Read + Send>, DataError> {
     })
 }
 
+/// What bytes are, by the first of them, where they are no lines of UTF-8.
+pub(crate) fn other_than_lines(first: &[u8]) -> Option<&'static str> {
+    match (Packing::found(first), Encoding::of_mark(first), first) {
+        (found @ (Packing::Gzip | Packing::Zstd), ..) => Some(found.name()),
+        (_, Some(Encoding::Utf16), _) => Some("UTF-16"),
+        (.., [b'P', b'A', b'R', b'1', ..]) => Some("Parquet"),
+        (.., [b'A', b'R', b'R', b'O', b'W', b'1', ..]) => Some("Arrow"),
+        _ => None,
+    }
+}
+
 /// Tells a compressed file that was cut off, and text that a stage refused, from other failures of reading.
 pub(crate) fn read_error(path: &Path, line: u64, error: io::Error) -> DataError {
     let error = match error.downcast::<DataError>() {
