@@ -6,6 +6,7 @@ mod read;
 
 use std::sync::mpsc::sync_channel;
 use std::thread;
+use std::time::Instant;
 
 pub use group::Group;
 
@@ -20,7 +21,8 @@ pub(super) fn open(stream: &RedisStream, follow: bool, place: Place) -> Result<R
     group.seek(place.entry)?;
     group.acknowledge(place)?;
     let (sender, receiver) = sync_channel(AHEAD);
-    let reader = read::Reader { group, place, follow, at_once: read::AT_FIRST, ended: false, lost: 0 };
+    let reader =
+        read::Reader { group, place, follow, at_once: read::AT_FIRST, ended: false, lost: 0, looked: Instant::now() };
     thread::spawn(move || reader.run(&sender));
     Ok(Reading { receiver, endless: follow })
 }

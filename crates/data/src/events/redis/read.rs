@@ -17,6 +17,8 @@ const BLOCK: usize = 200;
 pub(super) const AT_FIRST: usize = 16;
 /// Bytes that are asked for at once, about.
 const BYTES: usize = 1 << 20;
+/// How often a follower looks whether somebody else reads: where that one takes all entries, no checkpoint would.
+const LOOK: Duration = Duration::from_secs(2);
 /// How long a server may be gone.
 const GONE: Duration = Duration::from_secs(60);
 
@@ -31,6 +33,8 @@ pub(super) struct Reader {
     pub(super) ended: bool,
     /// Entries that were told to be lost.
     pub(super) lost: u64,
+    /// When it was last looked whether somebody else reads.
+    pub(super) looked: Instant,
 }
 
 /// Fields and values of an entry.
@@ -52,6 +56,14 @@ impl Reader {
 
     /// The next entries; none where none came.
     fn read(&mut self) -> Result<Vec<Line>, DataError> {
+        if self.follow && self.looked.elapsed() >= LOOK {
+            self.looked = Instant::now();
+            match self.group.check_alone() {
+                // A server that is gone is waited for where entries are read.
+                Err(DataError::Server { .. }) => {}
+                other => other?,
+            }
+        }
         let stream = &self.group.stream;
         let mut ask = cmd("XREADGROUP");
         ask.arg("GROUP").arg(&stream.group).arg(&stream.consumer).arg("COUNT").arg(self.at_once);
