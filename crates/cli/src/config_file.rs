@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use burnrec_train::Experiment;
+use serde::de::DeserializeOwned;
 use toml_edit::{DocumentMut, Item, Table, Value};
 
 use crate::config_error::ConfigError;
@@ -35,7 +35,7 @@ pub struct ConfigFile {
 ///
 /// # Errors
 /// Unreadable files, TOML errors, unknown keys, wrong types; overrides that make any of these.
-pub fn load(path: &Path, overrides: &[String]) -> Result<(ConfigFile, Experiment), CliError> {
+pub fn load<T: DeserializeOwned>(path: &Path, overrides: &[String]) -> Result<(ConfigFile, T), CliError> {
     let plain = |message: String| ConfigError::plain(path, message);
     if path.is_dir() {
         return Err(plain("is a folder, but an experiment file (.toml) is needed".into()).into());
@@ -47,8 +47,8 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<(ConfigFile, Experiment
         return Err(plain("is empty; start from a file under configs/".into()).into());
     }
     if overrides.is_empty() {
-        let experiment = parse(path, &text)?;
-        return Ok((ConfigFile { path: path.to_path_buf(), text, overrides: Vec::new() }, experiment));
+        let read = parse(path, &text)?;
+        return Ok((ConfigFile { path: path.to_path_buf(), text, overrides: Vec::new() }, read));
     }
     let mut document: DocumentMut =
         text.parse().map_err(|e: toml_edit::TomlError| ConfigError::at(path, &text, e.span(), e.message().trim()))?;
@@ -56,17 +56,39 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<(ConfigFile, Experiment
         set(&mut document, given)?;
     }
     let changed = document.to_string();
-    let experiment = toml::from_str(&changed).map_err(|e| {
+    let read = toml::from_str(&changed).map_err(|e| {
         // Where the file alone is at fault, say so at its own line.
-        parse(path, &text).err().map_or_else(
+        parse::<T>(path, &text).err().map_or_else(
             || CliError::Usage(format!("--set {}: {}", overrides.join(" --set "), said(e.message()))),
             CliError::from,
         )
     })?;
-    Ok((ConfigFile { path: path.to_path_buf(), text, overrides: overrides.to_vec() }, experiment))
+    Ok((ConfigFile { path: path.to_path_buf(), text, overrides: overrides.to_vec() }, read))
 }
 
-fn parse(path: &Path, text: &str) -> Result<Experiment, ConfigError> {
+/// What a file is of, told by its tables; an experiment where nothing else is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// `burnrec train` and most others.
+    Experiment,
+    /// `burnrec simulate`.
+    Simulation,
+    /// `burnrec ope`.
+    Evaluation,
+}
+
+/// What a file is of. One that cannot be read is an experiment, which says what is wrong.
+pub fn kind(path: &Path) -> FileKind {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let tables: toml::Table = text.parse().unwrap_or_default();
+    match () {
+        () if tables.contains_key("environment") => FileKind::Simulation,
+        () if tables.contains_key("ope") => FileKind::Evaluation,
+        () => FileKind::Experiment,
+    }
+}
+
+fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigError> {
     toml::from_str(text).map_err(|e| ConfigError::at(path, text, e.span(), &said(e.message())))
 }
 

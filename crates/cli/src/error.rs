@@ -3,6 +3,7 @@
 use burnrec_backend::BackendError;
 use burnrec_data::DataError;
 use burnrec_features::FeatureError;
+use burnrec_rl::RlError;
 use burnrec_train::TrainError;
 
 use crate::config_error::ConfigError;
@@ -19,6 +20,9 @@ pub enum CliError {
     /// Training, or what it reads.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// Agents, environments, logs of policies.
+    #[error("{0}")]
+    Rl(RlError),
     /// Data.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -78,6 +82,15 @@ pub enum CliError {
     ClosedPipe,
 }
 
+impl From<RlError> for CliError {
+    fn from(error: RlError) -> Self {
+        match error {
+            RlError::Train(error) => Self::Train(error),
+            other => Self::Rl(other),
+        }
+    }
+}
+
 impl From<FeatureError> for CliError {
     fn from(error: FeatureError) -> Self {
         Self::Train(error.into())
@@ -117,6 +130,7 @@ impl CliError {
                 | TrainError::Feature(FeatureError::Setting { key, .. })
                 | TrainError::Embedding(EmbeddingError::Setting { key, .. }),
             ) => Some(key.clone()),
+            Self::Rl(RlError::Setting { key, .. }) => Some(key.clone()),
             Self::Train(TrainError::Model(ModelError::Setting { model, key, .. })) => {
                 Some(format!("model.{model}.{key}"))
             }

@@ -67,6 +67,8 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Update(a) => commands::update::run(&a),
         Command::Rollback(a) => commands::update::roll_back(&a),
         Command::Online(a) => commands::online::run(&a),
+        Command::Simulate(a) => commands::simulate::run(&a),
+        Command::Ope(a) => commands::ope::run(&a),
         Command::Evaluate(a) => commands::evaluate::run(&a),
         Command::Predict(a) => commands::predict::run(&a),
         Command::Recommend(a) => commands::recommend::run(&a),

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use burnrec_backend::{BackendError, DeviceName, Opened};
-use burnrec_train::{Experiment, RunFolder, Stop};
+use burnrec_train::{RunConfig, RunFolder, Stop};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use tracing_subscriber::EnvFilter;
 
@@ -36,7 +36,7 @@ pub fn environment() {
 
 /// Logs to standard error; `RUST_LOG` filters, by default `info` of burnrec alone.
 pub fn logging(format: LogFormat) {
-    let ours = "warn,burnrec=info,burnrec_backend=info,burnrec_data=info,burnrec_train=info,cubecl_wgpu=error,wgpu_hal=error,wgpu_core=error";
+    let ours = "warn,burnrec=info,burnrec_backend=info,burnrec_data=info,burnrec_train=info,burnrec_rl=info,cubecl_wgpu=error,wgpu_hal=error,wgpu_core=error";
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(ours));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match format {
@@ -123,11 +123,11 @@ pub fn probe_folder(folder: &Path, option: &'static str) -> Result<(), CliError>
 }
 
 /// The run folder: the one given, a new one, or the latest to resume.
-pub fn run_folder(experiment: &Experiment, out: Option<&Path>, resume: bool) -> Result<PathBuf, CliError> {
+pub fn run_folder(run: &RunConfig, out: Option<&Path>, resume: bool) -> Result<PathBuf, CliError> {
     if let Some(out) = out {
         return Ok(out.to_path_buf());
     }
-    let name = &experiment.run.name;
+    let name = &run.name;
     if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
         return Err(CliError::Usage(format!("run.name = \"{name}\": must be a plain folder name")));
     }
@@ -141,7 +141,7 @@ pub fn run_folder(experiment: &Experiment, out: Option<&Path>, resume: bool) -> 
             CliError::Usage(format!("--resume: there is no run under {}; name its folder with --out", runs.display()))
         });
     }
-    let id = format!("{}-s{}", timestamp(), experiment.run.seed);
+    let id = format!("{}-s{}", timestamp(), run.seed);
     let free = (0..1000)
         .map(|n| if n == 0 { id.clone() } else { format!("{id}-{n}") })
         .map(|id| runs.join(id))

@@ -32,7 +32,7 @@ pub use monitor::Monitor;
 pub use objective::{Compares, HostTarget, Labels, Link, Objective, Takes};
 pub use online::{Beat, OnlineJob, Streamed, begin_stream, is_stream, online};
 pub use retrieve::{Retriever, TopK, values};
-pub use run::{RunFolder, SavedModel, Verdict, published, roll_back, trees_of, write_whole};
+pub use run::{Apart, RunFolder, SavedModel, Verdict, published, roll_back, trees_of, write_whole};
 pub use session::{Ending, Job, Notice, Observer, Phase, Session, StartFrom, check_rows, check_trainable, train};
 pub use step::{Dense, Fixed, Mixer, Pass, Stepped, Stepper, Trainable, Walked};
 pub use stop::Stop;

@@ -191,7 +191,7 @@ fn a_circle_is_seen() {
 #[test]
 fn no_name_of_a_model_stands_outside_of_models_and_configs() {
     let names: Vec<&str> = burnrec_models::registered().iter().map(|m| m.name).collect();
-    for room in ["record", "backend", "data", "features", "embedding", "train", "schedule", "client", "cli"] {
+    for room in ["record", "backend", "data", "features", "embedding", "train", "schedule", "rl", "client", "cli"] {
         for (module, path) in modules(&workspace().join("crates").join(room).join("src")) {
             let text = std::fs::read_to_string(path).unwrap();
             let code = without_tests(&text);

@@ -6,6 +6,7 @@ mod common;
 mod data;
 mod fresh;
 mod parse;
+mod rl;
 mod train;
 
 pub use ask::{ApplyArgs, EvaluateArgs, ExportArgs, PredictArgs, RecommendArgs};
@@ -13,6 +14,7 @@ pub use bench::BenchArgs;
 pub use common::{JsonArgs, Overrides, Place};
 pub use data::{DataCommand, DataListArgs, FetchArgs, GenerateArgs, InspectArgs};
 pub use fresh::{OnlineArgs, ReplayArgs, RollbackArgs, UpdateArgs};
+pub use rl::{OpeArgs, SimulateArgs};
 pub use train::{CheckArgs, TrainArgs};
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -53,6 +55,10 @@ pub enum Command {
     Rollback(RollbackArgs),
     /// Let a trained model learn from events as they come: each few are predicted, then learned from.
     Online(OnlineArgs),
+    /// Let agents act side by side in an environment, and learn from what comes of it.
+    Simulate(SimulateArgs),
+    /// Say what a policy would have earned, from the log of another one.
+    Ope(OpeArgs),
     /// Measure a trained model on a side of its data, or on other rows.
     Evaluate(EvaluateArgs),
     /// Score rows: probabilities beside the columns of the input, in its order.

@@ -9,13 +9,24 @@ use burnrec_train::{Checked, Task, check_placement};
 
 use super::train::checked;
 use crate::args::CheckArgs;
-use crate::config_file::ConfigFile;
+use crate::config_file::{self, ConfigFile, FileKind};
 use crate::error::CliError;
 use crate::out;
 
 /// Explains experiment files. Data that is there is opened and its columns are compared; nothing is fetched.
 pub fn run(args: &CheckArgs) -> Result<(), CliError> {
     for config in &args.configs {
+        match config_file::kind(config) {
+            FileKind::Experiment => {}
+            FileKind::Simulation => {
+                super::simulate::explain(config, &args.overrides)?;
+                continue;
+            }
+            FileKind::Evaluation => {
+                super::ope::explain(config, &args.overrides)?;
+                continue;
+            }
+        }
         let (file, checked) = checked(config, &args.overrides)?;
         let e = checked.experiment();
         super::train::check_starts(&checked).map_err(|error| file.locate(error))?;

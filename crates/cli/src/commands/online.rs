@@ -54,7 +54,7 @@ pub fn run(args: &OnlineArgs) -> Result<(), CliError> {
     if args.checkpoint_every == 0 {
         return Err(CliError::Usage("--checkpoint-every: must be at least 1".into()));
     }
-    let folder = setup::run_folder(&experiment, args.out.as_deref(), false)?;
+    let folder = setup::run_folder(&experiment.run, args.out.as_deref(), false)?;
     match (RunFolder::is_started(&folder), args.resume) {
         (true, false) => return Err(TrainError::FolderExists { path: folder }.into()),
         (true, true) if !is_stream(&folder) => {

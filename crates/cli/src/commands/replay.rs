@@ -16,7 +16,7 @@ pub fn run(args: &ReplayArgs) -> Result<(), CliError> {
     let located = |e: CliError| file.locate(e);
     let experiment = checked.experiment();
     setup::threads(experiment.backend.threads)?;
-    let folder = setup::run_folder(experiment, args.out.as_deref(), args.resume)?;
+    let folder = setup::run_folder(&experiment.run, args.out.as_deref(), args.resume)?;
     if !args.resume && RunFolder::is_started(&folder) {
         return Err(TrainError::FolderExists { path: folder }.into());
     }

@@ -3,17 +3,26 @@
 use burnrec_data::split::Dataset;
 use burnrec_models::StartRule;
 use burnrec_record::{Summary, Values};
-use burnrec_train::{Checked, Job, RunFolder, TrainError};
+use burnrec_train::{Checked, Experiment, Job, RunFolder, TrainError};
 
 use crate::args::{Overrides, TrainArgs};
-use crate::config_file::{self, ConfigFile};
+use crate::config_file::{self, ConfigFile, FileKind};
 use crate::error::CliError;
 use crate::progress::Progress;
 use crate::{out, setup};
 
 /// Reads a config, lets the command line have the last word, and checks it.
 pub fn checked(config: &std::path::Path, overrides: &Overrides) -> Result<(ConfigFile, Checked), CliError> {
-    let (file, mut experiment) = config_file::load(config, &overrides.set)?;
+    let command = match config_file::kind(config) {
+        FileKind::Experiment => None,
+        FileKind::Simulation => Some("simulate"),
+        FileKind::Evaluation => Some("ope"),
+    };
+    if let Some(command) = command {
+        let text = format!("{} is no experiment; run it by `burnrec {command}`", config.display());
+        return Err(CliError::Usage(text));
+    }
+    let (file, mut experiment): (ConfigFile, Experiment) = config_file::load(config, &overrides.set)?;
     if let Some(device) = overrides.device {
         experiment.backend.device = device;
     }
@@ -46,7 +55,7 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
     let (file, checked) = checked(&args.config, &args.overrides)?;
     let experiment = checked.experiment();
     setup::threads(experiment.backend.threads)?;
-    let folder = setup::run_folder(experiment, args.out.as_deref(), args.resume)?;
+    let folder = setup::run_folder(&experiment.run, args.out.as_deref(), args.resume)?;
     if !args.resume && RunFolder::is_started(&folder) {
         return Err(TrainError::FolderExists { path: folder }.into());
     }

@@ -1,7 +1,7 @@
 //! Moments: nanoseconds since 1970 in UTC.
 
 use arrow::compute::kernels::cast_utils::string_to_datetime;
-use chrono::{DateTime, NaiveDate, NaiveTime, Timelike, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -108,9 +108,14 @@ pub(super) fn looks_like_one(text: &str) -> bool {
         && bytes[13] == b':'
 }
 
-/// The moment of text in ISO 8601, in UTC where it names no zone.
+/// The moment of text in ISO 8601, in UTC where it names no zone; or as `11/15/2019 8:55:22 AM`, which MIND's logs have: month
+/// before day, told by the half of the day behind it.
 fn instant(text: &str) -> Option<DateTime<Utc>> {
     let bytes = text.as_bytes();
+    if bytes.ends_with(b" AM") || bytes.ends_with(b" PM") {
+        let halves = NaiveDateTime::parse_from_str(text, "%m/%d/%Y %I:%M:%S %p");
+        return halves.ok().map(|moment| moment.and_utc());
+    }
     if bytes.len() < 10 || bytes[4] != b'-' || bytes[7] != b'-' {
         return None;
     }

@@ -1,7 +1,9 @@
 //! The ids of one input, as stable 64-bit keys.
 
+use serde::{Deserialize, Serialize};
+
 /// The keys of one categorical input.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Keys {
     /// One key a row; 0 is missing.
     One(Vec<u64>),

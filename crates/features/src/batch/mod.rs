@@ -3,11 +3,13 @@
 mod keys;
 mod targets;
 
+use serde::{Deserialize, Serialize};
+
 pub use keys::Keys;
 pub use targets::Targets;
 
 /// Encoded rows.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
     /// How many rows.
     pub rows: usize,
@@ -38,7 +40,7 @@ pub const NO_ITEM: u32 = u32::MAX;
 pub const NO_USER: u32 = u32::MAX;
 
 /// Negatives that stand beside a batch of B rows.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Drawn {
     /// How they belong to the rows.
     pub sharing: Sharing,
@@ -55,7 +57,7 @@ pub struct Drawn {
 pub const NO_NEGATIVE: f32 = 1e9;
 
 /// How negatives belong to the rows of a batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Sharing {
     /// Each row has this many of its own.
     Own(usize),

@@ -1,7 +1,9 @@
 //! What rows should have been predicted as: a value a task, where it is known.
 
+use serde::{Deserialize, Serialize};
+
 /// Labels of a batch of B rows and T tasks.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Targets {
     /// T.
     pub tasks: usize,

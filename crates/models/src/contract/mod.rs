@@ -97,6 +97,20 @@ pub trait Model: Module {
         self.heads(self.trunk(inputs), inputs)
     }
 
+    /// Whether [`Model::trunk`] reads what is the same for all candidates of a request, and nothing else: it may then be made of
+    /// one row a request, and be spread over the candidates.
+    fn trunk_is_of_state(&self) -> bool {
+        false
+    }
+
+    /// The last hidden layer `[B, h]`, whose products with the last weights are the scores, for models that explore by it.
+    ///
+    /// # Shapes
+    /// - `trunk`: what [`Model::trunk`] gave for the same `inputs`
+    fn last_hidden(&self, _trunk: Trunk, _inputs: &Inputs) -> Option<Tensor<2>> {
+        None
+    }
+
     /// Whether training needs [`Inputs::following`].
     fn wants_following(&self) -> bool {
         false

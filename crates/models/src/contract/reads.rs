@@ -80,6 +80,8 @@ pub struct Reads {
     pub heads: Heads,
     /// What it can predict.
     pub kinds: &'static [TaskKind],
+    /// Whether its scores can be what actions are worth in the end, of which an agent learns by what comes next.
+    pub looks_ahead: bool,
 }
 
 impl Reads {
@@ -92,6 +94,7 @@ impl Reads {
         fields: Fields::All,
         heads: Heads::Any,
         kinds: &[TaskKind::Binary, TaskKind::Regression, TaskKind::WatchTime, TaskKind::MultiClass],
+        looks_ahead: false,
     };
 
     /// A model of one score with weights of single ids.

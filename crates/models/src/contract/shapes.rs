@@ -24,6 +24,10 @@ pub struct InputShapes {
     pub groups: Vec<usize>,
     /// The slot of the item's id in each lookup, where the schema says what an item is.
     pub item: Vec<Option<usize>>,
+    /// The fields of each lookup's slots, in their order.
+    pub slots: Vec<Vec<String>>,
+    /// The fields of the numeric inputs, in their order.
+    pub numbers: Vec<String>,
     /// Numeric inputs.
     pub numeric: usize,
     /// Where the biases of each task's outputs start: one number, or one a class. Those of a probability are the log-odds of
@@ -51,7 +55,11 @@ impl InputShapes {
         let id = schema.items.as_ref().map(|i| i.id);
         let item = |lookup| slot_order(schema, slots, lookup).iter().position(|f| Some(*f) == id);
         let item = (0..slots.0.len()).map(item).collect();
-        Self { lookups, sequences, groups, item, numeric: schema.numeric.len(), outputs }
+        let name = |place: usize| schema.categorical[place].name.clone();
+        let names = |lookup| slot_order(schema, slots, lookup).into_iter().map(name).collect();
+        let slots = (0..slots.0.len()).map(names).collect();
+        let numbers: Vec<String> = schema.numeric.iter().map(|number| number.field.clone()).collect();
+        Self { lookups, sequences, groups, item, slots, numeric: numbers.len(), numbers, outputs }
     }
 
     /// The outputs of each task.

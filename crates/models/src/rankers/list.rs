@@ -23,6 +23,7 @@ macro_rules! every_model {
             "shared_bottom" shared_bottom SharedBottom (SharedBottomConfig) "Caruana, Multitask Learning, Machine Learning 28, 1997";
             "mmoe" mmoe Mmoe (MmoeConfig) "Ma et al., Multi-gate Mixture-of-Experts, KDD 2018";
             "esmm" esmm Esmm (EsmmConfig) "Ma et al., Entire Space Multi-Task Model, SIGIR 2018";
+            "drn" drn Drn (DrnConfig) "Zheng et al., DRN: A Deep Reinforcement Learning Framework for News Recommendation, WWW 2018";
         }
     };
 }

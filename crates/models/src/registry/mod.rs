@@ -132,6 +132,14 @@ macro_rules! registry {
                 match self { $(Self::$variant(m) => m.heads(trunk, inputs),)* }
             }
 
+            fn trunk_is_of_state(&self) -> bool {
+                match self { $(Self::$variant(m) => m.trunk_is_of_state(),)* }
+            }
+
+            fn last_hidden(&self, trunk: Trunk, inputs: &Inputs) -> Option<Tensor<2>> {
+                match self { $(Self::$variant(m) => m.last_hidden(trunk, inputs),)* }
+            }
+
             fn wants_following(&self) -> bool {
                 match self { $(Self::$variant(m) => m.wants_following(),)* }
             }

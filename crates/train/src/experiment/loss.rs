@@ -13,6 +13,8 @@ pub enum LossKind {
     CrossEntropy,
     /// Squared error of the number itself.
     Mse,
+    /// Squared error up to 1, the distance beyond: outliers pull less (Huber 1964).
+    Huber,
     /// Labels are what a row is worth, such as the time watched, and 0 where it was not clicked: the odds become the
     /// expected worth (Covington et al., RecSys 2016).
     WeightedLogistic,

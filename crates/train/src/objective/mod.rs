@@ -7,6 +7,7 @@ mod column;
 mod contract;
 mod cross_entropy;
 mod drawn;
+mod huber;
 mod lambdarank;
 mod listnet;
 mod lists;
@@ -34,10 +35,11 @@ use crate::experiment::LossKind;
 type Entry = (LossKind, &'static str, fn() -> Arc<dyn Objective>);
 
 /// Every loss.
-const ALL: [Entry; 11] = [
+const ALL: [Entry; 12] = [
     (LossKind::Bce, "bce", || Arc::new(bce::Bce)),
     (LossKind::CrossEntropy, "cross_entropy", || Arc::new(cross_entropy::CrossEntropy)),
     (LossKind::Mse, "mse", || Arc::new(mse::Mse)),
+    (LossKind::Huber, "huber", || Arc::new(huber::Huber)),
     (LossKind::WeightedLogistic, "weighted_logistic", || Arc::new(weighted_logistic::WeightedLogistic)),
     (LossKind::Bpr, "bpr", || Arc::new(bpr::Bpr)),
     (LossKind::Ranknet, "ranknet", || Arc::new(ranknet::Ranknet)),

@@ -175,6 +175,19 @@ fn the_intercept_of_weighted_logistic_regression_is_the_log_of_watched_over_unwa
 }
 
 #[test]
+fn hubers_loss_is_a_square_near_and_a_distance_far() {
+    let device = Device::flex();
+    let found: f32 = rows(LossKind::Huber, column(&[0.5, 3.0, -2.0], &device), &[0.0; 3], None).into_scalar();
+    assert!((found - (0.125 + 2.5 + 1.5) / 3.0).abs() < 1e-6, "{found}");
+    let device = device.autodiff();
+    let scores = column(&[0.5, 3.0, -2.0], &device).require_grad();
+    let gradients = rows(LossKind::Huber, scores.clone(), &[0.0; 3], None).backward();
+    let found: Vec<f32> = scores.grad(&gradients).unwrap().into_data().try_to_vec().unwrap();
+    let wanted = [0.5 / 3.0, 1.0 / 3.0, -1.0 / 3.0];
+    assert!(found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
+}
+
+#[test]
 fn weights_are_normalised_by_their_sum() {
     let device = Device::flex();
     let found: f32 = rows(LossKind::Mse, column(&[1.0, 3.0], &device), &[0.0, 0.0], Some(&[3.0, 1.0])).into_scalar();

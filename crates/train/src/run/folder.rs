@@ -133,6 +133,11 @@ impl RunFolder {
         serde_json::from_str(&text).ok().filter(|summary: &Summary| summary.status != "interrupted")
     }
 
+    /// Whether a run came to its end there.
+    pub fn is_complete(path: &Path) -> bool {
+        Self::ended(path).is_some()
+    }
+
     fn with_events(path: &Path) -> Result<Self, TrainError> {
         let events = path.join(EVENTS);
         let file = OpenOptions::new().create(true).append(true).open(&events).map_err(TrainError::io(&events))?;

@@ -1,5 +1,6 @@
 //! What a run has on disk: its folder, its checkpoints, the model that they hold.
 
+mod apart;
 mod checkpoint;
 mod encoder_files;
 mod files;
@@ -8,6 +9,7 @@ mod manifest;
 mod progress;
 mod saved;
 
+pub use apart::Apart;
 pub(crate) use checkpoint::{load_optimizer, save};
 pub(crate) use encoder_files::write as write_encoder_files;
 pub(crate) use files::broken;

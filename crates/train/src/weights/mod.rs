@@ -86,6 +86,16 @@ impl Weights {
         self.model.as_ref().ok_or(TrainError::HalfStep)
     }
 
+    /// Changes the dense weights as a whole; the model keeps its parts and their numbers.
+    ///
+    /// # Errors
+    /// A step that failed half-way.
+    pub fn change(&mut self, change: impl FnOnce(&AnyModel) -> AnyModel) -> Result<(), TrainError> {
+        let changed = change(self.model()?);
+        self.model = Some(changed);
+        Ok(())
+    }
+
     /// Which vectors the model looks up.
     pub fn slots(&self) -> &Arc<Slots> {
         &self.slots
@@ -148,6 +158,16 @@ impl Frozen<'_> {
             let Inputs { sequences, segments, .. } = self.inputs(one);
             what(&self.model, &Inputs { sequences, segments, one_history: true, ..self.inputs(rows) })
         })
+    }
+
+    /// [`Frozen::infer`] of rows beside others: the states of requests beside their candidates.
+    pub fn infer_both<T: Send>(
+        &self,
+        states: Prepared,
+        rows: Prepared,
+        what: impl FnOnce(&AnyModel, &Inputs, &Inputs) -> T + Send,
+    ) -> T {
+        self.beside_the_pool(|| what(&self.model, &self.inputs(states), &self.inputs(rows)))
     }
 
     fn inputs(&self, mut prepared: Prepared) -> Inputs {

@@ -1,0 +1,65 @@
+//! What an agent saves, and how it goes on.
+
+use std::path::Path;
+
+use burnrec_backend::Opened;
+use burnrec_train::Apart;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::config::AgentConfig;
+use super::network::{Kept, Network, State};
+use crate::error::RlError;
+use crate::explore::{read, write};
+use crate::memory::Memory;
+
+/// The file beside the weights.
+const FILE: &str = "agent.bin";
+
+/// As bytes.
+pub(crate) fn to_bytes<T: Serialize>(value: &T, what: &str) -> Result<Vec<u8>, RlError> {
+    postcard::to_allocvec(value).map_err(|e| RlError::State { path: what.into(), problem: e.to_string() })
+}
+
+/// From bytes.
+pub(crate) fn from_bytes<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, RlError> {
+    postcard::from_bytes(bytes).map_err(|e| RlError::State { path: what.into(), problem: format!("is damaged ({e})") })
+}
+
+impl Network {
+    pub(super) fn write(&mut self, beside: Vec<u8>) -> Result<(), RlError> {
+        let bytes = to_bytes(&(&self.state, &self.memory, read(&self.target), beside), FILE)?;
+        Ok(self.apart.save(FILE, bytes)?)
+    }
+
+    /// The agent that a folder holds, and what was saved beside it; none where nothing was yet.
+    ///
+    /// # Errors
+    /// Damaged files, and those of other settings.
+    pub fn resume(
+        run: &Path,
+        config: AgentConfig,
+        opened: &Opened,
+        seed: u64,
+    ) -> Result<Option<(Self, Vec<u8>)>, RlError> {
+        let Some(apart) = Apart::resume(run, opened)? else { return Ok(None) };
+        let path = run.display().to_string();
+        let bytes = apart.beside(FILE)?;
+        let (state, memory, target, beside): (State, Memory<Kept>, Vec<Vec<f32>>, Vec<u8>) = from_bytes(&bytes, &path)?;
+        let mut network = Self::new(config, apart, seed)?;
+        (network.state, network.memory) = (state, memory);
+        let networks = network.state.credit.len();
+        let wrong = || RlError::State { path: path.clone(), problem: "is of other settings".into() };
+        network.target = write(&network.target, target).ok_or_else(wrong)?;
+        let seeds = if network.config.explore.kind == super::ExploreKind::Es {
+            2 * network.state.seeds.len()
+        } else {
+            network.state.seeds.len()
+        };
+        if networks != network.state.lists.len() || networks != 1 + seeds {
+            return Err(wrong());
+        }
+        network.renew_members()?;
+        Ok(Some((network, beside)))
+    }
+}

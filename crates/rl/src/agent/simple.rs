@@ -1,0 +1,227 @@
+//! What other agents are compared with: chance, popularity, and who knows everything.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use burnrec_train::write_whole;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::save::{from_bytes, to_bytes};
+use super::{Asked, Heard, Policy, check_requests, ranked};
+use crate::draw::Draws;
+use crate::environment::Feedback;
+use crate::error::RlError;
+
+/// The file of an agent without weights.
+const FILE: &str = "agent.bin";
+
+/// Saves an agent without weights, with something beside it.
+pub(super) fn save<T: Serialize>(run: &Path, state: &T, beside: Vec<u8>) -> Result<(), RlError> {
+    std::fs::create_dir_all(run).map_err(burnrec_train::TrainError::io(run))?;
+    Ok(write_whole(&run.join(FILE), &to_bytes(&(state, beside), FILE)?)?)
+}
+
+/// What [`save`] wrote; none where it did not yet.
+pub(super) fn resume<T: DeserializeOwned>(run: &Path) -> Result<Option<(T, Vec<u8>)>, RlError> {
+    let path = run.join(FILE);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let bytes = std::fs::read(&path).map_err(burnrec_train::TrainError::io(&path))?;
+    from_bytes(&bytes, &path.display().to_string()).map(Some)
+}
+
+/// Chance.
+pub struct Random {
+    run: PathBuf,
+    seed: u64,
+    heard: Heard,
+}
+
+impl Random {
+    /// Its state goes to a folder.
+    pub fn new(run: PathBuf, seed: u64) -> Self {
+        Self { run, seed, heard: Heard::default() }
+    }
+
+    /// Goes on from its folder.
+    ///
+    /// # Errors
+    /// Damaged files.
+    pub fn resume(run: &Path, seed: u64) -> Result<Option<(Self, Vec<u8>)>, RlError> {
+        let Some((heard, beside)) = resume(run)? else { return Ok(None) };
+        Ok(Some((Self { run: run.into(), seed, heard }, beside)))
+    }
+}
+
+/// A list by chance.
+pub(crate) fn shuffled(seed: u64, request: u64, candidates: usize, places: usize) -> Vec<usize> {
+    let mut draws = Draws::new(seed, "random list", request);
+    let mut all: Vec<usize> = (0..candidates).collect();
+    for at in 0..places.min(candidates) {
+        all.swap(at, at + draws.below(candidates - at));
+    }
+    all.truncate(places);
+    all
+}
+
+impl Policy for Random {
+    fn push(&mut self, asked: &Asked<'_>) -> Result<Vec<Vec<usize>>, RlError> {
+        check_requests(asked.requests)?;
+        let list = |r: &crate::environment::Request| shuffled(self.seed, r.id, r.candidates.len(), asked.places);
+        Ok(asked.requests.iter().map(list).collect())
+    }
+
+    fn hear(&mut self, feedback: &[Feedback]) -> Result<(), RlError> {
+        self.heard.taken += feedback.len() as u64;
+        Ok(())
+    }
+
+    fn tick(&mut self, _now: f64) -> Result<(), RlError> {
+        Ok(())
+    }
+
+    fn heard(&self) -> Heard {
+        self.heard
+    }
+
+    fn save(&mut self, beside: Vec<u8>) -> Result<(), RlError> {
+        save(&self.run, &self.heard, beside)
+    }
+}
+
+/// What is known of items.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+struct Counts {
+    /// Clicks and places of each item.
+    items: HashMap<u64, (f64, f64)>,
+    /// Lists that are waited for.
+    open: HashMap<u64, Vec<u64>>,
+    all: (f64, f64),
+    heard: Heard,
+}
+
+/// The items of the highest click rate so far; the mean stands for ten places of each.
+pub struct Popularity {
+    run: PathBuf,
+    counts: Counts,
+}
+
+impl Popularity {
+    /// Its state goes to a folder.
+    pub fn new(run: PathBuf) -> Self {
+        Self { run, counts: Counts::default() }
+    }
+
+    /// Goes on from its folder.
+    ///
+    /// # Errors
+    /// Damaged files.
+    pub fn resume(run: &Path) -> Result<Option<(Self, Vec<u8>)>, RlError> {
+        let Some((counts, beside)) = resume(run)? else { return Ok(None) };
+        Ok(Some((Self { run: run.into(), counts }, beside)))
+    }
+}
+
+impl Policy for Popularity {
+    fn push(&mut self, asked: &Asked<'_>) -> Result<Vec<Vec<usize>>, RlError> {
+        check_requests(asked.requests)?;
+        let mean = self.counts.all.0 / self.counts.all.1.max(1.0);
+        let mut lists = Vec::with_capacity(asked.requests.len());
+        for request in asked.requests {
+            let rate = |item: &u64| {
+                let (clicks, places) = self.counts.items.get(item).copied().unwrap_or_default();
+                ((clicks + 10.0 * mean) / (places + 10.0)) as f32
+            };
+            let mut list = ranked(&request.candidates.iter().map(rate).collect::<Vec<_>>());
+            list.truncate(asked.places);
+            self.counts.open.insert(request.id, list.iter().map(|place| request.candidates[*place]).collect());
+            lists.push(list);
+        }
+        Ok(lists)
+    }
+
+    fn hear(&mut self, feedback: &[Feedback]) -> Result<(), RlError> {
+        for one in feedback {
+            let Some(items) = self.counts.open.remove(&one.request) else {
+                self.counts.heard.unknown += 1;
+                continue;
+            };
+            self.counts.heard.taken += 1;
+            for (item, clicked) in items.into_iter().zip(&one.clicks) {
+                let clicked = f64::from(u8::from(*clicked));
+                let own = self.counts.items.entry(item).or_default();
+                *own = (own.0 + clicked, own.1 + 1.0);
+                self.counts.all = (self.counts.all.0 + clicked, self.counts.all.1 + 1.0);
+            }
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self, _now: f64) -> Result<(), RlError> {
+        Ok(())
+    }
+
+    fn heard(&self) -> Heard {
+        self.counts.heard
+    }
+
+    fn save(&mut self, beside: Vec<u8>) -> Result<(), RlError> {
+        save(&self.run, &self.counts, beside)
+    }
+}
+
+/// Who knows how probable each click is, and what it is worth beyond itself.
+pub struct Oracle {
+    run: PathBuf,
+    /// What worth beyond the click counts.
+    ahead: f64,
+    heard: Heard,
+}
+
+impl Oracle {
+    /// Its state goes to a folder; `ahead` is what a click's worth beyond itself counts.
+    pub fn new(run: PathBuf, ahead: f64) -> Self {
+        Self { run, ahead, heard: Heard::default() }
+    }
+
+    /// Goes on from its folder.
+    ///
+    /// # Errors
+    /// Damaged files.
+    pub fn resume(run: &Path, ahead: f64) -> Result<Option<(Self, Vec<u8>)>, RlError> {
+        let Some((heard, beside)) = resume(run)? else { return Ok(None) };
+        Ok(Some((Self { run: run.into(), ahead, heard }, beside)))
+    }
+}
+
+impl Policy for Oracle {
+    fn push(&mut self, asked: &Asked<'_>) -> Result<Vec<Vec<usize>>, RlError> {
+        check_requests(asked.requests)?;
+        let list = |truth: &Vec<(f64, f64)>| {
+            let scores: Vec<f32> = truth.iter().map(|(click, worth)| (click + self.ahead * worth) as f32).collect();
+            let mut list = ranked(&scores);
+            list.truncate(asked.places);
+            list
+        };
+        Ok(asked.truth.iter().map(list).collect())
+    }
+
+    fn hear(&mut self, feedback: &[Feedback]) -> Result<(), RlError> {
+        self.heard.taken += feedback.len() as u64;
+        Ok(())
+    }
+
+    fn tick(&mut self, _now: f64) -> Result<(), RlError> {
+        Ok(())
+    }
+
+    fn heard(&self) -> Heard {
+        self.heard
+    }
+
+    fn save(&mut self, beside: Vec<u8>) -> Result<(), RlError> {
+        save(&self.run, &self.heard, beside)
+    }
+}

@@ -1,0 +1,222 @@
+//! A simulation file: an environment, what is known of it, and agents side by side.
+
+use std::fmt;
+
+use burnrec_data::DataConfig;
+use burnrec_features::FeaturesConfig;
+use burnrec_train::{BackendConfig, RunConfig, TrainConfig};
+use schemars::JsonSchema;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::agent::{AgentConfig, PolicyKind};
+use crate::environment::log::LogConfig;
+use crate::environment::news::NewsConfig;
+use crate::error::{RlError, bad};
+
+/// A simulation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Simulation {
+    /// Name and first seed.
+    #[serde(default)]
+    pub run: RunConfig,
+    /// Where it computes.
+    #[serde(default)]
+    pub backend: BackendConfig,
+    /// The environment: one of its tables.
+    pub environment: EnvironmentConfig,
+    /// Where the rows of `[environment.log]` come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataConfig>,
+    /// How long, how often, how many places.
+    #[serde(default)]
+    pub simulate: SimulateConfig,
+    /// What the columns of the environment mean.
+    pub features: FeaturesConfig,
+    /// How weights are trained, before the agents act and while they do.
+    #[serde(default)]
+    pub train: TrainConfig,
+    /// What all agents have where they say nothing else.
+    #[serde(default)]
+    #[schemars(with = "AgentConfig")]
+    pub agent: toml::Table,
+    /// The agents by name, in the order of the file.
+    #[schemars(with = "std::collections::BTreeMap<String, AgentConfig>")]
+    pub agents: Agents,
+}
+
+/// Which environment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnvironmentConfig {
+    /// A simulated news site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub news: Option<NewsConfig>,
+    /// A log of impressions, whose candidates are ranked anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogConfig>,
+}
+
+/// How long, how often.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SimulateConfig {
+    /// Runs of each agent, each on other users; the agents of one seed meet the same.
+    pub seeds: u64,
+    /// Hours in which lists are made by chance, for all agents to begin with.
+    pub warmup_hours: f64,
+    /// Hours in which agents act after them.
+    pub hours: f64,
+    /// Places of a list.
+    pub places: usize,
+    /// Seconds whose requests are answered together; at most 60.
+    pub tick_seconds: f64,
+    /// Simulated hours between checkpoints.
+    pub checkpoint_hours: f64,
+    /// The agent that others are compared with; the first one when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<String>,
+    /// What worth beyond the click may count for the oracle; the best of them is the zero of regret.
+    pub oracle_ahead: Vec<f64>,
+}
+
+impl Default for SimulateConfig {
+    fn default() -> Self {
+        Self {
+            seeds: 5,
+            warmup_hours: 12.0,
+            hours: 48.0,
+            places: 5,
+            tick_seconds: 60.0,
+            checkpoint_hours: 12.0,
+            baseline: None,
+            oracle_ahead: vec![0.0, 0.5, 1.0],
+        }
+    }
+}
+
+/// Agents by name, in the order of the file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Agents(pub Vec<(String, toml::Table)>);
+
+impl Serialize for Agents {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, agent)| (name, agent)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Agents {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Agents;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("tables `[agents.NAME]`")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Agents, A::Error> {
+                let mut agents = Vec::new();
+                while let Some(agent) = map.next_entry()? {
+                    agents.push(agent);
+                }
+                Ok(Agents(agents))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+/// A table over another: what it says stands, below tables too. A table that names a model or a way stands whole.
+fn over(base: &toml::Table, own: &toml::Table) -> toml::Table {
+    let mut all = base.clone();
+    for (key, value) in own {
+        let merged = match (all.get(key), value) {
+            (Some(toml::Value::Table(base)), toml::Value::Table(own)) if key != "model" => {
+                toml::Value::Table(over(base, own))
+            }
+            _ => value.clone(),
+        };
+        all.insert(key.clone(), merged);
+    }
+    all
+}
+
+impl Simulation {
+    /// Every agent with its settings, checked.
+    ///
+    /// # Errors
+    /// The first setting that cannot work, with its key.
+    pub fn check(&self) -> Result<Vec<(String, AgentConfig)>, RlError> {
+        let EnvironmentConfig { news, log } = &self.environment;
+        match (news, log) {
+            (Some(news), None) => news.check()?,
+            (None, Some(log)) => log.check(self.data.as_ref())?,
+            _ => return Err(bad("environment", "needs one table: [environment.news] or [environment.log]")),
+        }
+        if news.is_some() && self.data.is_some() {
+            return Err(bad("data", "goes with [environment.log]; a simulated site makes its own rows"));
+        }
+        self.simulate.check()?;
+        if self.features.items.is_some() || self.features.trees.is_some() || self.features.negatives.is_some() {
+            return Err(bad("features", "of a simulation have no items, negatives or trees; candidates are given"));
+        }
+        let agents = self.agents.0.iter().map(|(name, own)| {
+            let key = format!("agents.{name}");
+            if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+                || name.is_empty()
+                || name == "start"
+            {
+                return Err(bad(
+                    key,
+                    "is no plain name: letters, digits, `_` and `-`, and not `start`; folders are called so",
+                ));
+            }
+            let mut base = self.agent.clone();
+            if own.get("policy").is_some_and(|policy| policy.as_str() != Some("network")) {
+                // A model and its exploration are of networks alone.
+                base.remove("model");
+            }
+            let config: AgentConfig =
+                toml::Value::Table(over(&base, own)).try_into().map_err(|e: toml::de::Error| bad(&key, e.message()))?;
+            config.check(&key)?;
+            if config.policy == PolicyKind::Oracle && news.is_none() {
+                return Err(bad(
+                    format!("{key}.policy"),
+                    "oracle goes with a simulated site: nobody knows the truth of a log",
+                ));
+            }
+            Ok((name.clone(), config))
+        });
+        let agents = agents.collect::<Result<Vec<_>, _>>()?;
+        if agents.is_empty() {
+            return Err(bad("agents", "is empty; name at least one [agents.NAME]"));
+        }
+        if let Some(name) = self.simulate.baseline.as_ref().filter(|name| agents.iter().all(|(own, _)| own != *name)) {
+            return Err(bad("simulate.baseline", format!("names `{name}`, and there is no such agent")));
+        }
+        Ok(agents)
+    }
+}
+
+impl SimulateConfig {
+    fn check(&self) -> Result<(), RlError> {
+        let refused = |key: &str, problem: &str| Err(bad(format!("simulate.{key}"), problem));
+        let hours = |x: f64| x > 0.0 && x <= 1e5;
+        match () {
+            () if !(1..=1_000).contains(&self.seeds) => refused("seeds", "must lie in 1..=1000"),
+            () if !hours(self.warmup_hours) => refused("warmup_hours", "must be above 0, and at most 100000"),
+            () if !hours(self.hours) => refused("hours", "must be above 0, and at most 100000"),
+            () if !(1..=1_000).contains(&self.places) => refused("places", "must lie in 1..=1000"),
+            () if !(self.tick_seconds >= 1.0 && self.tick_seconds <= 60.0) => {
+                refused("tick_seconds", "must lie in 1..=60: who asks again does so after a minute or more")
+            }
+            () if !hours(self.checkpoint_hours) => refused("checkpoint_hours", "must be above 0"),
+            () if self.oracle_ahead.is_empty() || self.oracle_ahead.iter().any(|x| !x.is_finite()) => {
+                refused("oracle_ahead", "must name at least one number")
+            }
+            () => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What an agent comes to, hour by hour.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use crate::activeness::{Activeness, ActivenessConfig};
+use crate::agent::Heard;
+use crate::environment::{Feedback, Request, Tally};
+
+/// Places of a precision.
+const TOP: usize = 5;
+
+/// An hour: sums, and what they are of.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Hour {
+    /// Lists.
+    pub lists: u64,
+    /// Places of lists whose feedback came.
+    pub places: u64,
+    /// Clicks.
+    pub clicks: u64,
+    /// Sum of NDCG over lists with a click.
+    pub ndcg: f64,
+    /// How many those are.
+    pub ndcg_lists: u64,
+    /// Sum of the share of the first five places that was clicked, over lists whose feedback came.
+    pub precision_5: f64,
+    /// How many those are.
+    pub heard: u64,
+    /// Sum over users of the mean similarity of pairs of items that they clicked in the hour, and how many users had pairs.
+    pub ils: (f64, u64),
+    /// The same of lists as they were shown.
+    pub ils_shown: (f64, u64),
+    /// Mean activeness of all users that ever came, at its end.
+    pub activeness: f64,
+    /// What no agent sees: sessions, their requests, returns, hours away, shown items in their first hour, clicks on them.
+    pub hidden: [f64; 6],
+}
+
+/// All hours of an agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measures {
+    /// The hours.
+    pub hours: Vec<Hour>,
+    /// What was made of the feedback.
+    pub heard: Heard,
+    now: Hour,
+    /// Items of lists that are waited for, and their users.
+    open: BTreeMap<u64, (u64, Vec<u64>)>,
+    /// Items that users clicked in this hour.
+    clicked: BTreeMap<u64, Vec<u64>>,
+    activeness: Activeness,
+}
+
+impl Measures {
+    pub(super) fn new(activeness: ActivenessConfig) -> Self {
+        Self {
+            hours: Vec::new(),
+            heard: Heard::default(),
+            now: Hour::default(),
+            open: BTreeMap::new(),
+            clicked: BTreeMap::new(),
+            activeness: Activeness::new(activeness),
+        }
+    }
+
+    /// Clicks of all hours.
+    pub fn clicks(&self) -> u64 {
+        self.hours.iter().map(|hour| hour.clicks).sum()
+    }
+
+    /// Lists of all hours.
+    pub fn lists(&self) -> u64 {
+        self.hours.iter().map(|hour| hour.lists).sum()
+    }
+
+    /// Takes in that a list was shown.
+    pub(super) fn shown(&mut self, request: &Request, slate: &[usize], similar: impl Fn(u64, u64) -> f64) {
+        self.activeness.comes(request.user, request.time);
+        let items: Vec<u64> = slate.iter().map(|place| request.candidates[*place]).collect();
+        add(&mut self.now.ils_shown, &items, &similar);
+        self.now.lists += 1;
+        self.open.insert(request.id, (request.user, items));
+    }
+
+    /// Takes in what became of a list.
+    pub(super) fn heard_of(&mut self, feedback: &Feedback) {
+        let Some((user, items)) = self.open.remove(&feedback.request) else { return };
+        let clicks = &feedback.clicks;
+        let count = clicks.iter().filter(|clicked| **clicked).count();
+        let gain = |rank: usize| 1.0 / (rank as f64 + 2.0).log2();
+        self.now.places += clicks.len() as u64;
+        self.now.clicks += count as u64;
+        self.now.heard += 1;
+        self.now.precision_5 += clicks.iter().take(TOP).filter(|clicked| **clicked).count() as f64 / TOP as f64;
+        if count > 0 {
+            let found: f64 =
+                clicks.iter().enumerate().filter(|(_, clicked)| **clicked).map(|(rank, _)| gain(rank)).sum();
+            self.now.ndcg += found / (0..count).map(gain).sum::<f64>();
+            self.now.ndcg_lists += 1;
+            let clicked = items.iter().zip(clicks).filter(|(_, clicked)| **clicked).map(|(item, _)| *item);
+            self.clicked.entry(user).or_default().extend(clicked);
+        }
+    }
+
+    /// Ends an hour.
+    pub(super) fn end_hour(&mut self, now: f64, tally: Tally, similar: impl Fn(u64, u64) -> f64) {
+        for items in std::mem::take(&mut self.clicked).values() {
+            add(&mut self.now.ils, items, &similar);
+        }
+        self.now.activeness = self.activeness.mean(now).unwrap_or(0.0);
+        let Tally { sessions, depth, returns, away_hours, first_hour_shown, first_hour_clicks } = tally;
+        let count = |x: u64| x as f64;
+        self.now.hidden = [
+            count(sessions),
+            count(depth),
+            count(returns),
+            away_hours,
+            count(first_hour_shown),
+            count(first_hour_clicks),
+        ];
+        self.hours.push(std::mem::take(&mut self.now));
+    }
+
+    /// The measures over all hours; none where nothing is known.
+    pub fn totals(&self) -> BTreeMap<&'static str, Option<f64>> {
+        let sum = |of: &dyn Fn(&Hour) -> f64| self.hours.iter().map(of).sum::<f64>();
+        let rate = |top: f64, bottom: f64| (bottom > 0.0).then(|| top / bottom);
+        let hidden = |at: usize| sum(&|hour| hour.hidden[at]);
+        let clicks = sum(&|hour| hour.clicks as f64);
+        BTreeMap::from([
+            ("clicks", Some(clicks)),
+            ("lists", Some(sum(&|hour| hour.lists as f64))),
+            ("ctr", rate(clicks, sum(&|hour| hour.places as f64))),
+            ("ndcg", rate(sum(&|hour| hour.ndcg), sum(&|hour| hour.ndcg_lists as f64))),
+            ("precision_5", rate(sum(&|hour| hour.precision_5), sum(&|hour| hour.heard as f64))),
+            ("ils", rate(sum(&|hour| hour.ils.0), sum(&|hour| hour.ils.1 as f64))),
+            ("ils_shown", rate(sum(&|hour| hour.ils_shown.0), sum(&|hour| hour.ils_shown.1 as f64))),
+            ("activeness", self.hours.last().map(|hour| hour.activeness)),
+            ("session_depth", rate(hidden(1), hidden(0))),
+            ("hours_away", rate(hidden(3), hidden(2))),
+            ("first_hour_ctr", rate(hidden(5), hidden(4))),
+        ])
+    }
+}
+
+/// Adds the mean similarity of all pairs of some items.
+fn add(sum: &mut (f64, u64), items: &[u64], similar: &impl Fn(u64, u64) -> f64) {
+    if items.len() < 2 {
+        return;
+    }
+    let mut known: HashMap<(u64, u64), f64> = HashMap::new();
+    let mut all = 0.0;
+    for (at, a) in items.iter().enumerate() {
+        for b in &items[..at] {
+            all += *known.entry((*a, *b)).or_insert_with(|| similar(*a, *b));
+        }
+    }
+    let pairs = items.len() * (items.len() - 1) / 2;
+    *sum = (sum.0 + all / pairs as f64, sum.1 + 1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_counted_by_hand() {
+        let mut measures = Measures::new(ActivenessConfig::default());
+        let request = Request { id: 1, time: 0.0, user: 3, candidates: vec![10, 11, 12] };
+        let similar = |a: u64, b: u64| if a + b == 23 { 1.0 } else { 0.5 };
+        measures.shown(&request, &[2, 0, 1], similar);
+        measures.heard_of(&Feedback { request: 1, time: 5.0, clicks: vec![false, true, true] });
+        measures.heard_of(&Feedback { request: 1, time: 6.0, clicks: vec![true, true, true] });
+        measures.end_hour(3_600.0, Tally { sessions: 2, depth: 6, ..Tally::default() }, similar);
+        let totals = measures.totals();
+        let log = |x: f64| 1.0 / x.log2();
+        let wanted = (log(3.0) + log(4.0)) / (1.0 + log(3.0));
+        assert!((totals["ndcg"].unwrap() - wanted).abs() < 1e-12);
+        assert_eq!(
+            (totals["ctr"], totals["precision_5"], totals["session_depth"]),
+            (Some(2.0 / 3.0), Some(0.4), Some(3.0))
+        );
+        assert_eq!(
+            (totals["ils"], totals["ils_shown"], totals["first_hour_ctr"]),
+            (Some(0.5), Some((0.5 + 1.0 + 0.5) / 3.0), None)
+        );
+    }
+}
