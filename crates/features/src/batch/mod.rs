@@ -29,6 +29,9 @@ pub struct Batch {
     pub item: Vec<u32>,
     /// The user of each row by its place in the catalogue, [`NO_USER`] for unknown ones; empty where nothing asks for it.
     pub user: Vec<u32>,
+    /// Where the rows of each request start, and the end, where they stand together and are told from each other: what agents
+    /// ask about. Empty elsewhere.
+    pub requests: Vec<u32>,
     /// What was drawn for the batch.
     pub drawn: Option<Drawn>,
 }
@@ -92,6 +95,7 @@ impl Batch {
             list: pick(&self.list, order),
             item: pick(&self.item, order),
             user: pick(&self.user, order),
+            requests: Vec::new(),
             drawn: None,
         }
     }

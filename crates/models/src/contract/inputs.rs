@@ -24,6 +24,8 @@ pub struct Inputs {
     pub numeric: Option<Tensor<2>>,
     /// How what was drawn belongs to the rows, in training and where something was.
     pub sharing: Option<Sharing>,
+    /// Which rows are of one request, where agents ask for candidates that are told from each other.
+    pub requests: Option<Segments>,
 }
 
 /// `Σ x_i² v_i²` of slots that are `Σ x_i v_i`.
@@ -59,6 +61,7 @@ impl Inputs {
             following: Vec::new(),
             numeric,
             sharing: None,
+            requests: None,
         }
     }
 

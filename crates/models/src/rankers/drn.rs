@@ -6,12 +6,13 @@
 //! action a = (item, its user) ─ W_a·a ┴ ReLU ─ MLP ─ linear ───────▶ A(s, a) [B, 1] ┘
 //! ```
 //! The first layer over state and action is two products, so that the state's half is computed once for all candidates of
-//! a request: it is the trunk. Sums are plain, as in the paper; hidden widths, which it does not state, are settings.
+//! a request: it is the trunk. Sums are plain, as in the paper, unless an agent tells the candidates of requests from each other
+//! and has the mean of their advantages taken away; hidden widths, which it does not state, are settings.
 
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor, TensorData, activation::relu};
-use burnrec_backend::Activation;
+use burnrec_backend::{Activation, Segments, segment_sum, spread};
 use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
@@ -209,7 +210,11 @@ impl Model for Drn {
     fn heads(&self, trunk: Trunk, inputs: &Inputs) -> Outputs {
         let value = trunk.0[0].clone();
         let hidden = self.hidden(trunk, inputs);
-        Outputs::one(value + layer(&self.advantage_score, hidden, None, Activation::Identity)) // [B, 1]
+        let advantage = layer(&self.advantage_score, hidden, None, Activation::Identity); // [B, 1]
+        Outputs::one(match &inputs.requests {
+            Some(requests) => value + advantage.clone() - mean(advantage, requests),
+            None => value + advantage,
+        })
     }
 
     fn trunk_is_of_state(&self) -> bool {
@@ -219,6 +224,15 @@ impl Model for Drn {
     fn last_hidden(&self, trunk: Trunk, inputs: &Inputs) -> Option<Tensor<2>> {
         Some(self.hidden(trunk, inputs))
     }
+}
+
+/// The mean over the rows of each request, on each of them `[B, 1]` (Wang et al., ICML 2016).
+fn mean(advantage: Tensor<2>, requests: &Segments) -> Tensor<2> {
+    let share = |span: &[u32]| 1.0 / (span[1] - span[0]).max(1) as f32;
+    let shares: Vec<f32> = requests.offsets().windows(2).map(share).collect();
+    let count = shares.len();
+    let shares: Tensor<2> = Tensor::from_data(TensorData::new(shares, [count, 1]), &advantage.device());
+    spread(segment_sum(advantage, requests) * shares, requests)
 }
 
 impl Drn {
@@ -280,6 +294,22 @@ mod tests {
         assert!(whole.windows(2).any(|pair| (pair[0] - pair[1]).abs() > 1e-4), "actions are told apart");
         let values = read(model.trunk(&all).0.swap_remove(0));
         assert!(values.iter().all(|value| *value == values[0]), "V sees the action: {values:?}");
+    }
+
+    #[test]
+    fn where_requests_are_told_apart_advantages_are_about_their_mean() {
+        let device = Device::flex();
+        let model = model(Some(&["user", "hour"]), &device);
+        let plain = inputs(5, &device);
+        let told = Inputs { requests: Some(Segments::new(&[0, 2, 5], &device)), ..plain.clone() };
+        let value = read(model.trunk(&plain).0.swap_remove(0))[0];
+        let (plain, told) = (read(model.forward(&plain).scores()), read(model.forward(&told).scores()));
+        for span in [0..2, 2..5] {
+            let mean = |of: &[f32]| of.iter().sum::<f32>() / of.len() as f32;
+            assert!((mean(&told[span.clone()]) - value).abs() < 1e-6);
+            let moved = mean(&plain[span.clone()]) - value;
+            assert!(span.clone().all(|row| (plain[row] - moved - told[row]).abs() < 1e-6), "{plain:?} {told:?}");
+        }
     }
 
     #[test]

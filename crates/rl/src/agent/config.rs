@@ -198,6 +198,8 @@ pub struct AgentConfig {
     pub model: Option<ModelConfig>,
     /// How much the next list counts, γ, 0..1.
     pub gamma: f64,
+    /// Whether advantages are about their mean over the candidates of a request, and not as they are.
+    pub centred: bool,
     /// What users' activeness is worth.
     pub activeness: ActivenessConfig,
     /// Exploration.
@@ -216,6 +218,7 @@ impl Default for AgentConfig {
             policy: PolicyKind::Network,
             model: None,
             gamma: 0.4,
+            centred: false,
             activeness: ActivenessConfig::default(),
             explore: ExploreConfig::default(),
             learn: LearnConfig::default(),
@@ -293,6 +296,9 @@ impl AgentConfig {
             }
             () if self.policy != PolicyKind::Network && e.kind != ExploreKind::None => {
                 refused("explore.kind", "goes with policy = \"network\"; remove one")
+            }
+            () if self.centred && !self.looks_ahead() => {
+                refused("centred", "goes with model drn, which has advantages")
             }
             () if e.kind == ExploreKind::ThompsonLastLayer && !self.looks_ahead() => {
                 refused("explore.kind", "thompson_last_layer goes with model drn, whose last layer it knows")

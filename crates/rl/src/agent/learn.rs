@@ -11,7 +11,7 @@ use burnrec_train::prepare;
 
 use super::config::{ExploreKind, MajorKind};
 use super::network::{Kept, Network};
-use super::score::{Candidates, infer, joined, spans};
+use super::score::{Candidates, infer, joined, offsets, spans};
 use crate::bandit::Ridge;
 use crate::draw::place;
 use crate::error::RlError;
@@ -68,7 +68,7 @@ impl Network {
         }
         let batch = joined(nexts.iter().map(|(_, next)| &next.rows));
         let spans = spans(nexts.iter().map(|(_, next)| next.rows.rows));
-        let candidates = Candidates { batch: &batch, spans: &spans };
+        let candidates = Candidates { batch: &batch, spans: &spans, centred: self.config.centred };
         let target = &self.target;
         let (online, later) =
             infer(&self.apart.stepper.weights, &candidates, |own, halves| (halves.scores(own), halves.scores(target)))?;
@@ -79,25 +79,39 @@ impl Network {
         Ok(values)
     }
 
-    /// The rows shown of some lists, with what their scores should have been.
+    /// Rows of a list in a lesson: what was shown, and where advantages are about their mean what was not, too.
+    fn rows_of(&self, one: &Kept) -> usize {
+        if self.config.centred { one.rows.rows } else { one.places }
+    }
+
+    /// Rows of some lists, with what the scores of those shown should have been.
     pub(super) fn lesson(&self, kept: &[&Kept], weights: Option<&Vec<f32>>) -> Result<Batch, RlError> {
         let values = self.next_values(kept)?;
-        let shown = |one: &&Kept| one.rows.take(&(0..one.places as u32).collect::<Vec<_>>());
-        let parts: Vec<Batch> = kept.iter().map(shown).collect();
+        let first = |one: &&Kept| one.rows.take(&(0..self.rows_of(one) as u32).collect::<Vec<_>>());
+        let parts: Vec<Batch> = kept.iter().map(first).collect();
         let mut batch = joined(parts.iter());
         let beta = self.config.activeness.weight;
-        let mut labels = Vec::with_capacity(batch.rows);
+        let (mut labels, mut known) = (Vec::with_capacity(batch.rows), Vec::with_capacity(batch.rows));
         for (one, value) in kept.iter().zip(values) {
             let active = match one.next {
                 Some((_, active)) => active,
                 None => self.state.activeness.at(one.user, self.state.now),
             };
             let later = beta * active + self.config.gamma * value;
-            labels.extend(one.clicks.iter().flatten().map(|clicked| (f64::from(u8::from(*clicked)) + later) as f32));
+            let clicks = one.clicks.iter().flatten();
+            labels.extend(clicks.map(|clicked| (f64::from(u8::from(*clicked)) + later) as f32));
+            known.resize(labels.len(), true);
+            labels.resize(known.len() + self.rows_of(one) - one.places, 0.0);
+            known.resize(labels.len(), false);
         }
         batch.targets = Targets::one(labels);
+        if self.config.centred {
+            batch.targets.known = Some(known);
+            batch.requests = offsets(&spans(parts.iter().map(|part| part.rows)));
+        }
         if let Some(weights) = weights {
-            batch.weight = kept.iter().zip(weights).flat_map(|(one, weight)| vec![*weight; one.places]).collect();
+            batch.weight =
+                kept.iter().zip(weights).flat_map(|(one, weight)| vec![*weight; self.rows_of(one)]).collect();
         }
         Ok(batch)
     }
@@ -111,6 +125,7 @@ impl Network {
         }
         let batch = self.lesson(&kept, weights.as_ref())?;
         let places: Vec<usize> = kept.iter().map(|one| one.places).collect();
+        let rows: Vec<usize> = kept.iter().map(|one| self.rows_of(one)).collect();
         let labels = batch.targets.values.clone();
         let stepper = &mut self.apart.stepper;
         let ready = prepare(stepper.weights.tables.indexer(), Some(Arc::clone(stepper.tasks())));
@@ -119,9 +134,9 @@ impl Network {
         if let Some(scores) = scores.filter(|_| ranked) {
             let errors: Vec<f64> =
                 traffic::read(scores).iter().zip(&labels).map(|(q, y)| f64::from(q - y).abs()).collect();
-            for (id, span) in ids.iter().zip(spans(places.into_iter())) {
-                let count = span.len().max(1) as f64;
-                self.memory.set_priority(*id, errors[span].iter().sum::<f64>() / count);
+            for ((id, span), places) in ids.iter().zip(spans(rows.into_iter())).zip(places) {
+                let own = &errors[span.start..span.start + places];
+                self.memory.set_priority(*id, own.iter().sum::<f64>() / places.max(1) as f64);
             }
         }
         self.state.updates += 1;
@@ -154,10 +169,11 @@ impl Network {
             recent.iter().map(|one| one.rows.take(&(0..one.places as u32).collect::<Vec<_>>())).collect();
         let batch = joined(shown.iter());
         let spans = spans(shown.iter().map(|one| one.rows));
-        let hidden =
-            infer(&self.apart.stepper.weights, &Candidates { batch: &batch, spans: &spans }, |own, halves| {
-                halves.hidden(own)
-            })?;
+        let hidden = infer(
+            &self.apart.stepper.weights,
+            &Candidates { batch: &batch, spans: &spans, centred: false },
+            |own, halves| halves.hidden(own),
+        )?;
         let width = hidden.len() / batch.rows;
         let mut ridge = Ridge::new(width, self.config.explore.ridge);
         let clicks = recent.iter().flat_map(|one| one.clicks.iter().flatten());

@@ -61,7 +61,8 @@ impl Network {
 
     fn look(&self, batch: &Batch, spans: &[Range<usize>], requests: &[Request]) -> Result<Seen, RlError> {
         let weights = &self.apart.stepper.weights;
-        let candidates = Candidates { batch, spans };
+        let centred = self.config.centred;
+        let candidates = Candidates { batch, spans, centred };
         let kind = self.config.explore.kind;
         if kind == ExploreKind::Es {
             return self.look_by_bucket(batch, spans, requests);
@@ -90,7 +91,7 @@ impl Network {
             }
             let rows: Vec<u32> = own.iter().flat_map(|span| span.start as u32..span.end as u32).collect();
             let (batch, spans) = (batch.take(&rows), spans(own.iter().map(|span| span.len())));
-            let candidates = Candidates { batch: &batch, spans: &spans };
+            let candidates = Candidates { batch: &batch, spans: &spans, centred: self.config.centred };
             let found = infer(&self.apart.stepper.weights, &candidates, |_, halves| halves.scores(model))?;
             rows.iter().zip(found).for_each(|(row, score)| scores[*row as usize] = score);
         }

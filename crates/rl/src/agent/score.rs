@@ -14,6 +14,8 @@ pub(super) struct Candidates<'a> {
     pub(super) batch: &'a Batch,
     /// The rows of each request.
     pub(super) spans: &'a [Range<usize>],
+    /// Whether scores are about the mean of a request's.
+    pub(super) centred: bool,
 }
 
 /// The inputs of both halves, on the device.
@@ -57,9 +59,11 @@ pub(super) fn infer<T: Send>(
     let count = of.len();
     let of = Tensor::from_data(TensorData::new(of, [count]), &frozen.device());
     let states = ready(candidates.batch.take(&firsts));
-    Ok(frozen.infer_both(states, ready(candidates.batch.clone()), |model, states, rows| {
-        what(model, &Halves { states, rows, of })
-    }))
+    let mut rows = candidates.batch.clone();
+    if candidates.centred {
+        rows.requests = offsets(candidates.spans);
+    }
+    Ok(frozen.infer_both(states, ready(rows), |model, states, rows| what(model, &Halves { states, rows, of })))
 }
 
 /// The rows of requests that stand one after another.
@@ -70,6 +74,11 @@ pub(super) fn spans(lengths: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
         end - length..end
     };
     lengths.map(span).collect()
+}
+
+/// Where each of some spans that stand one after another starts, and the end.
+pub(super) fn offsets(spans: &[Range<usize>]) -> Vec<u32> {
+    std::iter::once(0).chain(spans.iter().map(|span| span.end as u32)).collect()
 }
 
 /// Rows of several batches as one.

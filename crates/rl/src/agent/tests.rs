@@ -122,7 +122,8 @@ fn what_is_next_is_worth_what_the_target_says_of_the_best_action() {
             let noisy = Noise { seed, relative: 0.0, additive: 1.0 }.on(weights.model().unwrap(), 1.0);
             let target = burn::module::Module::valid(&noisy);
             let next = &small.network.memory.get(2).unwrap().rows;
-            let candidates = score::Candidates { batch: next, spans: &[0..3] };
+            let spans = score::spans(std::iter::once(3));
+            let candidates = score::Candidates { batch: next, spans: &spans, centred: false };
             let both = |own: &_, halves: &score::Halves<'_>| (halves.scores(own), halves.scores(&target));
             let (own, later) = score::infer(weights, &candidates, both).unwrap();
             small.network.target = target;
@@ -235,4 +236,23 @@ fn learning_by_replay_follows_clicks() {
     let list = small.push(100.0, 4, &[request(100, 100.0, 3, &[1, 2, 3, 4])]).unwrap().remove(0);
     assert_eq!(list[0], 3, "what was always clicked comes first");
     assert_eq!(small.network.state.updates, 200);
+}
+
+#[test]
+fn centred_advantages_are_learned_over_all_candidates_that_are_kept() {
+    let mut small = small("gamma = 0.4\ncentred = true\nlearn = { steps = 150, requests = 16, huber = true }");
+    for id in 0..40 {
+        let time = id as f64 * 60.0;
+        let list = small.push(time, 2, &[request(id, time, id % 5, &[1, 2, 3, 4])]).unwrap().remove(0);
+        let clicks: Vec<bool> = list.iter().map(|candidate| *candidate == 3).collect();
+        small.hear(id, time + 1.0, &clicks);
+    }
+    let kept = small.network.memory.get(7).unwrap();
+    let batch = small.network.lesson(&[kept], None).unwrap();
+    assert_eq!((batch.rows, &batch.requests[..]), (4, &[0, 4][..]));
+    assert_eq!(batch.targets.known, Some(vec![true, true, false, false]), "what was not shown teaches nothing");
+    small.network.major().unwrap();
+    let list = small.push(4_000.0, 4, &[request(100, 4_000.0, 3, &[1, 2, 3, 4])]).unwrap().remove(0);
+    assert!(small.network.weights().unwrap().iter().flatten().all(|w| w.is_finite()));
+    assert_eq!(list.len(), 4);
 }

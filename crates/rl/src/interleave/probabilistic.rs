@@ -44,7 +44,7 @@ fn draw(weights: &[f64], ranking: &[usize], mut at: f64) -> usize {
             return candidate;
         }
     }
-    left().last().unwrap_or_default()
+    left().next_back().unwrap_or_default()
 }
 
 #[cfg(test)]

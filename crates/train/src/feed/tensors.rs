@@ -16,6 +16,8 @@ pub(crate) struct Feed {
     pub(crate) sequences: Vec<Vec<Tensor<2>>>,
     /// Which positions belong to which row, one entry a group of sequences.
     pub(crate) segments: Vec<Segments>,
+    /// Which rows are of one request; none where nothing tells.
+    pub(crate) requests: Option<Segments>,
     /// `[B, N]`; none where N is 0.
     pub(crate) numeric: Option<Tensor<2>>,
     /// What each task's scores should have been.
@@ -27,7 +29,7 @@ pub(crate) struct Feed {
 impl Feed {
     /// A batch as a model reads it, off the graph.
     pub(crate) fn inputs(self, tables: &Tables) -> Inputs {
-        let Self { leaves, sequences, segments, numeric, .. } = self;
+        let Self { leaves, sequences, segments, requests, numeric, .. } = self;
         let (lookups, squares) = divided(&leaves, tables);
         Inputs {
             lookups,
@@ -38,6 +40,7 @@ impl Feed {
             following: Vec::new(),
             numeric,
             sharing: None,
+            requests,
         }
     }
 }
@@ -73,11 +76,13 @@ pub(crate) fn feed(
     let flat = |tensor: Tensor<2>| if device.is_autodiff() { Tensor::from_inner(tensor) } else { tensor };
     let sequences = sequences(tables, &mut gathered, device);
     let segments = segments(tables, batch, device);
+    let requests = (!batch.requests.is_empty()).then(|| Segments::new(&batch.requests, device));
     let feed = match packing.and_then(|p| tables.upload(spaces, p, &mut gathered)) {
         Some(uploaded) => Feed {
             leaves: (0..slots.0.len()).map(|l| of_device(uploaded.leaf(tables, l, shape(l)))).collect(),
             sequences,
             segments,
+            requests,
             numeric: uploaded.numeric().map(flat),
             targets: {
                 let mut at = 0;
@@ -98,6 +103,7 @@ pub(crate) fn feed(
                 .collect(),
             sequences,
             segments,
+            requests,
             numeric: numeric(batch, device),
             targets: targets.iter().map(|target| target.target(device, |values| column(values, device))).collect(),
             uploaded: None,

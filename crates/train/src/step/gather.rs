@@ -51,6 +51,7 @@ impl Stepper {
             following,
             numeric: feed.numeric,
             sharing: batch.drawn.as_ref().map(|drawn| drawn.sharing),
+            requests: feed.requests,
         };
         Ok(Gathered {
             inputs,
