@@ -80,6 +80,12 @@ impl Activeness {
         s
     }
 
+    /// The same settings, and nobody.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        Self::new(self.config.clone())
+    }
+
     /// The mean over all users that ever came; none before the first.
     pub fn mean(&self, now: f64) -> Option<f64> {
         let mut all: Vec<u64> = self.users.keys().copied().collect();

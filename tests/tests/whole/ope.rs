@@ -42,6 +42,14 @@ fn policies_come_as_tables_and_lists_and_models_of_rewards_are_made() {
     std::fs::write(table.path().join("policy.csv"), "action,probability\na,0.5\nb,0.2\n").unwrap();
     let short = run(table.path(), &["ope", "ope.toml"]);
     assert!(short.code == Some(2) && short.err.contains("sum to 0.7"), "{}", short.err);
+    let placed = LOG.replace("c,1,0.8,0.8,1", "c,1,0.8,0.8,2");
+    let other = folder(&placed, "position = \"place\"\n[ope.policy]\ntable = \"policy.csv\"\n");
+    std::fs::write(other.path().join("policy.csv"), "action,place,probability\na,1,0.5\nb,1,0.5\n").unwrap();
+    let lacks = run(other.path(), &["ope", "ope.toml"]);
+    assert!(lacks.code == Some(2) && lacks.err.contains("nothing of position 2"), "{}", lacks.err);
+    let split =
+        run(other.path(), &["ope", "ope.toml", "--set", "data.split={ kind = \"order\", valid = 0.1, test = 0.1 }"]);
+    assert!(split.code == Some(2) && split.err.contains("data.split"), "{}", split.err);
     let lists = "{\"action\":0,\"reward\":1,\"mu\":0.25,\"pi\":[0.5,0.5],\"q\":[1.0,0.0]}\n{\"action\":1,\"reward\":0,\"mu\":0.5,\"pi\":[0.25,0.75],\"q\":[0.5,0.0]}\n";
     let own = folder(LOG, "[ope.policy]\ndistribution = \"pi\"\n[ope.model]\nrewards = \"q\"\n");
     std::fs::write(own.path().join("log.jsonl"), lists).unwrap();
@@ -52,6 +60,9 @@ fn policies_come_as_tables_and_lists_and_models_of_rewards_are_made() {
     assert!((value(&found, "dm") - (0.5 + 0.125) / 2.0).abs() < 1e-12);
     assert!((value(&found, "dr") - value(&found, "dm")).abs() < 1e-12, "the model is right on both rows");
     assert!((value(&found, "ips") - 1.0).abs() < 1e-12);
+    std::fs::write(own.path().join("log.jsonl"), lists.replace("0.25,0.75", "0.9,5.0")).unwrap();
+    let sums = run(own.path(), &["ope", "ope.toml", "--set", "data.source=\"log.jsonl\""]);
+    assert!(sums.code == Some(2) && sums.err.contains("row 2") && sums.err.contains("sum to 5.9"), "{}", sums.err);
 }
 
 #[test]

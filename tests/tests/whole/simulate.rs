@@ -20,7 +20,7 @@ candidates = 30
 seeds = 1
 warmup_hours = 3.0
 hours = 5.0
-checkpoint_hours = 1.0
+checkpoint_hours = 0.7
 
 [features.fields]
 topic = "categorical"
@@ -162,6 +162,12 @@ fn behaviours(folder: &Path, hours: u32) {
     std::fs::write(folder.join("news.tsv"), news).unwrap();
 }
 
+/// Some lines of the log.
+fn text_of(folder: &Path, lines: std::ops::Range<usize>) -> String {
+    let text = std::fs::read_to_string(folder.join("behaviors.tsv")).unwrap();
+    text.lines().skip(lines.start).take(lines.len()).map(|line| format!("{line}\n")).collect()
+}
+
 const LOG: &str = r#"
 [environment.log]
 request = "impression"
@@ -224,7 +230,16 @@ fn on_a_log_the_agent_that_learns_every_hour_is_above_the_one_that_does_not() {
     assert!(of("hourly", "ctr") > 1.3 * of("stale", "ctr"), "{} {}", of("hourly", "ctr"), of("stale", "ctr"));
     assert!(of("hourly", "ndcg") > of("stale", "ndcg"));
     assert!(summary["agents"]["hourly"]["measures"]["regret"].is_null(), "nobody knows the best of a log");
-    // A stretch without a click teaches nothing, and is told with its place.
+    let told = run(folder.path(), &["check", "log.toml", "--set", "features.fields.clicked=\"numeric\""]);
+    assert!(told.code == Some(2) && told.err.contains("are to find out"), "{}", told.err);
+    let turned = format!("{}{}", text_of(folder.path(), 100..200), text_of(folder.path(), 0..100));
+    let text = std::fs::read_to_string(folder.path().join("behaviors.tsv")).unwrap();
+    std::fs::write(folder.path().join("behaviors.tsv"), turned).unwrap();
+    std::fs::write(folder.path().join("unsorted.toml"), LOG.replace("sort_by = \"time\"\n", "")).unwrap();
+    let back = run(folder.path(), &["simulate", "unsorted.toml", "--out", "back"]);
+    assert!(back.code == Some(2) && back.err.contains("data.sort_by"), "{}", back.err);
+    std::fs::write(folder.path().join("behaviors.tsv"), text).unwrap();
+    // A click that is none is told with its place.
     let text = std::fs::read_to_string(folder.path().join("behaviors.tsv")).unwrap();
     std::fs::write(folder.path().join("behaviors.tsv"), text.replacen("-1", "-2", 1)).unwrap();
     let bad = run(folder.path(), &["simulate", "log.toml", "--out", "bad"]);
@@ -252,6 +267,20 @@ fn settings_that_cannot_work_are_refused_with_their_place_and_nothing_is_written
     refused("[agents.\"a/b\"]\n", &["plain name"]);
     refused("[data]\nsource = \"x.csv\"\n[agents.a]\n", &["data", "simulated site"]);
     refused("", &["agents"]);
+    refused("[agents.oracle]\npolicy = \"random\"\n", &["oracle", "regret"]);
+    refused("[agents.best]\npolicy = \"oracle\"\n", &["agents.best.policy", "oracle"]);
+    refused("[agents.a]\nexplore = { kind = \"dbgd\" }\nlearn = { minor = \"sgd\" }\n", &["agents.a.learn.minor"]);
+    refused(
+        "[agents.a]\nexplore = { kind = \"thompson_last_layer\" }\nlearn = { major = \"none\" }\n",
+        &["learn.major"],
+    );
+    refused("[agents.a]\nexplore = { kind = \"dbgd\", tau = 2000.0 }\n", &["explore.tau", "at most 50"]);
+    refused("[agents.a]\nexplore = { kind = \"dbgd\", alpha = 1e300 }\n", &["explore.alpha"]);
+    refused("[agents.a]\npolicy = \"popularity\"\ngamma = 0.2\n", &["agents.a.gamma", "popularity"]);
+    refused(
+        "[agents.a]\n[features.fields.nothing]\nkind = \"numeric\"\n",
+        &["features.fields.nothing", "which the site does not have"],
+    );
     let set = |setting: &str, word: &str| {
         let outcome = run(folder.path(), &["simulate", "site.toml", "--out", "bad", "--set", setting]);
         assert!(outcome.code == Some(2) && outcome.err.contains(word), "{setting}: {}", outcome.err);
@@ -259,7 +288,27 @@ fn settings_that_cannot_work_are_refused_with_their_place_and_nothing_is_written
     set("simulate.places=0", "simulate.places");
     set("environment.news.lost=1.0", "environment.news.lost");
     set("agent.model.drn.state=[\"nobody\"]", "nobody");
+    set("environment.news.article_hours=1e6", "articles_per_hour");
+    set("environment.news.depth=1e300", "environment.news.depth");
     set("simulate.baseline=\"who\"", "who");
+    // What all agents have is of networks, and no fault of others.
+    std::fs::write(folder.path().join("mixed.toml"), format!("{SITE}\n[agents.a]\npolicy = \"popularity\"\n")).unwrap();
+    run_ok(folder.path(), &["check", "mixed.toml", "--set", "agent.explore.kind=\"dbgd\""]);
+    // A field of the state that differs between candidates is seen at the first request.
+    let state = "agent.model.drn.state=[\"headline\"]";
+    let differs = run(folder.path(), &["simulate", "site.toml", "--out", "differs", "--set", state]);
+    assert!(differs.code == Some(2) && differs.err.contains("differs between the candidates"), "{}", differs.err);
+    // Weights that leave all bounds end the simulation, and not in silence.
+    let rate = [
+        "--set",
+        "train.optimizer={ kind = \"sgd\" }",
+        "--set",
+        "agent.learn.rate=1000.0",
+        "--set",
+        "train.learning_rate=0.3",
+    ];
+    let far = run(folder.path(), &[&["simulate", "site.toml", "--out", "far"][..], &rate].concat());
+    assert!(far.code == Some(1) && far.err.contains("the loss is NaN"), "{:?} {}", far.code, far.err);
     let only = run(folder.path(), &["simulate", "site.toml", "--only", "b", "--out", "bad"]);
     assert!(only.code == Some(2) && only.err.contains("there are a"), "{}", only.err);
     let trained = run(folder.path(), &["train", "site.toml", "--out", "bad"]);
@@ -271,9 +320,14 @@ fn settings_that_cannot_work_are_refused_with_their_place_and_nothing_is_written
     let other = run(folder.path(), &["simulate", "site.toml", "--out", "out", "--resume", "--set", "agent.gamma=0.1"]);
     assert_eq!(other.code, Some(2), "{}", other.err);
     let damaged = folder.path().join("out/seed-1/start/environment.bin");
-    std::fs::write(&damaged, b"nothing").unwrap();
+    let mut bytes = std::fs::read(&damaged).unwrap();
+    bytes[1_000] ^= 1;
+    std::fs::write(&damaged, &bytes).unwrap();
     std::fs::remove_file(folder.path().join("out/seed-1/a/hours.json")).unwrap();
     let broken =
         run(folder.path(), &["simulate", "site.toml", "--out", "out", "--resume", "--set", "simulate.hours=1.0"]);
     assert!(broken.code == Some(2) && broken.err.contains("environment.bin"), "{}", broken.err);
+    std::fs::remove_file(folder.path().join("out/simulation.toml")).unwrap();
+    let nameless = run(folder.path(), &["simulate", "site.toml", "--out", "out", "--resume"]);
+    assert!(nameless.code == Some(2) && nameless.err.contains("simulation.toml"), "{}", nameless.err);
 }

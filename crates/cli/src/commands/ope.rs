@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use burnrec_data::SplitConfig;
+use burnrec_rl::RlError;
 use burnrec_rl::ope::{Evaluation, Interval, OpeFile, evaluate, read_log};
 
 use crate::args::{OpeArgs, Overrides};
@@ -12,6 +14,10 @@ use crate::out;
 fn load(config: &Path, overrides: &Overrides) -> Result<(ConfigFile, OpeFile), CliError> {
     let (file, mut read): (ConfigFile, OpeFile) = config_file::load(config, &overrides.set)?;
     burnrec_data::place(&overrides.data_dir, &mut read.data, beside(config));
+    if read.data.split != SplitConfig::default() {
+        let problem = "divides rows into sides, and all rows of a log are evaluated; remove it".to_string();
+        return Err(file.locate(RlError::Setting { key: "data.split".into(), problem }.into()));
+    }
     read.ope.check().map_err(|e| file.locate(e.into()))?;
     read.data.check().map_err(|e| file.locate(e.into()))?;
     Ok((file, read))

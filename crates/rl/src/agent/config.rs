@@ -278,12 +278,47 @@ impl AgentConfig {
         if let Some((name, _)) = above_0.iter().find(|(_, x)| !(*x > 0.0 && x.is_finite())) {
             return refused(name, "must be above 0");
         }
+        // Beyond these weights leave what 32 bits can hold, and rankings what 64 can.
+        let most = [
+            ("explore.alpha", e.alpha, 10.0),
+            ("explore.eta", e.eta, 10.0),
+            ("explore.additive", e.additive, 10.0),
+            ("explore.sigma", e.sigma, 10.0),
+            ("explore.rate", e.rate, 1_000.0),
+            ("explore.confidence", e.confidence, 1e6),
+            ("explore.fresh_bonus", e.fresh_bonus, 1e6),
+            ("explore.tau", e.tau, 50.0),
+            ("learn.rate", l.rate, 1_000.0),
+        ];
+        if let Some((name, _, most)) = most.iter().find(|(_, x, most)| x > most) {
+            return refused(name, &format!("must be at most {most}"));
+        }
+        let by_noise = matches!(e.kind, ExploreKind::Dbgd | ExploreKind::Es | ExploreKind::Population);
         match () {
+            () if by_noise && l.minor != MinorKind::Explore => refused(
+                "learn.minor",
+                "must be \"explore\" with networks beside the agent's: it is where their clicks decide; or take another explore.kind",
+            ),
+            () if e.kind == ExploreKind::ThompsonLastLayer && l.major == MajorKind::None => {
+                refused("learn.major", "is where thompson_last_layer learns the last weights; take replay or pass")
+            }
+            () if e.fresh_bonus > 0.0
+                && (self.policy != PolicyKind::Network || e.kind == ExploreKind::ThompsonLastLayer) =>
+            {
+                refused(
+                    "explore.fresh_bonus",
+                    "raises the scores of networks, and this agent goes by others; remove it",
+                )
+            }
+            () if l.huber && !self.looks_ahead() && self.policy == PolicyKind::Network => refused(
+                "learn.huber",
+                "is a loss of what lists are worth, and this model learns clicks; set it to false",
+            ),
             () if !(0.0..1.0).contains(&self.gamma) => refused("gamma", "must lie in 0..1, 1 excluded"),
             () if !(0.0..=1.0).contains(&e.epsilon) => refused("explore.epsilon", "must lie in 0..=1"),
             () if !(1..=256).contains(&e.members) => refused("explore.members", "must lie in 1..=256"),
-            () if e.buckets > 4_096 => {
-                refused("explore.buckets", "must be at most 4096: the regression's matrix is its square")
+            () if e.buckets > 1_024 => {
+                refused("explore.buckets", "must be at most 1024: the regression's matrix is its square")
             }
             () if !(1..=65_536).contains(&l.requests) => refused("learn.requests", "must lie in 1..=65536"),
             () if l.steps > 1_000_000 => refused("learn.steps", "must be at most 1000000"),

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use config::{AgentConfig, ExploreConfig, ExploreKind, LearnConfig, MajorKind, MinorKind, PolicyKind};
 pub use linear::Linear;
 pub use network::Network;
-pub(crate) use save::{from_bytes, to_bytes};
+pub(crate) use save::{from_bytes, opened, sealed, to_bytes};
 pub(crate) use simple::shuffled;
 pub use simple::{Oracle, Popularity, Random};
 

@@ -32,6 +32,8 @@ pub(super) struct Kept {
     pub(super) member: usize,
     /// The last hidden layer of the rows shown, where exploration goes by it.
     pub(super) hidden: Vec<f32>,
+    /// Steps that the network had taken: what is hidden is of these weights alone.
+    pub(super) updates: u64,
     /// What is known of it.
     pub(super) clicks: Option<Vec<bool>>,
     /// The next list of the same user, and how active he was when he came.
@@ -76,6 +78,8 @@ pub struct Network {
     pub(super) members: Vec<AnyModel>,
     /// What the best next action is judged by.
     pub(super) target: AnyModel,
+    /// Whether the fields of the state were seen to be the same for all candidates of a request.
+    pub(super) has_checked_states: bool,
 }
 
 impl Network {
@@ -110,7 +114,8 @@ impl Network {
             duels: (0, 0),
         };
         let memory = Memory::new(memory.requests, memory.priority);
-        let mut network = Self { config, seed, apart, memory, state, members: Vec::new(), target };
+        let mut network =
+            Self { config, seed, apart, memory, state, members: Vec::new(), target, has_checked_states: false };
         network.renew_noise()?;
         Ok(network)
     }
@@ -217,7 +222,8 @@ impl Network {
     /// Says to whom the clicks of a list belong.
     fn credit(&mut self, feedback: &Feedback) {
         let Some(kept) = self.memory.get(feedback.request) else { return };
-        if let Some(ridge) = &mut self.state.ridge {
+        let is_of_now = kept.updates == self.state.updates;
+        if let Some(ridge) = self.state.ridge.as_mut().filter(|_| is_of_now) {
             let width = ridge.dim();
             for (own, clicked) in kept.hidden.chunks(width).zip(&feedback.clicks) {
                 let own: Vec<f64> = own.iter().map(|x| f64::from(*x)).collect();

@@ -5,6 +5,7 @@ use std::ops::Range;
 use arrow::array::RecordBatch;
 use burnrec_data::value::Values;
 use burnrec_features::{Batch, Purpose};
+use burnrec_train::TrainError;
 
 use super::config::ExploreKind;
 use super::network::{Kept, Network};
@@ -38,7 +39,11 @@ impl Network {
         let batch = self.apart.encoder.encode(asked.rows, asked.source, Purpose::Predict)?;
         let spans = spans(asked.requests.iter().map(|request| request.candidates.len()));
         let mut seen = self.look(&batch, &spans, asked.requests)?;
+        if seen.scores.iter().flatten().any(|score| !score.is_finite()) {
+            return Err(self.diverged());
+        }
         self.raise_new(asked.rows, &mut seen)?;
+        self.check_states(&batch, &spans)?;
         let mut slates = Vec::with_capacity(asked.requests.len());
         for (request, span) in asked.requests.iter().zip(&spans) {
             let list = self.list(request, span, asked.places, &seen);
@@ -46,6 +51,30 @@ impl Network {
             slates.push(list.slate);
         }
         Ok(slates)
+    }
+
+    /// What to say where scores are no numbers any more.
+    fn diverged(&self) -> RlError {
+        let learning_rate = self.apart.checked.experiment().train.learning_rate * self.config.learn.rate;
+        TrainError::Diverged { step: self.state.updates, loss: f64::NAN, learning_rate }.into()
+    }
+
+    /// Refuses fields of the state that differ between candidates of one request: acting reads them once.
+    fn check_states(&mut self, batch: &Batch, all: &[Range<usize>]) -> Result<(), RlError> {
+        let Some(span) = all.iter().find(|span| span.len() > 1).filter(|_| !self.has_checked_states) else {
+            return Ok(());
+        };
+        let (one, spans) =
+            (batch.take(&(span.start as u32..span.end as u32).collect::<Vec<_>>()), spans(std::iter::once(span.len())));
+        let candidates = Candidates { batch: &one, spans: &spans, centred: false };
+        let differs = infer(&self.apart.stepper.weights, &candidates, |own, halves| halves.states_differ(own))?;
+        if differs {
+            let model = self.config.model().name();
+            let problem = "names a field that differs between the candidates of a request; the state is of the user and the moment alone";
+            return Err(bad(format!("agent.model.{model}.state"), problem));
+        }
+        self.has_checked_states = true;
+        Ok(())
     }
 
     /// The network that serves a request alone, where each reader is served by one: 0 is the agent's own.
@@ -184,6 +213,7 @@ impl Network {
             share: list.share.clone(),
             member: list.member,
             hidden: list.slate.iter().flat_map(own).collect(),
+            updates: self.state.updates,
             clicks: None,
             next: None,
         };

@@ -6,6 +6,7 @@ use burnrec_backend::Opened;
 use burnrec_train::Apart;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 
 use super::config::AgentConfig;
 use super::network::{Kept, Network, State};
@@ -24,6 +25,25 @@ pub(crate) fn to_bytes<T: Serialize>(value: &T, what: &str) -> Result<Vec<u8>, R
 /// From bytes.
 pub(crate) fn from_bytes<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, RlError> {
     postcard::from_bytes(bytes).map_err(|e| RlError::State { path: what.into(), problem: format!("is damaged ({e})") })
+}
+
+/// Bytes of a checksum.
+const SUM: usize = 32;
+
+/// Bytes with a checksum behind them.
+pub(crate) fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
+    let sum = Sha256::digest(&bytes);
+    bytes.extend_from_slice(&sum);
+    bytes
+}
+
+/// What [`sealed`] sealed.
+pub(crate) fn opened<'a>(bytes: &'a [u8], path: &Path) -> Result<&'a [u8], RlError> {
+    let whole = bytes.len().checked_sub(SUM).map(|at| bytes.split_at(at));
+    match whole {
+        Some((own, sum)) if Sha256::digest(own)[..] == *sum => Ok(own),
+        _ => Err(RlError::State { path: path.display().to_string(), problem: "is damaged".into() }),
+    }
 }
 
 impl Network {

@@ -7,7 +7,7 @@ use burnrec_train::write_whole;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::save::{from_bytes, to_bytes};
+use super::save::{from_bytes, opened, sealed, to_bytes};
 use super::{Asked, Heard, Policy, check_requests, ranked};
 use crate::draw::Draws;
 use crate::environment::Feedback;
@@ -16,10 +16,13 @@ use crate::error::RlError;
 /// The file of an agent without weights.
 const FILE: &str = "agent.bin";
 
+/// Seconds after which nobody waits for feedback any more.
+const LOST: f64 = 86_400.0;
+
 /// Saves an agent without weights, with something beside it.
 pub(super) fn save<T: Serialize>(run: &Path, state: &T, beside: Vec<u8>) -> Result<(), RlError> {
     std::fs::create_dir_all(run).map_err(burnrec_train::TrainError::io(run))?;
-    Ok(write_whole(&run.join(FILE), &to_bytes(&(state, beside), FILE)?)?)
+    Ok(write_whole(&run.join(FILE), &sealed(to_bytes(&(state, beside), FILE)?))?)
 }
 
 /// What [`save`] wrote; none where it did not yet.
@@ -29,7 +32,7 @@ pub(super) fn resume<T: DeserializeOwned>(run: &Path) -> Result<Option<(T, Vec<u
         return Ok(None);
     }
     let bytes = std::fs::read(&path).map_err(burnrec_train::TrainError::io(&path))?;
-    from_bytes(&bytes, &path.display().to_string()).map(Some)
+    from_bytes(opened(&bytes, &path)?, &path.display().to_string()).map(Some)
 }
 
 /// Chance.
@@ -96,8 +99,8 @@ impl Policy for Random {
 struct Counts {
     /// Clicks and places of each item.
     items: HashMap<u64, (f64, f64)>,
-    /// Lists that are waited for.
-    open: HashMap<u64, Vec<u64>>,
+    /// Lists that are waited for, and since when.
+    open: HashMap<u64, (f64, Vec<u64>)>,
     all: (f64, f64),
     heard: Heard,
 }
@@ -109,9 +112,11 @@ pub struct Popularity {
 }
 
 impl Popularity {
-    /// Its state goes to a folder.
-    pub fn new(run: PathBuf) -> Self {
-        Self { run, counts: Counts::default() }
+    /// Its state goes to a folder; it begins with clicks and places of items.
+    pub fn new(run: PathBuf, items: &[(u64, f64, f64)]) -> Self {
+        let all = items.iter().fold((0.0, 0.0), |(c, p), (_, clicks, places)| (c + clicks, p + places));
+        let items = items.iter().map(|(item, clicks, places)| (*item, (*clicks, *places))).collect();
+        Self { run, counts: Counts { items, all, ..Counts::default() } }
     }
 
     /// Goes on from its folder.
@@ -136,7 +141,8 @@ impl Policy for Popularity {
             };
             let mut list = ranked(&request.candidates.iter().map(rate).collect::<Vec<_>>());
             list.truncate(asked.places);
-            self.counts.open.insert(request.id, list.iter().map(|place| request.candidates[*place]).collect());
+            let items = list.iter().map(|place| request.candidates[*place]).collect();
+            self.counts.open.insert(request.id, (request.time, items));
             lists.push(list);
         }
         Ok(lists)
@@ -144,7 +150,7 @@ impl Policy for Popularity {
 
     fn hear(&mut self, feedback: &[Feedback]) -> Result<(), RlError> {
         for one in feedback {
-            let Some(items) = self.counts.open.remove(&one.request) else {
+            let Some((_, items)) = self.counts.open.remove(&one.request) else {
                 self.counts.heard.unknown += 1;
                 continue;
             };
@@ -159,7 +165,8 @@ impl Policy for Popularity {
         Ok(())
     }
 
-    fn tick(&mut self, _now: f64) -> Result<(), RlError> {
+    fn tick(&mut self, now: f64) -> Result<(), RlError> {
+        self.counts.open.retain(|_, (time, _)| now - *time < LOST);
         Ok(())
     }
 

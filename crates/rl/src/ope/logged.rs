@@ -44,7 +44,7 @@ impl Logged {
         }
         for (at, ((reward, mu), pi)) in self.reward.iter().zip(&self.propensity).zip(&self.target).enumerate() {
             let problem = match () {
-                () if !reward.is_finite() => format!("the reward is {reward}, which is no number"),
+                () if !reward.is_finite() || reward.abs() > 1e100 => format!("the reward is {reward}, which is no number that can be summed"),
                 () if mu.is_nan() => "the propensity is missing; it is what the policy that made the log gave to its action at that moment, and cannot be made up later".into(),
                 () if *mu <= 0.0 => format!("the propensity is {mu}: an action of probability 0 cannot have been taken; log what the policy gave to it"),
                 () if *mu > 1.0 => format!("the propensity is {mu}, and probabilities are at most 1; is it a weight, or a percentage?"),

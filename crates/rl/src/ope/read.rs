@@ -115,6 +115,10 @@ pub fn read_log(path: &Path, data: &DataConfig, config: &OpeConfig, base: &Path)
         logged.target = table.numbers(column)?;
     } else if let Some(column) = &config.policy.distribution {
         let all = table.lists(column)?;
+        let sums = all.iter().map(|list| list.iter().sum::<f64>());
+        if let Some((row, sum)) = sums.enumerate().find(|(_, sum)| !((sum - 1.0).abs() <= 1e-6)) {
+            return Err(table.error(row, column, format!("holds probabilities that sum to {sum}, and not to 1")));
+        }
         let own = choices.iter().zip(&all).enumerate().map(|(row, ((action, _), all))| {
             let at = action.parse::<usize>().ok().and_then(|action| all.get(action)).copied();
             at.ok_or_else(|| {
@@ -175,7 +179,8 @@ fn policy(config: &OpeConfig, choices: &[Choice], base: &Path) -> Result<BTreeMa
         let all = positions.iter().flat_map(|p| actions.iter().map(move |a| ((*a).clone(), (*p).clone())));
         return Ok(all.map(|choice| (choice, each)).collect());
     };
-    let path = if Path::new(path).exists() { path.into() } else { base.join(path) };
+    let beside = base.join(path);
+    let path = if beside.exists() { beside } else { path.into() };
     let columns: Vec<String> = [Some(&config.action), config.position.as_ref(), Some(&"probability".to_string())]
         .into_iter()
         .flatten()
@@ -207,7 +212,16 @@ fn policy(config: &OpeConfig, choices: &[Choice], base: &Path) -> Result<BTreeMa
                 format!("has probabilities{of} that sum to {sum}, and not to 1: {}", path.display()),
             ))
         }
-        None => Ok(policy),
+        None => {
+            let lacks = |position: &&String| !sums.contains_key(*position);
+            match choices.iter().map(|(_, position)| position).find(lacks) {
+                Some(position) => {
+                    let problem = format!("says nothing of position {position}, which the log has: {}", path.display());
+                    Err(bad("ope.policy.table", problem))
+                }
+                None => Ok(policy),
+            }
+        }
     }
 }
 

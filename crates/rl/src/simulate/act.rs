@@ -46,13 +46,16 @@ impl Act<'_> {
         let mut environment = super::environment(self.job, self.seed)?;
         let Some((mut policy, beside)) = self.agent(run)? else { return Ok(None) };
         let activeness = self.config.activeness.clone();
+        let begins = beside.is_none();
         let (state, mut measures, first): (Vec<u8>, Measures, u64) = match beside {
             Some(beside) => from_bytes(&beside, &run.display().to_string())?,
             None => (self.start.environment.clone(), Measures::new(activeness), self.start.tick),
         };
         environment.restore(&state)?;
-        // What happened before is no agent's.
-        let _: Tally = environment.tally();
+        if begins {
+            // What happened before is no agent's.
+            let _: Tally = environment.tally();
+        }
         let end = (environment.end() / s.tick_seconds).ceil() as u64;
         let per = |hours: f64| ((hours * 3_600.0 / s.tick_seconds).round() as u64).max(1);
         let (hour, checkpoint) = (per(1.0), per(s.checkpoint_hours));
@@ -78,9 +81,16 @@ impl Act<'_> {
             }
         }
         measures.heard = policy.heard();
+        if measures.lists() == 0 {
+            tracing::warn!(
+                "{}: nobody asked in the hours behind those by chance; is the log shorter than simulate.warmup_hours?",
+                self.name
+            );
+        }
         if !self.quiet {
             policy.save(to_bytes(&(environment.save()?, &measures, end), "agent")?)?;
             std::fs::create_dir_all(run).map_err(TrainError::io(run))?;
+            measures = measures.ended();
             write_whole(&done, serde_json::to_string(&measures).unwrap_or_default().as_bytes())?;
         }
         Ok(Some(measures))
@@ -108,7 +118,8 @@ impl Act<'_> {
             let slates =
                 policy.push(&Asked { now, places, requests: &requests, rows: &rows, source, truth: &truth })?;
             for (request, slate) in requests.iter().zip(&slates) {
-                measures.shown(request, slate, |a, b| environment.similarity(a, b));
+                let liked = environment.labels(request).map(|labels| labels.iter().filter(|liked| **liked).count());
+                measures.shown(request, slate, liked, |a, b| environment.similarity(a, b));
                 environment.show(request.id, slate)?;
             }
         }

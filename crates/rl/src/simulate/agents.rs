@@ -30,7 +30,9 @@ impl Act<'_> {
         let (config, ahead) = (self.config, self.ahead);
         Ok(Some(match config.policy {
             PolicyKind::Random => taken(Random::resume(run, seed)?, || Ok(Random::new(run.into(), seed)))?,
-            PolicyKind::Popularity => taken(Popularity::resume(run)?, || Ok(Popularity::new(run.into())))?,
+            PolicyKind::Popularity => {
+                taken(Popularity::resume(run)?, || Ok(Popularity::new(run.into(), &self.start.items)))?
+            }
             PolicyKind::Oracle if self.quiet => (Box::new(Oracle::new(run.into(), ahead)), None),
             PolicyKind::Oracle => taken(Oracle::resume(run, ahead)?, || Ok(Oracle::new(run.into(), ahead)))?,
             PolicyKind::LinUcb | PolicyKind::Thompson => {

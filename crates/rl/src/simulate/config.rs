@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use burnrec_data::DataConfig;
-use burnrec_features::FeaturesConfig;
+use burnrec_data::{DataConfig, SplitConfig};
+use burnrec_features::{FeaturesConfig, FieldConfig};
 use burnrec_train::{BackendConfig, RunConfig, TrainConfig};
 use schemars::JsonSchema;
 use serde::de::{MapAccess, Visitor};
@@ -128,6 +128,11 @@ impl<'de> Deserialize<'de> for Agents {
     }
 }
 
+/// The name of who knows everything.
+pub const ORACLE: &str = "oracle";
+/// Settings that are of networks alone.
+const OF_NETWORKS: [&str; 5] = ["model", "learn", "memory", "gamma", "centred"];
+
 /// A table over another: what it says stands, below tables too. A table that names a model or a way stands whole.
 fn over(base: &toml::Table, own: &toml::Table) -> toml::Table {
     let mut all = base.clone();
@@ -155,6 +160,22 @@ impl Simulation {
             (None, Some(log)) => log.check(self.data.as_ref())?,
             _ => return Err(bad("environment", "needs one table: [environment.news] or [environment.log]")),
         }
+        let split = self.data.as_ref().is_some_and(|data| data.split != SplitConfig::default());
+        if split {
+            return Err(bad(
+                "data.split",
+                "divides rows into sides, and a log is passed once in the order of time; remove it",
+            ));
+        }
+        if let Some(log) = log {
+            let reads = |(name, field): &(&String, &FieldConfig)| field.column.as_ref().unwrap_or(name) == &log.click;
+            if let Some((name, _)) = self.features.fields.iter().find(reads) {
+                return Err(bad(
+                    format!("features.fields.{name}"),
+                    "reads the click, which is what agents are to find out; remove the field",
+                ));
+            }
+        }
         if news.is_some() && self.data.is_some() {
             return Err(bad("data", "goes with [environment.log]; a simulated site makes its own rows"));
         }
@@ -174,13 +195,31 @@ impl Simulation {
                 ));
             }
             let mut base = self.agent.clone();
-            if own.get("policy").is_some_and(|policy| policy.as_str() != Some("network")) {
-                // A model and its exploration are of networks alone.
-                base.remove("model");
+            let policy =
+                own.get("policy").or(self.agent.get("policy")).and_then(toml::Value::as_str).unwrap_or("network");
+            if policy != "network" {
+                // What all agents have is of networks; what this one says itself must be of use to it.
+                OF_NETWORKS.iter().for_each(|key| drop(base.remove(*key)));
+                if let Some(toml::Value::Table(explore)) = base.get_mut("explore") {
+                    explore.remove("kind");
+                }
+                if let Some(unused) = OF_NETWORKS.iter().find(|unused| own.contains_key(**unused)) {
+                    return Err(bad(
+                        format!("{key}.{unused}"),
+                        format!("says nothing to policy = \"{policy}\"; remove it"),
+                    ));
+                }
             }
             let config: AgentConfig =
                 toml::Value::Table(over(&base, own)).try_into().map_err(|e: toml::de::Error| bad(&key, e.message()))?;
             config.check(&key)?;
+            if (config.policy == PolicyKind::Oracle) != (name == ORACLE) {
+                let problem = "and policy = \"oracle\" go together: regret is counted from the agent of this name";
+                return Err(bad(
+                    if name == ORACLE { key } else { format!("{key}.policy") },
+                    format!("`{ORACLE}` {problem}"),
+                ));
+            }
             if config.policy == PolicyKind::Oracle && news.is_none() {
                 return Err(bad(
                     format!("{key}.policy"),

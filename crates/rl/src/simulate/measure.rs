@@ -20,7 +20,8 @@ pub struct Hour {
     pub places: u64,
     /// Clicks.
     pub clicks: u64,
-    /// Sum of NDCG over lists with a click.
+    /// Sum of NDCG over lists with a click: against the best order of their own clicks, or of all that the request's candidates
+    /// would have had, where that is known.
     pub ndcg: f64,
     /// How many those are.
     pub ndcg_lists: u64,
@@ -46,12 +47,25 @@ pub struct Measures {
     /// What was made of the feedback.
     pub heard: Heard,
     now: Hour,
-    /// Items of lists that are waited for, and their users.
-    open: BTreeMap<u64, (u64, Vec<u64>)>,
+    /// Lists that are waited for.
+    open: BTreeMap<u64, Open>,
     /// Items that users clicked in this hour.
     clicked: BTreeMap<u64, Vec<u64>>,
     activeness: Activeness,
 }
+
+/// A list that is waited for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Open {
+    user: u64,
+    time: f64,
+    items: Vec<u64>,
+    /// Candidates that would be clicked, where that is known.
+    liked: Option<usize>,
+}
+
+/// Seconds after which nobody waits for a list any more.
+const LOST: f64 = 86_400.0;
 
 impl Measures {
     pub(super) fn new(activeness: ActivenessConfig) -> Self {
@@ -75,18 +89,31 @@ impl Measures {
         self.hours.iter().map(|hour| hour.lists).sum()
     }
 
-    /// Takes in that a list was shown.
-    pub(super) fn shown(&mut self, request: &Request, slate: &[usize], similar: impl Fn(u64, u64) -> f64) {
+    /// The hours alone, once there will be no more.
+    pub(super) fn ended(mut self) -> Self {
+        self.open.clear();
+        self.activeness = self.activeness.emptied();
+        self
+    }
+
+    /// Takes in that a list was shown; `liked` is how many candidates would be clicked, where that is known.
+    pub(super) fn shown(
+        &mut self,
+        request: &Request,
+        slate: &[usize],
+        liked: Option<usize>,
+        similar: impl Fn(u64, u64) -> f64,
+    ) {
         self.activeness.comes(request.user, request.time);
         let items: Vec<u64> = slate.iter().map(|place| request.candidates[*place]).collect();
         add(&mut self.now.ils_shown, &items, &similar);
         self.now.lists += 1;
-        self.open.insert(request.id, (request.user, items));
+        self.open.insert(request.id, Open { user: request.user, time: request.time, items, liked });
     }
 
     /// Takes in what became of a list.
     pub(super) fn heard_of(&mut self, feedback: &Feedback) {
-        let Some((user, items)) = self.open.remove(&feedback.request) else { return };
+        let Some(Open { user, items, liked, .. }) = self.open.remove(&feedback.request) else { return };
         let clicks = &feedback.clicks;
         let count = clicks.iter().filter(|clicked| **clicked).count();
         let gain = |rank: usize| 1.0 / (rank as f64 + 2.0).log2();
@@ -97,7 +124,8 @@ impl Measures {
         if count > 0 {
             let found: f64 =
                 clicks.iter().enumerate().filter(|(_, clicked)| **clicked).map(|(rank, _)| gain(rank)).sum();
-            self.now.ndcg += found / (0..count).map(gain).sum::<f64>();
+            let best = liked.unwrap_or(count).clamp(count, clicks.len());
+            self.now.ndcg += found / (0..best).map(gain).sum::<f64>();
             self.now.ndcg_lists += 1;
             let clicked = items.iter().zip(clicks).filter(|(_, clicked)| **clicked).map(|(item, _)| *item);
             self.clicked.entry(user).or_default().extend(clicked);
@@ -109,6 +137,7 @@ impl Measures {
         for items in std::mem::take(&mut self.clicked).values() {
             add(&mut self.now.ils, items, &similar);
         }
+        self.open.retain(|_, open| now - open.time < LOST);
         self.now.activeness = self.activeness.mean(now).unwrap_or(0.0);
         let Tally { sessions, depth, returns, away_hours, first_hour_shown, first_hour_clicks } = tally;
         let count = |x: u64| x as f64;
@@ -170,7 +199,7 @@ mod tests {
         let mut measures = Measures::new(ActivenessConfig::default());
         let request = Request { id: 1, time: 0.0, user: 3, candidates: vec![10, 11, 12] };
         let similar = |a: u64, b: u64| if a + b == 23 { 1.0 } else { 0.5 };
-        measures.shown(&request, &[2, 0, 1], similar);
+        measures.shown(&request, &[2, 0, 1], None, similar);
         measures.heard_of(&Feedback { request: 1, time: 5.0, clicks: vec![false, true, true] });
         measures.heard_of(&Feedback { request: 1, time: 6.0, clicks: vec![true, true, true] });
         measures.end_hour(3_600.0, Tally { sessions: 2, depth: 6, ..Tally::default() }, similar);
@@ -182,6 +211,11 @@ mod tests {
             (totals["ctr"], totals["precision_5"], totals["session_depth"]),
             (Some(2.0 / 3.0), Some(0.4), Some(3.0))
         );
+        let mut logged = Measures::new(ActivenessConfig::default());
+        logged.shown(&request, &[0, 1], Some(5), similar);
+        logged.heard_of(&Feedback { request: 1, time: 5.0, clicks: vec![true, false] });
+        logged.end_hour(3_600.0, Tally::default(), similar);
+        assert!((logged.totals()["ndcg"].unwrap() - 1.0 / (1.0 + log(3.0))).abs() < 1e-12, "five were to be found");
         assert_eq!(
             (totals["ils"], totals["ils_shown"], totals["first_hour_ctr"]),
             (Some(0.5), Some((0.5 + 1.0 + 0.5) / 3.0), None)

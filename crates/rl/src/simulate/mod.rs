@@ -21,9 +21,10 @@ use std::sync::Arc;
 
 use burnrec_backend::Opened;
 use burnrec_data::DataConfig;
+use burnrec_features::FieldConfig;
 use burnrec_train::{Stop, TrainError, write_whole};
 
-pub use config::{Agents, EnvironmentConfig, SimulateConfig, Simulation};
+pub use config::{Agents, EnvironmentConfig, ORACLE, SimulateConfig, Simulation};
 pub use measure::{Hour, Measures};
 pub use report::{Compared, Outcome, Report, Spread};
 
@@ -34,8 +35,6 @@ use crate::environment::news::News;
 use crate::error::{RlError, bad};
 use act::Act;
 
-/// The name of who knows everything.
-pub const ORACLE: &str = "oracle";
 const FILE: &str = "simulation.toml";
 
 /// A simulation to run.
@@ -104,6 +103,10 @@ pub fn simulate(job: &Job, tell: &mut dyn FnMut(&Told<'_>)) -> Result<Report, Rl
             if config.policy == PolicyKind::Oracle && ahead.is_none() {
                 tell(&Told::Stage("how far the oracle should look ahead"));
                 ahead = best_ahead(job, &start, *seed)?;
+                if ahead.is_none() {
+                    interrupted = true;
+                    break 'seeds;
+                }
             }
             let done = (number * all.len() + place) as f64;
             let mut act =
@@ -141,7 +144,26 @@ pub fn check(simulation: &Simulation) -> Result<(), RlError> {
             other => other.into(),
         })?;
     }
-    Ok(())
+    let Some(columns) = known_columns(simulation) else { return Ok(()) };
+    let schema = start::schema(simulation)?;
+    let unknown = |column: &String| !columns.contains(&column.as_str());
+    let named = schema.columns(false).into_iter().find(unknown);
+    match named {
+        Some(column) => {
+            let fields = &simulation.features.fields;
+            let reads = |(name, field): &(&String, &FieldConfig)| field.column.as_ref().unwrap_or(name) == &column;
+            let field = fields.iter().find(reads).map_or(column.clone(), |(name, _)| name.clone());
+            let problem =
+                format!("reads column `{column}`, which the site does not have; it has {}", columns.join(", "));
+            Err(bad(format!("features.fields.{field}"), problem))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The columns that an environment has, where that is known without its rows.
+fn known_columns(simulation: &Simulation) -> Option<Vec<&'static str>> {
+    simulation.environment.news.as_ref().map(|_| News::columns())
 }
 
 /// Makes the folder, or sees that it is of the same simulation.
@@ -154,6 +176,10 @@ fn begin(job: &Job) -> Result<(), RlError> {
     {
         return Err(TrainError::FolderExists { path: job.out.clone() }.into());
     }
+    if !exists && job.out.exists() && std::fs::read_dir(&job.out).is_ok_and(|mut entries| entries.next().is_some()) {
+        let problem = format!("holds something, and no {FILE} that says what was simulated");
+        return Err(RlError::State { path: job.out.display().to_string(), problem });
+    }
     if exists {
         let old = std::fs::read_to_string(&path).map_err(TrainError::io(&path))?;
         let of = |text: &str| {
@@ -165,6 +191,8 @@ fn begin(job: &Job) -> Result<(), RlError> {
         }
         return Ok(());
     }
+    // Rows that cannot be read are told before anything is written.
+    drop(environment(job, job.simulation.run.seed)?.requests(0.0)?);
     std::fs::create_dir_all(&job.out).map_err(TrainError::io(&job.out))?;
     Ok(write_whole(&path, text.as_bytes())?)
 }

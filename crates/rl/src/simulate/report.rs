@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::ORACLE;
+use super::config::ORACLE;
 use super::measure::Measures;
 
 /// What an agent came to on a seed.

@@ -1,6 +1,6 @@
 //! What all agents of a seed begin with: rows that were shown by chance, and models that learned from them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use parquet::arrow::ArrowWriter;
 use super::Job;
 use super::config::Simulation;
 use crate::agent::AgentConfig;
-use crate::agent::{from_bytes, shuffled, to_bytes};
+use crate::agent::{from_bytes, opened, sealed, shuffled, to_bytes};
 use crate::environment::Environment;
 use crate::error::{RlError, bad};
 
@@ -35,7 +35,12 @@ pub(super) struct Start {
     folder: PathBuf,
     /// The number of the tick behind it.
     pub(super) tick: u64,
+    /// Clicks and places of the items that were shown.
+    pub(super) items: Items,
 }
+
+/// Items with their clicks and places.
+type Items = Vec<(u64, f64, f64)>;
 
 /// The experiment of an agent over a log.
 pub(super) fn experiment(simulation: &Simulation, agent: &AgentConfig, log: &Path) -> Experiment {
@@ -73,24 +78,36 @@ pub(super) fn start(job: &Job, seed: u64, folder: &Path) -> Result<Option<Start>
     let path = folder.join(STATE);
     if path.exists() {
         let bytes = std::fs::read(&path).map_err(TrainError::io(&path))?;
-        let (environment, tick) = from_bytes(&bytes, &path.display().to_string())?;
-        return Ok(Some(Start { environment, folder, tick }));
+        let (environment, tick, items) = from_bytes(opened(&bytes, &path)?, &path.display().to_string())?;
+        return Ok(Some(Start { environment, folder, tick, items }));
     }
     std::fs::create_dir_all(&folder).map_err(TrainError::io(&folder))?;
     let mut environment = super::environment(job, seed)?;
-    let Some(tick) = by_chance(job, seed, &mut *environment, &folder.join(LOG))? else { return Ok(None) };
+    let Some((tick, items)) = by_chance(job, seed, &mut *environment, &folder.join(LOG))? else { return Ok(None) };
     let environment = environment.save()?;
     // Written last: where it is, the log is whole.
-    write_whole(&path, &to_bytes(&(&environment, tick), STATE)?)?;
-    Ok(Some(Start { environment, folder, tick }))
+    write_whole(&path, &sealed(to_bytes(&(&environment, tick, &items), STATE)?))?;
+    Ok(Some(Start { environment, folder, tick, items }))
 }
 
 /// Shows lists by chance, and writes what was shown with its clicks; the number of the next tick, or none where a stop was asked
 /// for.
-fn by_chance(job: &Job, seed: u64, environment: &mut dyn Environment, path: &Path) -> Result<Option<u64>, RlError> {
+fn by_chance(
+    job: &Job,
+    seed: u64,
+    environment: &mut dyn Environment,
+    path: &Path,
+) -> Result<Option<(u64, Items)>, RlError> {
     let s = &job.simulation.simulate;
     let ticks = (s.warmup_hours * 3_600.0 / s.tick_seconds).ceil() as u64;
-    let mut waiting: HashMap<u64, RecordBatch> = HashMap::new();
+    let mut waiting: HashMap<u64, (RecordBatch, Vec<u64>)> = HashMap::new();
+    let mut items: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
+    let mut count = |shown: &[u64], clicks: &[bool]| {
+        for (item, clicked) in shown.iter().zip(clicks) {
+            let own = items.entry(*item).or_default();
+            *own = (own.0 + f64::from(u8::from(*clicked)), own.1 + 1.0);
+        }
+    };
     let mut writer: Option<ArrowWriter<File>> = None;
     let mut write = |rows: &RecordBatch, clicks: &[bool]| -> Result<(), RlError> {
         let rows = labelled(rows, clicks)?;
@@ -110,23 +127,28 @@ fn by_chance(job: &Job, seed: u64, environment: &mut dyn Environment, path: &Pat
             let rows = environment.rows(&requests)?;
             let mut first = 0;
             for request in &requests {
-                let count = request.candidates.len();
-                let all = rows.slice(first, count);
-                first += count;
-                let list = shuffled(seed, request.id, count, s.places);
+                let candidates = request.candidates.len();
+                let all = rows.slice(first, candidates);
+                first += candidates;
+                let list = shuffled(seed, request.id, candidates, s.places);
                 match environment.labels(request) {
-                    Some(labels) => write(&all, &labels)?,
+                    Some(labels) => {
+                        write(&all, &labels)?;
+                        count(&request.candidates, &labels);
+                    }
                     None => {
                         let shown = UInt32Array::from_iter_values(list.iter().map(|candidate| *candidate as u32));
-                        waiting.insert(request.id, take_record_batch(&all, &shown)?);
+                        let items = list.iter().map(|candidate| request.candidates[*candidate]).collect();
+                        waiting.insert(request.id, (take_record_batch(&all, &shown)?, items));
                     }
                 }
                 environment.show(request.id, &list)?;
             }
         }
         for feedback in environment.feedback(now) {
-            if let Some(rows) = waiting.remove(&feedback.request) {
+            if let Some((rows, shown)) = waiting.remove(&feedback.request) {
                 write(&rows, &feedback.clicks)?;
+                count(&shown, &feedback.clicks);
             }
         }
     }
@@ -134,7 +156,7 @@ fn by_chance(job: &Job, seed: u64, environment: &mut dyn Environment, path: &Pat
         Some(writer) => writer.close().map_err(|e| problem(path, &e))?,
         None => return Err(bad("simulate.warmup_hours", "passed without a request; make them more")),
     };
-    Ok(Some(ticks))
+    Ok(Some((ticks, items.into_iter().map(|(item, (clicks, places))| (item, clicks, places)).collect())))
 }
 
 fn problem(path: &Path, error: &parquet::errors::ParquetError) -> RlError {

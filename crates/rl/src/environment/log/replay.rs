@@ -44,6 +44,8 @@ pub struct LogReplay {
     waiting: VecDeque<Read>,
     /// The time of the first row, in nanoseconds since 1970.
     first: Option<i64>,
+    /// The time of the request that was read last.
+    latest: f64,
     end: f64,
     rows: HashMap<u64, RecordBatch>,
     about: HashMap<u64, u64>,
@@ -77,6 +79,7 @@ impl LogReplay {
             rest: None,
             waiting: VecDeque::new(),
             first: None,
+            latest: 0.0,
             end: hours * 3_600.0,
             rows: HashMap::new(),
             about: HashMap::new(),
@@ -131,9 +134,18 @@ impl LogReplay {
             _ => Err(bad(row, &format!("column {} holds neither 0 nor 1", self.config.click))),
         });
         let clicks = clicks.collect::<Result<Vec<_>, _>>()?;
-        // Some logs have an item twice in one list.
-        let mut once = std::collections::HashSet::new();
-        let own: Vec<u32> = (0..items.len() as u32).filter(|row| once.insert(items[*row as usize])).collect();
+        if time < self.latest {
+            let problem =
+                "is of an earlier time than the request before it; set data.sort_by to the column of the time";
+            return Err(bad(0, problem));
+        }
+        self.latest = time;
+        // Some logs have an item twice in one list: it was clicked if one of them was.
+        let mut once: HashMap<u64, bool> = HashMap::new();
+        items.iter().zip(&clicks).for_each(|(item, clicked)| *once.entry(*item).or_default() |= clicked);
+        let mut seen = std::collections::HashSet::new();
+        let own: Vec<u32> = (0..items.len() as u32).filter(|row| seen.insert(items[*row as usize])).collect();
+        let clicks: Vec<bool> = items.iter().map(|item| once.get(item).copied().unwrap_or_default()).collect();
         let pick = |row: &u32| *row as usize;
         let rows = match own.len() == items.len() {
             true => rows,
@@ -164,7 +176,6 @@ impl Environment for LogReplay {
                 Some(_) => {}
             }
             let Some(Read { request, rows, clicks }) = self.waiting.pop_front() else { break };
-            check_clock(self.state.now, request.time.max(self.state.now))?;
             self.state.given += rows.num_rows() as u64;
             self.state.open.insert(request.id, (request.time, clicks));
             self.rows.insert(request.id, rows);
@@ -242,7 +253,7 @@ impl Environment for LogReplay {
         let state: State = postcard::from_bytes(bytes).map_err(|e| problem(format!("its state is damaged ({e})")))?;
         // The log is read once more up to where it stood.
         self.stream = self.source.stream(&self.columns)?;
-        (self.rest, self.first, self.state) = (None, None, State::default());
+        (self.rest, self.first, self.latest, self.state) = (None, None, 0.0, State::default());
         (self.waiting, self.rows, self.about) = Default::default();
         while self.state.given < state.given {
             let now = self.state.now;

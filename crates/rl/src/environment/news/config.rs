@@ -94,8 +94,10 @@ impl NewsConfig {
         if let Some((name, ..)) = counts.iter().find(|(_, count, least)| !(*least..=1_000_000).contains(count)) {
             return Err(bad(key(name), "must lie in 1..=1000000"));
         }
-        if self.topics > 1_000 {
-            return Err(bad(key("topics"), "must be at most 1000: every reader has an interest in each"));
+        for (name, count) in [("topics", self.topics), ("providers", self.providers)] {
+            if count > 10_000 {
+                return Err(bad(key(name), "must be at most 10000"));
+            }
         }
         let above = [
             ("articles_per_hour", self.articles_per_hour),
@@ -121,8 +123,23 @@ impl NewsConfig {
         if let Some((name, _)) = least.iter().find(|(_, x)| !(*x >= 0.0 && x.is_finite())) {
             return Err(bad(key(name), "must be at least 0"));
         }
+        if let Some((name, _)) = least.iter().find(|(name, x)| *x > 1_000.0 && *name != "delay_seconds") {
+            return Err(bad(key(name), "must be at most 1000"));
+        }
+        if self.articles_per_hour * self.article_hours > 1e5 {
+            return Err(bad(
+                key("articles_per_hour"),
+                "times article_hours must be at most 100000: so many articles are alive",
+            ));
+        }
+        if self.users * self.topics > 100_000_000 {
+            return Err(bad(
+                key("users"),
+                "times topics must be at most 100000000: every reader has an interest in each",
+            ));
+        }
         match () {
-            () if !self.base.is_finite() => Err(bad(key("base"), "must be a number")),
+            () if self.base.is_nan() || self.base.abs() > 1_000.0 => Err(bad(key("base"), "must lie in -1000..=1000")),
             () if !(0.0..1.0).contains(&self.lost) => Err(bad(key("lost"), "must lie in 0..1, 1 excluded")),
             () => Ok(()),
         }

@@ -45,6 +45,11 @@ const NUMBERS: [&str; 17] = [
 ];
 const LAST: [&str; 2] = ["user_topic_rate", "user_provider_24h"];
 
+/// The names of all columns.
+pub(super) fn columns() -> Vec<&'static str> {
+    IDS.into_iter().chain(NUMBERS).chain(LAST).collect()
+}
+
 impl Columns {
     fn new(rows: usize) -> Self {
         let ids = IDS.map(|name| (name, Vec::with_capacity(rows))).into();

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::articles::{Article, article, gap};
 use super::config::NewsConfig;
 use super::reader::Reader;
-use super::rows::{Site, rows};
+use super::rows::{Site, columns, rows};
 use crate::draw::{exponential, place, unit};
 use crate::environment::{Environment, Feedback, Request, Tally, check_clock, check_slate};
 use crate::error::RlError;
@@ -98,6 +98,11 @@ impl News {
         Ok(Self { config, seed, end: hours * 3_600.0, state, source: Made::new("news simulator", Vec::new()) })
     }
 
+    /// The columns that its rows have.
+    pub fn columns() -> Vec<&'static str> {
+        columns()
+    }
+
     /// The article of a number.
     pub(super) fn article(&self, number: u64) -> &Article {
         &self.state.articles[number as usize]
@@ -112,6 +117,7 @@ impl News {
         }
         let is_gone = |article: &Article| article.dies <= until;
         while self.state.articles.get(self.state.oldest).is_some_and(is_gone) {
+            self.state.articles[self.state.oldest].clicks = Default::default();
             self.state.oldest += 1;
         }
     }
