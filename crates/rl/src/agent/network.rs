@@ -190,6 +190,14 @@ impl Network {
         self.state.duels
     }
 
+    /// The dense weights.
+    ///
+    /// # Errors
+    /// A step that failed half-way.
+    pub fn model(&self) -> Result<&AnyModel, RlError> {
+        Ok(self.apart.stepper.weights.model()?)
+    }
+
     /// The dense weights as numbers.
     ///
     /// # Errors

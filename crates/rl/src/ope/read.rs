@@ -116,7 +116,7 @@ pub fn read_log(path: &Path, data: &DataConfig, config: &OpeConfig, base: &Path)
     } else if let Some(column) = &config.policy.distribution {
         let all = table.lists(column)?;
         let sums = all.iter().map(|list| list.iter().sum::<f64>());
-        if let Some((row, sum)) = sums.enumerate().find(|(_, sum)| !((sum - 1.0).abs() <= 1e-6)) {
+        if let Some((row, sum)) = sums.enumerate().find(|(_, sum)| (sum - 1.0).abs() > 1e-6 || sum.is_nan()) {
             return Err(table.error(row, column, format!("holds probabilities that sum to {sum}, and not to 1")));
         }
         let own = choices.iter().zip(&all).enumerate().map(|(row, ((action, _), all))| {
