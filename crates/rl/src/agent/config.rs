@@ -42,7 +42,7 @@ pub enum ExploreKind {
     Dbgd,
     /// Evolution strategies (Salimans et al. 2017): each reader is served by one of several networks for a while.
     Es,
-    /// Several networks beside the agent's, multileaved; the one that earns least is replaced.
+    /// Several networks beside the agent's, multileaved; those that earn less than it are dropped, and new ones added.
     Population,
     /// Thompson sampling of the last layer's weights.
     ThompsonLastLayer,

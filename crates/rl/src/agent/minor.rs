@@ -60,7 +60,8 @@ impl Network {
         self.renew_noise()
     }
 
-    /// The agent's network goes towards the mean of those that earned more; the one that earned least is replaced.
+    /// The agent's network goes towards those that earned more, each by its share of the step; those that earned less than it go,
+    /// at least the one that earned least, and new ones come in their place.
     fn select(&mut self) -> Result<(), RlError> {
         let credit = self.state.credit.clone();
         let winners: Vec<usize> = (1..credit.len()).filter(|member| credit[*member] > credit[0] + 1e-9).collect();
@@ -69,10 +70,10 @@ impl Network {
             let (noise, _) = self.noise(member - 1);
             self.apart.stepper.weights.change(|model| noise.on(model, eta))?;
         }
-        if credit.iter().any(|credit| *credit > 0.0)
-            && let Some(least) = (1..credit.len()).min_by(|a, b| credit[*a].total_cmp(&credit[*b]))
-        {
-            self.state.seeds.remove(least - 1);
+        let least = (1..credit.len()).min_by(|a, b| credit[*a].total_cmp(&credit[*b]));
+        if credit.iter().any(|credit| *credit > 0.0) {
+            let stays = |member: &usize| credit[*member] + 1e-9 >= credit[0] && Some(*member) != least;
+            self.state.seeds = (1..credit.len()).filter(stays).map(|member| self.state.seeds[member - 1]).collect();
         }
         self.renew_noise()
     }

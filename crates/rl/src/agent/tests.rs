@@ -207,8 +207,14 @@ fn evolution_and_selection_follow_those_who_earn_more() {
     small.network.minor().unwrap();
     assert_ne!(small.network.weights().unwrap(), before);
     let now = &small.network.state.seeds;
-    assert_eq!((now.len(), now.contains(&seeds[0])), (3, false), "who earned least is replaced");
-    assert!(now.contains(&seeds[1]) && now.contains(&seeds[2]));
+    let stays: Vec<bool> = seeds.iter().map(|seed| now.contains(seed)).collect();
+    assert_eq!((now.len(), stays), (3, vec![false, true, false]), "those that earned less than the agent's own go");
+    // All above the agent's: the least of them goes all the same.
+    let seeds = now.clone();
+    small.network.state.credit = vec![1.0, 4.0, 3.0, 2.0];
+    small.network.minor().unwrap();
+    let stays: Vec<bool> = seeds.iter().map(|seed| small.network.state.seeds.contains(seed)).collect();
+    assert_eq!(stays, [true, true, false]);
 }
 
 #[test]

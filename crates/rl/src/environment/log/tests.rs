@@ -9,13 +9,14 @@ fn log(folder: &std::path::Path) -> (std::path::PathBuf, DataConfig) {
     let mut text = String::new();
     for n in 0..200 {
         let (hour, minute) = (n / 30, n % 30 * 2);
-        let half = if hour < 12 { "AM" } else { "PM" };
+        // Midnight is twelve.
+        let (half, twelve) = ("AM", if hour == 0 { 12 } else { hour });
         let candidates: Vec<String> =
             (0..3 + n % 4).map(|i| format!("N{}-{}", (n * 7 + i * 5) % 40, u8::from(i == n % 3))).collect();
         text += &format!(
             "{n}\tU{}\t11/15/2019 {}:{minute:02}:01 {half}\tN1 N2\t{}\n",
             n % 17,
-            hour.max(1),
+            twelve,
             candidates.join(" ")
         );
     }
