@@ -88,7 +88,7 @@ pub fn run(args: &SimulateArgs) -> Result<(), CliError> {
     let (file, mut simulation) = load(&args.config, &args.overrides)?;
     let located = |e: CliError| file.locate(e);
     if let Some(only) = &args.only {
-        let known: BTreeSet<&String> = simulation.agents.0.iter().map(|(name, _)| name).collect();
+        let known: BTreeSet<&String> = simulation.agents.keys().collect();
         if let Some(name) = only.iter().find(|name| !known.contains(name)) {
             let names: Vec<&str> = known.iter().map(|name| name.as_str()).collect();
             return Err(CliError::Usage(format!(
@@ -96,7 +96,7 @@ pub fn run(args: &SimulateArgs) -> Result<(), CliError> {
                 names.join(", ")
             )));
         }
-        simulation.agents.0.retain(|(name, _)| only.contains(name));
+        simulation.agents.retain(|name, _| only.iter().any(|own| own == name));
         if simulation.simulate.baseline.as_ref().is_some_and(|name| !only.contains(name)) {
             simulation.simulate.baseline = None;
         }

@@ -21,7 +21,7 @@ pub use linear::Linear;
 pub use network::Network;
 pub(crate) use save::{from_bytes, opened, sealed, to_bytes};
 pub(crate) use simple::shuffled;
-pub use simple::{Oracle, Popularity, Random};
+pub use simple::{Plain, Popularity};
 
 use crate::environment::{Feedback, Request};
 use crate::error::RlError;

@@ -35,26 +35,41 @@ pub(super) fn resume<T: DeserializeOwned>(run: &Path) -> Result<Option<(T, Vec<u
     from_bytes(opened(&bytes, &path)?, &path.display().to_string()).map(Some)
 }
 
-/// Chance.
-pub struct Random {
+/// What goes by.
+#[derive(Clone, Copy, Debug)]
+enum By {
+    /// Chance, of a seed.
+    Chance(u64),
+    /// How probable each click is, and so often what it is worth beyond itself.
+    Truth(f64),
+}
+
+/// What learns nothing: chance, or who knows everything.
+pub struct Plain {
     run: PathBuf,
-    seed: u64,
+    by: By,
     heard: Heard,
 }
 
-impl Random {
-    /// Its state goes to a folder.
-    pub fn new(run: PathBuf, seed: u64) -> Self {
-        Self { run, seed, heard: Heard::default() }
+impl Plain {
+    /// Chance; its state goes to a folder.
+    pub fn random(run: PathBuf, seed: u64) -> Self {
+        Self { run, by: By::Chance(seed), heard: Heard::default() }
     }
 
-    /// Goes on from its folder.
+    /// Who knows everything; `ahead` is what a click's worth beyond itself counts.
+    pub fn oracle(run: PathBuf, ahead: f64) -> Self {
+        Self { run, by: By::Truth(ahead), heard: Heard::default() }
+    }
+
+    /// What was saved beside it, where it goes on from its folder.
     ///
     /// # Errors
     /// Damaged files.
-    pub fn resume(run: &Path, seed: u64) -> Result<Option<(Self, Vec<u8>)>, RlError> {
-        let Some((heard, beside)) = resume(run)? else { return Ok(None) };
-        Ok(Some((Self { run: run.into(), seed, heard }, beside)))
+    pub fn resume(&mut self) -> Result<Option<Vec<u8>>, RlError> {
+        let Some((heard, beside)) = resume(&self.run)? else { return Ok(None) };
+        self.heard = heard;
+        Ok(Some(beside))
     }
 }
 
@@ -69,11 +84,21 @@ pub(crate) fn shuffled(seed: u64, request: u64, candidates: usize, places: usize
     all
 }
 
-impl Policy for Random {
+impl Policy for Plain {
     fn push(&mut self, asked: &Asked<'_>) -> Result<Vec<Vec<usize>>, RlError> {
         check_requests(asked.requests)?;
-        let list = |r: &crate::environment::Request| shuffled(self.seed, r.id, r.candidates.len(), asked.places);
-        Ok(asked.requests.iter().map(list).collect())
+        let by_truth = |truth: &Vec<(f64, f64)>, ahead: f64| {
+            let scores: Vec<f32> = truth.iter().map(|(click, worth)| (click + ahead * worth) as f32).collect();
+            let mut list = ranked(&scores);
+            list.truncate(asked.places);
+            list
+        };
+        Ok(match self.by {
+            By::Chance(seed) => {
+                asked.requests.iter().map(|r| shuffled(seed, r.id, r.candidates.len(), asked.places)).collect()
+            }
+            By::Truth(ahead) => asked.truth.iter().map(|truth| by_truth(truth, ahead)).collect(),
+        })
     }
 
     fn hear(&mut self, feedback: &[Feedback]) -> Result<(), RlError> {
@@ -176,59 +201,5 @@ impl Policy for Popularity {
 
     fn save(&mut self, beside: Vec<u8>) -> Result<(), RlError> {
         save(&self.run, &self.counts, beside)
-    }
-}
-
-/// Who knows how probable each click is, and what it is worth beyond itself.
-pub struct Oracle {
-    run: PathBuf,
-    /// What worth beyond the click counts.
-    ahead: f64,
-    heard: Heard,
-}
-
-impl Oracle {
-    /// Its state goes to a folder; `ahead` is what a click's worth beyond itself counts.
-    pub fn new(run: PathBuf, ahead: f64) -> Self {
-        Self { run, ahead, heard: Heard::default() }
-    }
-
-    /// Goes on from its folder.
-    ///
-    /// # Errors
-    /// Damaged files.
-    pub fn resume(run: &Path, ahead: f64) -> Result<Option<(Self, Vec<u8>)>, RlError> {
-        let Some((heard, beside)) = resume(run)? else { return Ok(None) };
-        Ok(Some((Self { run: run.into(), ahead, heard }, beside)))
-    }
-}
-
-impl Policy for Oracle {
-    fn push(&mut self, asked: &Asked<'_>) -> Result<Vec<Vec<usize>>, RlError> {
-        check_requests(asked.requests)?;
-        let list = |truth: &Vec<(f64, f64)>| {
-            let scores: Vec<f32> = truth.iter().map(|(click, worth)| (click + self.ahead * worth) as f32).collect();
-            let mut list = ranked(&scores);
-            list.truncate(asked.places);
-            list
-        };
-        Ok(asked.truth.iter().map(list).collect())
-    }
-
-    fn hear(&mut self, feedback: &[Feedback]) -> Result<(), RlError> {
-        self.heard.taken += feedback.len() as u64;
-        Ok(())
-    }
-
-    fn tick(&mut self, _now: f64) -> Result<(), RlError> {
-        Ok(())
-    }
-
-    fn heard(&self) -> Heard {
-        self.heard
-    }
-
-    fn save(&mut self, beside: Vec<u8>) -> Result<(), RlError> {
-        save(&self.run, &self.heard, beside)
     }
 }

@@ -18,20 +18,27 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// The interval of an estimate; none where resamples say nothing.
-pub fn bootstrap(terms: &Terms, resamples: usize, seed: u64) -> Option<Interval> {
-    let rows = terms.top.len();
-    let one = |number: usize| {
+/// The intervals of estimates over the same rows, or slates, from the same resamples; none where resamples say nothing.
+pub fn bootstrap(all: &[Terms], resamples: usize, seed: u64) -> Vec<Option<Interval>> {
+    let rows = all.first().map_or(0, |terms| terms.top.len());
+    let one = |number: usize| -> Vec<Option<f64>> {
         let mut rng = ChaCha8Rng::seed_from_u64(stream_seed(seed, "bootstrap", number as u64));
-        let (mut top, mut bottom) = (0.0, 0.0);
-        for _ in 0..rows {
-            let row = rng.random_range(0..rows);
-            top += terms.top[row];
-            bottom += terms.bottom.as_ref().map_or(1.0, |bottom| bottom[row]);
-        }
-        (bottom > 0.0).then(|| top / bottom)
+        // How often each row was drawn, so that terms are read in their order.
+        let mut times = vec![0u32; rows];
+        (0..rows).for_each(|_| times[rng.random_range(0..rows)] += 1);
+        let sum = |of: &[f64]| of.iter().zip(&times).map(|(x, times)| x * f64::from(*times)).sum::<f64>();
+        let value = |terms: &Terms| {
+            let bottom = terms.bottom.as_ref().map_or(rows as f64, |bottom| sum(bottom));
+            (bottom > 0.0).then(|| sum(&terms.top) / bottom)
+        };
+        all.iter().map(value).collect()
     };
-    let mut values: Vec<f64> = (0..resamples).into_par_iter().filter_map(one).collect();
+    let drawn: Vec<Vec<Option<f64>>> = (0..resamples).into_par_iter().map(one).collect();
+    (0..all.len()).map(|number| interval(drawn.iter().filter_map(|values| values[number]).collect())).collect()
+}
+
+/// The middle 95% of some values.
+fn interval(mut values: Vec<f64>) -> Option<Interval> {
     values.sort_by(f64::total_cmp);
     let last = values.len().checked_sub(1)?;
     let at = |share: f64| {

@@ -58,16 +58,19 @@ pub struct Evaluation {
 pub fn evaluate(logged: &Logged, clip: f64, switch: f64, resamples: usize, seed: u64) -> Result<Evaluation, RlError> {
     let weights = logged.check()?;
     let (sum, squares) = weights.iter().fold((0.0, 0.0), |(s, q), w| (s + w, q + w * w));
-    let estimate = |(name, terms): (String, Terms)| Estimate {
-        estimator: name,
-        value: terms.value(),
-        interval: terms.value().and_then(|_| bootstrap(&terms, resamples, seed)),
-    };
-    let mut all: Vec<(String, Terms)> = Estimator::usual(logged, clip, switch)
+    let by_row: Vec<(String, Terms)> = Estimator::usual(logged, clip, switch)
         .into_iter()
         .map(|estimator| (estimator.name(), estimator.terms(logged, &weights)))
         .collect();
-    all.extend(slates::all(logged, &weights));
+    let estimates = [by_row, slates::all(logged, &weights)].into_iter().flat_map(|all| {
+        let (names, terms): (Vec<String>, Vec<Terms>) = all.into_iter().unzip();
+        let intervals = bootstrap(&terms, resamples, seed);
+        let estimates = names.into_iter().zip(&terms).zip(intervals).map(|((estimator, terms), interval)| {
+            let value = terms.value();
+            Estimate { estimator, value, interval: interval.filter(|_| value.is_some()) }
+        });
+        estimates.collect::<Vec<_>>()
+    });
     let rows = weights.len();
     Ok(Evaluation {
         rows,
@@ -75,6 +78,6 @@ pub fn evaluate(logged: &Logged, clip: f64, switch: f64, resamples: usize, seed:
         effective_rows: if squares > 0.0 { sum * sum / squares } else { 0.0 },
         mean_weight: sum / rows as f64,
         largest_weight: weights.iter().copied().fold(0.0, f64::max),
-        estimates: all.into_iter().map(estimate).collect(),
+        estimates: estimates.collect(),
     })
 }

@@ -7,7 +7,7 @@ use burnrec_features::{Purpose, stream_seed};
 use burnrec_train::Apart;
 
 use super::act::Act;
-use crate::agent::{Linear, Network, Oracle, Policy, PolicyKind, Popularity, Random};
+use crate::agent::{Linear, Network, Plain, Policy, PolicyKind, Popularity};
 use crate::error::RlError;
 
 /// An agent, and what was saved beside it; nothing where it begins.
@@ -23,18 +23,23 @@ fn taken<P: Policy + 'static>(
     })
 }
 
+/// What learns nothing, taken up where it stood if it was saved.
+fn plain(mut policy: Plain, saved: bool) -> Result<Taken, RlError> {
+    let beside = if saved { policy.resume()? } else { None };
+    Ok((Box::new(policy), beside))
+}
+
 impl Act<'_> {
     /// The agent; none where a stop was asked for.
     pub(super) fn agent(&self, run: &Path) -> Result<Option<Taken>, RlError> {
         let seed = stream_seed(self.seed, self.name, 0);
         let (config, ahead) = (self.config, self.ahead);
         Ok(Some(match config.policy {
-            PolicyKind::Random => taken(Random::resume(run, seed)?, || Ok(Random::new(run.into(), seed)))?,
+            PolicyKind::Random => plain(Plain::random(run.into(), seed), true)?,
             PolicyKind::Popularity => {
                 taken(Popularity::resume(run)?, || Ok(Popularity::new(run.into(), &self.start.items)))?
             }
-            PolicyKind::Oracle if self.quiet => (Box::new(Oracle::new(run.into(), ahead)), None),
-            PolicyKind::Oracle => taken(Oracle::resume(run, ahead)?, || Ok(Oracle::new(run.into(), ahead)))?,
+            PolicyKind::Oracle => plain(Plain::oracle(run.into(), ahead), !self.quiet)?,
             PolicyKind::LinUcb | PolicyKind::Thompson => {
                 let (encoder, dataset) = self.start.encoder(self.job, self.seed)?;
                 let found = Linear::resume(run, config.clone(), encoder.clone(), seed)?;

@@ -1,13 +1,10 @@
 //! A simulation file: an environment, what is known of it, and agents side by side.
 
-use std::fmt;
-
 use burnrec_data::{DataConfig, SplitConfig};
 use burnrec_features::{FeaturesConfig, FieldConfig};
 use burnrec_train::{BackendConfig, RunConfig, TrainConfig};
 use schemars::JsonSchema;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::agent::{AgentConfig, PolicyKind};
 use crate::environment::log::LogConfig;
@@ -43,7 +40,7 @@ pub struct Simulation {
     pub agent: toml::Table,
     /// The agents by name, in the order of the file.
     #[schemars(with = "std::collections::BTreeMap<String, AgentConfig>")]
-    pub agents: Agents,
+    pub agents: toml::Table,
 }
 
 /// Which environment.
@@ -93,38 +90,6 @@ impl Default for SimulateConfig {
             baseline: None,
             oracle_ahead: vec![0.0, 0.5, 1.0],
         }
-    }
-}
-
-/// Agents by name, in the order of the file.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Agents(pub Vec<(String, toml::Table)>);
-
-impl Serialize for Agents {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, agent)| (name, agent)))
-    }
-}
-
-impl<'de> Deserialize<'de> for Agents {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Agents;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("tables `[agents.NAME]`")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Agents, A::Error> {
-                let mut agents = Vec::new();
-                while let Some(agent) = map.next_entry()? {
-                    agents.push(agent);
-                }
-                Ok(Agents(agents))
-            }
-        }
-        deserializer.deserialize_map(InOrder)
     }
 }
 
@@ -183,8 +148,9 @@ impl Simulation {
         if self.features.items.is_some() || self.features.trees.is_some() || self.features.negatives.is_some() {
             return Err(bad("features", "of a simulation have no items, negatives or trees; candidates are given"));
         }
-        let agents = self.agents.0.iter().map(|(name, own)| {
+        let agents = self.agents.iter().map(|(name, own)| {
             let key = format!("agents.{name}");
+            let Some(own) = own.as_table() else { return Err(bad(key, "is no table; write [agents.NAME]")) };
             if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
                 || name.is_empty()
                 || name == "start"

@@ -24,7 +24,7 @@ use burnrec_data::DataConfig;
 use burnrec_features::FieldConfig;
 use burnrec_train::{Stop, TrainError, write_whole};
 
-pub use config::{Agents, EnvironmentConfig, ORACLE, SimulateConfig, Simulation};
+pub use config::{EnvironmentConfig, ORACLE, SimulateConfig, Simulation};
 pub use measure::{Hour, Measures};
 pub use report::{Compared, Outcome, Report, Spread};
 

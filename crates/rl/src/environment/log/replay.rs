@@ -131,7 +131,10 @@ impl LogReplay {
         let clicks = (0..rows.num_rows()).map(|row| match number(row) {
             Some(0.0) => Ok(false),
             Some(1.0) => Ok(true),
-            _ => Err(bad(row, &format!("column {} holds neither 0 nor 1", self.config.click))),
+            _ => Err(bad(
+                row,
+                &format!("column {} holds neither 0 nor 1, nor true or false; write it so", self.config.click),
+            )),
         });
         let clicks = clicks.collect::<Result<Vec<_>, _>>()?;
         if time < self.latest {
