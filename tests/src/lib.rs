@@ -5,7 +5,8 @@ pub mod small;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use burnrec_models::{Fields, Heads, Learns, Reads, registered};
 use burnrec_record::{SUMMARY, Summary};
@@ -52,6 +53,31 @@ pub fn outcome(command: &mut Command) -> Outcome {
     let Output { status, stdout, stderr } = command.output().expect("the binary starts");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Outcome { code: status.code(), out: text(stdout), err: text(stderr) }
+}
+
+/// Runs a command that can go on, ends it by a signal (`KILL`, `INT`) after a random time of at most so many seconds, and again, until
+/// it comes to its own end; how often it was ended.
+pub fn ended_at_random(folder: &Path, arguments: &[&str], signal: &str, longest: f64, rng: &mut ChaCha8Rng) -> usize {
+    for times in 0.. {
+        let mut job = command(folder, arguments);
+        let mut child = job.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts");
+        let end = Instant::now() + Duration::from_secs_f64(rng.random_range(0.02..longest));
+        let mut ended = None;
+        while ended.is_none() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(2));
+            ended = child.try_wait().expect("it can be waited for");
+        }
+        if ended.is_none() {
+            let pid = child.id().to_string();
+            Command::new("kill").args([&format!("-{signal}"), &pid]).status().expect("there is a kill");
+        }
+        let status = child.wait().expect("it ends");
+        if ended.is_some() {
+            assert!(status.success(), "a job that was gone on with failed: {status}");
+            return times;
+        }
+    }
+    0
 }
 
 /// Runs the binary and wants success.

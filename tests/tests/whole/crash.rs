@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use burnrec_tests::{assert_same_weights, command, job, run, run_ok};
-use rand::{RngExt, SeedableRng};
+use burnrec_tests::{assert_same_weights, command, ended_at_random, job, run, run_ok};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 fn start(folder: &Path, arguments: &[&str]) -> Child {
@@ -23,22 +23,8 @@ fn killed_at_twenty_random_moments_and_resumed_the_weights_are_the_same_bits() {
     while kills < 20 {
         number += 1;
         let out = format!("killed-{number}");
-        loop {
-            let mut child = start(folder.path(), &["train", "job.toml", "--out", &out, "--resume"]);
-            let end = Instant::now() + Duration::from_secs_f64(rng.random_range(0.02..whole * 0.6));
-            let mut ended = None;
-            while ended.is_none() && Instant::now() < end {
-                std::thread::sleep(Duration::from_millis(2));
-                ended = child.try_wait().unwrap();
-            }
-            if let Some(status) = ended {
-                assert!(status.success(), "a resumed run failed: {status}");
-                break;
-            }
-            child.kill().unwrap();
-            child.wait().unwrap();
-            kills += 1;
-        }
+        let again = ["train", "job.toml", "--out", &out, "--resume"];
+        kills += ended_at_random(folder.path(), &again, "KILL", whole * 0.6, &mut rng);
         assert_same_weights(&folder.path().join("whole"), &folder.path().join(&out));
         let left: Vec<_> = std::fs::read_dir(folder.path().join(&out).join("checkpoints"))
             .unwrap()
