@@ -11,6 +11,7 @@ mod articles;
 mod config;
 mod reader;
 mod rows;
+mod serve;
 #[cfg(test)]
 mod tests;
 mod world;
