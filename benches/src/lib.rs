@@ -22,8 +22,13 @@ const NUMBERS: usize = 13;
 /// An experiment of a model over these fields and what else they need.
 fn checked(model: &ModelConfig, features: serde_json::Value) -> Checked {
     let mut tasks = serde_json::json!({"label": {"label": "label"}});
-    if model.reads().heads == Heads::Chain {
-        tasks["after"] = serde_json::json!({"label": "after", "parent": "label"});
+    let more: &[&str] = match model.reads().heads {
+        Heads::Chain => &["after"],
+        Heads::Branches => &["between", "after"],
+        Heads::One | Heads::Any => &[],
+    };
+    for name in more {
+        tasks[name] = serde_json::json!({"label": name, "parent": "label"});
     }
     let model = serde_json::to_value(model).unwrap();
     let text = serde_json::json!({"data": {"source": "bench"}, "features": features, "tasks": tasks, "model": model});
@@ -54,6 +59,11 @@ pub fn experiment(model: &ModelConfig) -> Checked {
         Fields::UserAndItem => serde_json::json!({"fields": {"item_id": ids("item_id"), "user_id": ids("user_id")}}),
         Fields::Item | Fields::Described => serde_json::json!({"fields": {"item": ids("item")}}),
         Fields::All if reads.trees => serde_json::json!({"fields": {"n": "numeric"}, "trees": {"trees": 100}}),
+        Fields::Placed => {
+            let mut log = log_fields();
+            log["fields"]["position"] = serde_json::json!({"kind": "categorical", "index": "modulo", "buckets": 10});
+            log
+        }
         Fields::All if !reads.reads_sequences() => log_fields(),
         Fields::All => {
             let mut history = ids("item");

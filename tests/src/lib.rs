@@ -113,11 +113,13 @@ pub fn click_log(rows: usize, seed: u64) -> String {
     text
 }
 
-/// The tasks of a model over a column of 0 and 1: one, or a chain of two where the model has heads for no less.
+/// The tasks of a model over a column of 0 and 1: one, or a chain of as many as the model has heads for at the least.
 pub fn tasks(reads: &Reads, column: &str) -> String {
     let first = format!("[tasks.label]\nlabel = \"{column}\"\n");
+    let after = |name: &str| format!("\n[tasks.{name}]\nlabel = \"{column}\"\nparent = \"label\"\n");
     match reads.heads {
-        Heads::Chain => format!("{first}\n[tasks.after]\nlabel = \"{column}\"\nparent = \"label\"\n"),
+        Heads::Chain => first + &after("after"),
+        Heads::Branches => first + &after("between") + &after("after"),
         Heads::One | Heads::Any => first,
     }
 }
@@ -140,6 +142,7 @@ pub fn experiment(source: &str, model: &str, train: &str) -> String {
     };
     let own = match reads.fields {
         Fields::UserAndItem => "user = \"user\"\nitem = \"item\"\n",
+        Fields::Placed => "places = [\"place\"]\n",
         _ => "",
     };
     let user = if reads.pairs() { "" } else { "user = \"categorical\"\n" };
@@ -148,6 +151,9 @@ pub fn experiment(source: &str, model: &str, train: &str) -> String {
     let more = match reads.fields {
         Fields::UserAndItem | Fields::Item => String::new(),
         Fields::Described => tags.to_string(),
+        Fields::Placed => {
+            format!("{tags}price = \"numeric\"\nplace = {{ kind = \"bucket\", column = \"price\", quantiles = 5 }}\n")
+        }
         Fields::All => format!("{tags}price = \"numeric\"\n{}", if reads.crosses { cross } else { "" }),
     };
     let described = if reads.fields == Fields::Described { "fields = [\"tags\"]\n" } else { "" };

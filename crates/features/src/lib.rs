@@ -30,6 +30,6 @@ pub use error::FeatureError;
 pub use items::{Catalogue, Given, Past, Seen, Who};
 pub use loader::{Draws, Loader, LoaderConfig, load, load_pairs};
 pub use schema::{Categorical, CategoricalSource, Items, Numeric, Schema, Sequence, Target};
-pub use sequences::{Following, Segments};
+pub use sequences::{Following, Near, Segments};
 pub use stream::{Stream, stream_seed};
 pub use trees::Trees;

@@ -55,8 +55,24 @@ pub struct Following {
     pub from: Vec<u32>,
     /// What follows them.
     pub to: Vec<u32>,
-    /// Positions whose id is another than that of `to`.
+    /// Positions whose id is another than that of `to`, [`Near::others`] a pair.
     pub other: Vec<u32>,
+}
+
+/// Which positions of a row are near to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Near {
+    /// How far behind a position another may follow.
+    pub window: usize,
+    /// Positions of other ids that are drawn for each pair.
+    pub others: usize,
+}
+
+/// What comes next, and one other.
+impl Default for Near {
+    fn default() -> Self {
+        Self { window: 1, others: 1 }
+    }
 }
 
 /// Draws for one pair before it is left out: a batch of a single id has no other.
@@ -64,19 +80,25 @@ const DRAWS: usize = 32;
 
 impl Schema {
     /// The pairs of a sequence, their other positions drawn by the stream `negatives` of `seed` at `step`.
-    pub fn following(&self, batch: &Batch, sequence: usize, seed: u64, step: u64) -> Following {
+    pub fn following(&self, batch: &Batch, sequence: usize, near: Near, seed: u64, step: u64) -> Following {
         let segments = self.segments(batch, sequence);
         let keys: Vec<u64> = segments.keys(batch, sequence).collect();
         let mut rng = stream(seed, "negatives", step);
         let mut pairs = Following::default();
         for row in segments.offsets.windows(2) {
             for from in row[0]..row[1].saturating_sub(1) {
-                let truth = keys[from as usize + 1];
-                let mut draws = (0..DRAWS).map(|_| rng.random_range(0..keys.len()));
-                if let Some(other) = draws.find(|other| keys[*other] != truth) {
-                    pairs.from.push(from);
-                    pairs.to.push(from + 1);
-                    pairs.other.push(other as u32);
+                for to in from + 1..=(from + near.window as u32).min(row[1] - 1) {
+                    let truth = keys[to as usize];
+                    let mut draw = || {
+                        let mut draws = (0..DRAWS).map(|_| rng.random_range(0..keys.len()));
+                        draws.find(|other| keys[*other] != truth).map(|other| other as u32)
+                    };
+                    let others: Option<Vec<u32>> = (0..near.others).map(|_| draw()).collect();
+                    if let Some(others) = others {
+                        pairs.from.push(from);
+                        pairs.to.push(to);
+                        pairs.other.extend(others);
+                    }
                 }
             }
         }
@@ -118,11 +140,11 @@ mod tests {
         let batch =
             Batch { rows: 3, keys: vec![keys], numeric: vec![], weight: vec![], group: vec![], ..Batch::default() };
         for step in 0..50 {
-            let pairs = schema.following(&batch, 0, 1, step);
+            let pairs = schema.following(&batch, 0, Near::default(), 1, step);
             assert_eq!((pairs.from.as_slice(), pairs.to.as_slice()), (&[0, 1, 4][..], &[1, 2, 5][..]));
             let ids = [1, 1, 2, 1, 3, 1];
             assert!(pairs.to.iter().zip(&pairs.other).all(|(t, o)| ids[*t as usize] != ids[*o as usize]), "{pairs:?}");
-            assert_eq!(pairs, schema.following(&batch, 0, 1, step));
+            assert_eq!(pairs, schema.following(&batch, 0, Near::default(), 1, step));
         }
     }
 }

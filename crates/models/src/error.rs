@@ -73,3 +73,8 @@ pub enum ModelError {
         problem: String,
     },
 }
+
+/// A setting that cannot work.
+pub(crate) fn setting<T>(model: &'static str, key: &str, problem: impl Into<String>) -> Result<T, ModelError> {
+    Err(ModelError::Setting { model, key: key.into(), problem: problem.into() })
+}

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use burnrec_data::SplitConfig;
 use burnrec_embedding::Slots;
 use burnrec_features::{IndexPolicy, Past, Schema};
-use burnrec_models::Heads;
 
 use crate::error::{TrainError, bad};
 use crate::experiment::{DenseRule, Experiment};
@@ -45,6 +44,7 @@ impl Experiment {
             optimizer.check(&format!("model.{}.{key}", self.model.name()))?;
         }
         self.train.check()?;
+        self.train.mixer.check(&self.tasks)?;
         let grows = schema.categorical.iter().any(|field| field.index == IndexPolicy::Growing);
         let of_growing = [("train.evict", self.train.evict.is_some()), ("train.admit", self.train.admit.is_some())];
         if let Some((key, _)) = of_growing.into_iter().find(|(_, given)| *given && !grows) {
@@ -68,7 +68,7 @@ impl Experiment {
             _ => {}
         }
         self.check_batches(&schema, &tasks)?;
-        check_names(&schema, &tasks, reads.heads == Heads::Chain)?;
+        check_names(&schema, &tasks, reads.heads.multiplies())?;
         check_lists(&schema, &tasks, setting.protocol)?;
         let monitor = match &self.train.monitor {
             Some(text) => Monitor::parse(text, &tasks)?,

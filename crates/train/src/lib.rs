@@ -23,7 +23,7 @@ pub use checked::{Checked, THREADS};
 pub use error::TrainError;
 pub use experiment::{
     BackendConfig, Between, CombinedConfig, DenseOptimizer, DenseRule, Experiment, FullConfig, GateConfig,
-    IncrementalConfig, LossKind, OnlineConfig, RateSchedule, RunConfig, ScheduleConfig, StaleConfig, Start, TaskConfig,
+    IncrementalConfig, LossKind, MixerConfig, OnlineConfig, RateSchedule, RunConfig, ScheduleConfig, StaleConfig, Start, TaskConfig,
     TasksConfig, TrainConfig,
 };
 pub use feed::{Prepared, prepare};
@@ -34,7 +34,9 @@ pub use online::{Beat, OnlineJob, Streamed, begin_stream, is_stream, online};
 pub use retrieve::{Retriever, TopK, values};
 pub use run::{Apart, RunFolder, SavedModel, Verdict, published, roll_back, trees_of, write_whole};
 pub use session::{Ending, Job, Notice, Observer, Phase, Session, StartFrom, check_rows, check_trainable, train};
-pub use step::{Dense, Fixed, Mixer, Pass, Stepped, Stepper, Trainable, Walked};
+pub use step::{
+    Dense, Fixed, GateUse, Mixed, Mixer, MixerState, Pass, Statistics, Stepped, Stepper, Trainable, Walked,
+};
 pub use stop::Stop;
 pub use task::Task;
 pub use weights::{Frozen, Weights, check_placement, table_device};

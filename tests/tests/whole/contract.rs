@@ -10,7 +10,7 @@ use burnrec_embedding::{Placement, SparseOptimizer, SparseRule, Tables};
 use burnrec_features::{Batch, Drawn, Keys, Schema, Sharing, Targets};
 use burnrec_models::{Fields, Heads, Learns, ModelConfig, ModelInfo, registered};
 use burnrec_tests::small::{Small, experiment, flex};
-use burnrec_train::TrainConfig;
+use burnrec_train::{MixerConfig, TrainConfig};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -21,9 +21,9 @@ const ITEMS: u64 = 10;
 const DRAWN: usize = 5;
 
 /// A model with a number of tasks.
-struct Case {
-    model: ModelInfo,
-    tasks: usize,
+pub struct Case {
+    pub model: ModelInfo,
+    pub tasks: usize,
 }
 
 impl std::fmt::Display for Case {
@@ -32,27 +32,33 @@ impl std::fmt::Display for Case {
     }
 }
 
-fn cases() -> Vec<Case> {
+pub fn cases() -> Vec<Case> {
     let counts = |model: &ModelInfo| match model.reads.heads {
         Heads::One => vec![1],
         Heads::Any => vec![1, 2],
         Heads::Chain => vec![2],
+        Heads::Branches => vec![3],
     };
     let of = |model: ModelInfo| counts(&model).into_iter().map(move |tasks| Case { model: model.clone(), tasks });
     registered().into_iter().flat_map(of).collect()
 }
 
 /// The settings of a model: as they are without a word, but for a rate that shows something in few steps where the model
-/// has an optimiser of its own.
+/// has an optimiser of its own; and without chance, which devices draw differently.
 fn settings(model: &ModelInfo) -> ModelConfig {
     let mut value = serde_json::to_value(&model.default).unwrap();
     for (key, _) in model.default.optimizers() {
         value[model.name][key]["learning_rate"] = 10.0.into();
     }
-    match model.reads.trees {
-        true => serde_json::from_value(value).unwrap(),
-        false => model.default.clone(),
+    let own = value[model.name].as_object_mut().unwrap();
+    for (key, setting) in own.iter_mut() {
+        match key.as_str() {
+            "noise" => *setting = false.into(),
+            key if key.ends_with("dropout") => *setting = 0.0.into(),
+            _ => {}
+        }
     }
+    serde_json::from_value(value).unwrap()
 }
 
 /// Fields of every kind that the model reads.
@@ -62,11 +68,14 @@ fn features(model: &ModelInfo) -> String {
         Fields::UserAndItem => "[fields]\nitem_id = \"categorical\"\nuser_id = \"categorical\"\n".to_string(),
         Fields::Item => "[fields]\nb = \"categorical\"\n".to_string(),
         Fields::Described => "[fields]\nb = \"categorical\"\nc = \"categorical\"\nm = \"multi\"\n".to_string(),
-        Fields::All => {
+        Fields::All | Fields::Placed => {
             let numbers = "n1 = \"numeric\"\nn2 = \"numeric\"\n";
             format!("[fields]\na = \"categorical\"\nb = \"categorical\"\nm = {{ kind = \"multi\" }}\n{numbers}")
         }
     };
+    if reads.fields == Fields::Placed {
+        text.push_str("position = \"categorical\"\n");
+    }
     if reads.crosses {
         text.push_str("x = { kind = \"cross\", of = [\"a\", \"b\"] }\n");
     }
@@ -89,7 +98,7 @@ fn features(model: &ModelInfo) -> String {
 }
 
 fn tasks(case: &Case) -> String {
-    let parent = if case.model.reads.heads == Heads::Chain { "parent = \"y0\"\n" } else { "" };
+    let parent = if case.model.reads.heads.multiplies() { "parent = \"y0\"\n" } else { "" };
     let own = |t: usize| format!("[y{t}]\nlabel = \"y{t}\"\n{}", if t > 0 { parent } else { "" });
     (0..case.tasks).map(own).collect()
 }
@@ -160,7 +169,7 @@ fn batch(case: &Case, schema: &Schema) -> Batch {
     for _ in 0..ROWS {
         let first = model.reads.retrieves() || rng.random::<bool>();
         values.push(f32::from(u8::from(first)));
-        let follows = model.reads.heads == Heads::Chain;
+        let follows = model.reads.heads.multiplies();
         let own = (1..case.tasks).map(|_| f32::from(u8::from((first || !follows) && rng.random::<bool>())));
         values.extend(own);
     }
@@ -179,15 +188,20 @@ fn asked(batch: &Batch, schema: &Schema) -> Batch {
     asked
 }
 
-struct Trained {
-    small: Small,
-    batch: Batch,
+pub struct Trained {
+    pub small: Small,
+    pub batch: Batch,
 }
 
 impl Trained {
     fn new(case: &Case, opened: &Opened, rate: f64) -> Self {
+        Self::mixed(case, opened, rate, MixerConfig::default())
+    }
+
+    /// The same with a mixer of the tasks.
+    pub fn mixed(case: &Case, opened: &Opened, rate: f64, mixer: MixerConfig) -> Self {
         let sparse = SparseOptimizer::new(SparseRule::Adam, rate as f32);
-        let train = TrainConfig { learning_rate: rate, sparse, ..TrainConfig::default() };
+        let train = TrainConfig { learning_rate: rate, sparse, mixer, ..TrainConfig::default() };
         let experiment = experiment(&features(&case.model), &tasks(case), settings(&case.model), train, 9);
         let small = Small::new(experiment, ids, opened, Placement::Host);
         let batch = batch(case, small.checked.schema());
@@ -195,7 +209,7 @@ impl Trained {
     }
 
     /// The last step's losses together.
-    fn train(&mut self, steps: usize) -> f64 {
+    pub fn train(&mut self, steps: usize) -> f64 {
         (0..steps).map(|_| self.small.step(&self.batch).iter().map(|l| f64::from(*l)).sum()).last().unwrap_or(0.0)
     }
 
@@ -250,7 +264,7 @@ impl ModuleVisitor for Values {
     }
 }
 
-fn values(small: &Small) -> Vec<Vec<f32>> {
+pub fn values(small: &Small) -> Vec<Vec<f32>> {
     let mut values = Values::default();
     small.stepper.weights.model().unwrap().visit(&mut values);
     values.0

@@ -14,6 +14,7 @@ mod crash;
 mod delayed;
 mod deltas;
 mod device;
+mod mixers;
 mod mutations;
 mod online;
 mod ope;

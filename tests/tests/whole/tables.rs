@@ -253,6 +253,52 @@ fn unseen_ids_share_a_row_and_growing_tables_admit_after_min_count() {
 }
 
 #[test]
+fn a_new_id_starts_as_the_mean_of_the_fields_that_describe_it() {
+    for index in ["growing", "vocabulary"] {
+        let described = format!(
+            "a = {{ kind = \"categorical\", index = \"growing\", starts_as = [\"b\", \"c\"] }}\n\
+             b = {{ kind = \"categorical\", index = \"{index}\" }}\nc = {{ kind = \"categorical\", index = \"{index}\" }}"
+        );
+        let schema = schema(&described);
+        let adagrad = SparseOptimizer::new(SparseRule::Adagrad, 1.0);
+        let vocabularies = [vec![], vocabulary(), vocabulary()];
+        let mut tables = Tables::new(schema.clone(), &slots(&schema), &vocabularies, &adagrad, 1, None).unwrap();
+        let mut of = |item: u64, topic: u64, brand: u64| -> Vec<Vec<f32>> {
+            // The first row is missing everything: the row that an id was seen in counts.
+            let keys = [item, topic, brand].map(|key| Keys::One(vec![0, key])).to_vec();
+            let batch = batch(keys, 2);
+            let mut prepared = tables.indexer().prepare(&batch);
+            tables.admit(&batch).unwrap();
+            tables.resolve(&batch, &mut prepared);
+            let order = tables.slot_order(0).to_vec();
+            let gathered = tables.gather(2, &prepared);
+            let second = &gathered.leaves[0][3 * DIM..];
+            let slot = |field: usize| order.iter().position(|f| *f == field).unwrap();
+            (0..3).map(|f| second[slot(f) * DIM..(slot(f) + 1) * DIM].to_vec()).collect()
+        };
+        let found = of(501, 3, 4);
+        let mean: Vec<f32> = (0..DIM).map(|d| (found[1][d] + found[2][d]) / 2.0).collect();
+        assert_eq!(found[0], mean, "{index}");
+        assert!(mean.iter().any(|w| *w != 0.0));
+        // What describes it in part, and nothing at all: then its key decides.
+        assert_eq!(of(502, 3, 0)[0], found[1], "{index}");
+        assert_ne!(of(503, 0, 0)[0], [0.0; DIM], "{index}");
+        // It starts so once: other fields beside it later change nothing.
+        assert_eq!(of(501, 5, 6)[0], mean, "{index}");
+    }
+    for (fields, problem) in [
+        ("i = { kind = \"categorical\", starts_as = [\"a\"] }\na = \"categorical\"", "growing"),
+        ("i = { kind = \"categorical\", index = \"growing\", starts_as = [\"x\"] }", "no field of one id"),
+        ("i = { kind = \"categorical\", index = \"growing\", starts_as = [\"i\"] }", "itself"),
+        ("i = { kind = \"categorical\", index = \"growing\", starts_as = [] }", "names no field"),
+    ] {
+        let config: FeaturesConfig = toml::from_str(&format!("[fields]\n{fields}")).unwrap();
+        let error = Schema::new(&config, &[TargetConfig::of("y")]).unwrap_err().to_string();
+        assert!(error.contains("starts_as") && error.contains(problem), "{error}");
+    }
+}
+
+#[test]
 fn a_sequence_and_its_candidate_share_rows_and_their_gradients_are_one_sum() {
     for pooled in ["", "m = { kind = \"multi\", table = \"a\", pooling = \"sum\" }"] {
         let schema = schema(&format!("a = \"categorical\"\nh = {{ kind = \"sequence\", table = \"a\" }}\n{pooled}"));

@@ -18,6 +18,7 @@ pub fn run(args: &JsonArgs) -> Result<(), CliError> {
         burnrec_models::Heads::One => "one task",
         burnrec_models::Heads::Any => "any tasks",
         burnrec_models::Heads::Chain => "a chain of tasks",
+        burnrec_models::Heads::Branches => "a branching chain of three tasks",
     };
     let row =
         |m: &burnrec_models::ModelInfo| vec![m.name.to_string(), heads(m).to_string(), kinds(m), m.paper.to_string()];

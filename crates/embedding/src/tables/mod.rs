@@ -4,6 +4,7 @@ mod admit;
 mod checkpoint;
 mod evict;
 mod gather;
+mod newcomers;
 mod packing;
 mod placement;
 mod strangers;
@@ -25,7 +26,7 @@ use crate::error::EmbeddingError;
 use crate::lookups::Slots;
 use crate::optimizer::SparseOptimizer;
 use crate::placement::TableDevice;
-use crate::space::{FeatureRows, Growing, Indexer, KeyMap, Space, SpaceBatch};
+use crate::space::{FeatureRows, Growing, Indexer, Space, SpaceBatch};
 use crate::table::{Columns, Place, ROWS_A_MOVE, RowsPart, Shard, Table};
 
 /// The gathered vectors of a batch.
@@ -228,16 +229,6 @@ impl Tables {
         self.step = step;
     }
 
-    /// Counts the keys of growing spaces; those that were seen often enough get rows.
-    ///
-    /// # Errors
-    /// More keys than rows can be numbered.
-    pub fn admit(&mut self, batch: &Batch) -> Result<(), EmbeddingError> {
-        let spaces = Arc::clone(&self.indexer.spaces);
-        let mut growing = spaces.iter().enumerate().filter(|(_, s)| s.grows);
-        growing.try_for_each(|(which, space)| self.admit_to(which, space, batch))
-    }
-
     /// Looks the keys of growing spaces up, and orders them for a step; the loader's thread cannot, since they get rows while
     /// training.
     pub fn resolve(&self, batch: &Batch, prepared: &mut [SpaceBatch]) {
@@ -257,51 +248,6 @@ impl Tables {
             };
             prepared[which] = SpaceBatch::new(&self.indexer.schema, space, batch, &row);
         }
-    }
-
-    fn admit_to(&mut self, which: usize, space: &Space, batch: &Batch) -> Result<(), EmbeddingError> {
-        let growing = &mut self.growing[which];
-        let before = self.grown[which];
-        let (mut admitted, mut again) = (Vec::new(), Vec::new());
-        for (slot, &feature) in space.features.iter().chain(&space.sequences).enumerate() {
-            let min_count = space.min_count[space.table_of[slot]];
-            let (burnrec_features::Keys::One(keys) | burnrec_features::Keys::Many { keys, .. }) = &batch.keys[feature];
-            for &key in keys.iter().filter(|k| **k != 0) {
-                if growing.rows.contains_key(&key) {
-                    continue;
-                }
-                let admits = if let Some(chance) = self.chance {
-                    admit::drawn(chance, self.seed, key, self.step)
-                } else if let Some(bloom) = &mut growing.bloom {
-                    bloom.see(key) >= min_count
-                } else {
-                    min_count <= 1 || {
-                        let seen = growing.waiting.entry(key).or_insert(0);
-                        *seen += 1;
-                        *seen >= min_count
-                    }
-                };
-                if !admits && growing.waiting.len() > WAITING {
-                    age(&mut growing.waiting, WAITING / 2);
-                }
-                if admits {
-                    growing.waiting.remove(&key);
-                    let row = growing.free.pop().inspect(|row| again.push((*row, key))).unwrap_or_else(|| {
-                        admitted.push(key);
-                        before + admitted.len() as u32 - 1
-                    });
-                    growing.rows.insert(key, row);
-                }
-            }
-        }
-        let rows = u64::from(before) + admitted.len() as u64;
-        self.grown[which] = u32::try_from(rows).map_err(|_| EmbeddingError::TooManyRows { rows })?;
-        self.keep_within_limits(which);
-        for table in self.tables.iter_mut().filter(|t| t.space == which) {
-            table.grow(before, self.grown[which], &|row| admitted[(row - before) as usize]);
-            again.iter().for_each(|(row, key)| table.start(*row, *key));
-        }
-        Ok(())
     }
 
     /// How new ids are let in from now on; a filter that was read with the tables stays.
@@ -344,19 +290,6 @@ impl Tables {
     }
 }
 
-/// Keys that wait for admission to a space at most.
-const WAITING: usize = 1 << 22;
-
-/// Halves what waiting keys were seen, so often until few enough are left: those of long ago, and those seen once, go.
-fn age(waiting: &mut KeyMap<u32>, most: usize) {
-    while waiting.len() > most {
-        waiting.retain(|_, seen| {
-            *seen /= 2;
-            *seen > 0
-        });
-    }
-}
-
 /// The key of every row of a space; 0 for padding and the unseen rows. A modulo bucket's key is made of its number.
 pub(crate) fn keys_by_row(space: &Space, growing: &Growing, rows: u32) -> Vec<u64> {
     let mut keys = vec![0; rows as usize];
@@ -371,19 +304,4 @@ pub(crate) fn keys_by_row(space: &Space, growing: &Growing, rows: u32) -> Vec<u6
     }
     growing.rows.iter().for_each(|(key, row)| keys[*row as usize] = *key);
     keys
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_waits_for_admission_is_bounded_and_what_was_seen_often_stays() {
-        let mut waiting: KeyMap<u32> = (1..=1000).map(|key| (key, 1 + u32::from(key % 10 == 0) * 8)).collect();
-        age(&mut waiting, 500);
-        assert_eq!(waiting.len(), 100);
-        assert!(waiting.iter().all(|(key, seen)| key % 10 == 0 && *seen == 4));
-        age(&mut waiting, 50);
-        assert!(waiting.is_empty());
-    }
 }

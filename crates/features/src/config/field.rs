@@ -146,6 +146,10 @@ pub struct FieldConfig {
     /// How keys get rows; by default `features.index`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<IndexPolicy>,
+    /// Index growing: fields of one id a row, the mean of whose vectors a new id of this field starts from, as a new item
+    /// from its category and brand; by default its vector is drawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starts_as: Option<Vec<String>>,
     /// Index modulo: the number of rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub buckets: Option<u32>,
@@ -206,6 +210,7 @@ struct FieldTable {
     of: Option<Vec<String>>,
     min_count: Option<u32>,
     index: Option<IndexPolicy>,
+    starts_as: Option<Vec<String>>,
     buckets: Option<u32>,
     table: Option<String>,
     max_length: Option<usize>,
@@ -231,6 +236,7 @@ impl From<FieldTable> for FieldConfig {
             of: t.of,
             min_count: t.min_count,
             index: t.index,
+            starts_as: t.starts_as,
             buckets: t.buckets,
             table: t.table,
             max_length: t.max_length,

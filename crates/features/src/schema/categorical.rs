@@ -15,6 +15,8 @@ pub struct Categorical {
     pub pooling: Option<Pooling>,
     /// How keys get rows.
     pub index: IndexPolicy,
+    /// The fields whose vectors a new id starts from, by their place in [`super::Schema::categorical`].
+    pub starts_as: Vec<usize>,
     /// Rows under [`IndexPolicy::Modulo`].
     pub buckets: u32,
     /// Training rows that a value must appear in.

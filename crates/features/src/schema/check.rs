@@ -23,6 +23,34 @@ pub(crate) fn follow_leaders(config: &FeaturesConfig, fields: &mut [Categorical]
     Ok(())
 }
 
+/// Finds the fields whose vectors new ids of others start from.
+pub(crate) fn find_starts(config: &FeaturesConfig, fields: &mut [Categorical]) -> Result<(), FeatureError> {
+    for place in 0..fields.len() {
+        let name = fields[place].name.clone();
+        let Some(named) = config.fields.get(&name).and_then(|f| f.starts_as.as_ref()) else { continue };
+        let refused = |problem: String| Err(bad(format!("features.fields.{name}.starts_as"), problem));
+        if fields[place].index != IndexPolicy::Growing {
+            return refused("is of ids that come while training; set index = \"growing\", or remove it".into());
+        }
+        if named.is_empty() {
+            return refused("names no field; give those that describe the item, or remove it".into());
+        }
+        let mut found = Vec::new();
+        for other in named {
+            let one = |f: &Categorical| f.name == *other && f.pooling.is_none() && f.sequence.is_none();
+            match fields.iter().position(one) {
+                Some(at) if fields[at].table == fields[place].table => {
+                    return refused(format!("names `{other}`, which has the ids of this field itself"));
+                }
+                Some(at) => found.push(at),
+                None => return refused(format!("names `{other}`, which is no field of one id a row")),
+            }
+        }
+        fields[place].starts_as = found;
+    }
+    Ok(())
+}
+
 /// Fields of one table must agree on how its keys get rows.
 pub(crate) fn check_tables(fields: &[Categorical]) -> Result<(), FeatureError> {
     for (place, field) in fields.iter().enumerate() {
@@ -72,6 +100,7 @@ pub(crate) fn refuse_strays(name: &str, field: &FieldConfig) -> Result<(), Featu
         ("of", field.of.is_some(), &[Cross]),
         ("min_count", field.min_count.is_some(), &[Categorical, Multi, Sequence, Bucket, Cross]),
         ("index", field.index.is_some(), &[Categorical, Multi, Sequence, Bucket, Cross]),
+        ("starts_as", field.starts_as.is_some(), &[Categorical]),
         ("buckets", field.buckets.is_some(), &[Categorical, Multi, Sequence, Bucket, Cross]),
         ("table", field.table.is_some(), &[Categorical, Multi, Sequence]),
         ("max_length", field.max_length.is_some(), &[Sequence]),

@@ -13,7 +13,7 @@ use crate::config::{FeaturesConfig, FieldKind, TargetConfig, Transform, TreesCon
 use crate::error::{FeatureError, bad};
 
 pub use categorical::{Categorical, CategoricalSource, Numeric, Sequence};
-use check::{check_tables, follow_leaders, refuse_strays};
+use check::{check_tables, find_starts, follow_leaders, refuse_strays};
 pub(crate) use condition::{Compare, Condition, Of};
 use fields::{cross, leaves, numbers, single};
 pub use items::Items;
@@ -79,6 +79,7 @@ impl Schema {
         }
         follow_leaders(config, &mut categorical)?;
         check_tables(&categorical)?;
+        find_starts(config, &mut categorical)?;
         if config.weight.as_ref().is_some_and(is_label) {
             return Err(bad("features.weight", "is the label's column; rows would weigh by their answer"));
         }

@@ -33,6 +33,12 @@ impl Experts {
         Self { first, weights, biases, count }
     }
 
+    /// The weights of all first layers, `[i, E·h]`.
+    #[cfg(test)]
+    pub fn first_weights(&self) -> Tensor<2> {
+        self.first.weight.val()
+    }
+
     /// # Shapes
     /// - `x`: `[B, i]`; `beside`: `[B, j]`, more inputs
     /// - output `[B, E·h]`, expert after expert
@@ -77,6 +83,12 @@ impl ExpertGate {
         }
         let left = self.dropout.forward(shares);
         left.clone() / left.sum_dim(1).clamp_min(1e-9)
+    }
+
+    /// Takes the weights away, so that all experts have equal shares.
+    #[cfg(test)]
+    pub fn set_equal(&mut self, initial: &mut Initial, device: &Device) {
+        self.weight.weight = initial.zeros(self.weight.weight.dims(), device);
     }
 
     /// The experts, each by its share.
@@ -125,7 +137,7 @@ mod tests {
         let (x, experts) = (initial.normal(1.0, [6, 4], &device).val(), initial.normal(1.0, [6, 6], &device).val());
         let shares = gate.forward(x.clone(), None);
         assert!(read(shares.sum_dim(1)).iter().all(|sum| (sum - 1.0).abs() < 1e-6));
-        gate.weight.weight = initial.zeros([4, 3], &device);
+        gate.set_equal(&mut initial, &device);
         let found = read(ExpertGate::mix(gate.forward(x, None), experts.clone()));
         let mean = read(experts.reshape([6, 3, 2]).mean_dim(1));
         assert!(found.iter().zip(&mean).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?} {mean:?}");

@@ -7,7 +7,7 @@ use burnrec_backend::Activation;
 
 use crate::blocks::{Layers, LayersConfig, layer};
 use crate::contract::{Head, InputShapes, Outputs};
-use crate::error::ModelError;
+use crate::error::{ModelError, setting};
 use crate::initial::Initial;
 
 /// Towers of the same widths.
@@ -65,5 +65,16 @@ pub fn check_widths(model: &'static str, key: &'static str, widths: &[usize], le
         true => bad(format!("must name at least {least} width")),
         false if widths.iter().any(|h| !(1..=65_536).contains(h)) => bad("every width must lie in 1..=65536".into()),
         false => Ok(()),
+    }
+}
+
+/// Refuses what is no probability below 1.
+///
+/// # Errors
+/// [`ModelError::Setting`] naming the key.
+pub fn check_probability(model: &'static str, key: &'static str, value: f64) -> Result<(), ModelError> {
+    match (0.0..1.0).contains(&value) {
+        true => Ok(()),
+        false => setting(model, key, "must lie in 0..1, 1 excluded"),
     }
 }

@@ -45,7 +45,7 @@ pub struct Following {
     pub from: Tensor<1, Int>,
     /// What follows them.
     pub to: Tensor<1, Int>,
-    /// Positions whose id is another than that of `to`.
+    /// Positions whose id is another than that of `to`, some for each pair.
     pub other: Tensor<1, Int>,
 }
 

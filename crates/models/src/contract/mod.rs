@@ -13,8 +13,10 @@ use burnrec_features::Schema;
 use crate::error::ModelError;
 use crate::initial::Initial;
 
+pub use burnrec_features::Near;
 pub use inputs::{Following, Inputs, Squares};
-pub use outputs::{Head, Outputs};
+pub use outputs::{Beside, Head, Outputs};
+pub(crate) use outputs::{rate, share};
 pub use reads::{Fields, Heads, Learns, Reads, Sequences, TaskKind};
 pub use shapes::{InputShapes, SequenceShape};
 
@@ -111,9 +113,9 @@ pub trait Model: Module {
         None
     }
 
-    /// Whether training needs [`Inputs::following`].
-    fn wants_following(&self) -> bool {
-        false
+    /// Which positions training needs as [`Inputs::following`]; none where it needs nothing.
+    fn wants_following(&self) -> Option<Near> {
+        None
     }
 
     /// Whether [`Model::forward`] takes [`Inputs::one_history`], and does once what is the same for all rows.

@@ -30,10 +30,43 @@ impl Head {
     /// The probability of a chain of events, each given those before it, from their log-odds `[B, 1]`:
     /// `ln p = Σ ln σ(z_k)`, `ln (1 - p) = ln (1 - e^{ln p})`.
     pub fn chain(logits: impl IntoIterator<Item = Tensor<2>>) -> Option<Self> {
-        let yes = logits.into_iter().map(log_sigmoid).reduce(|a, b| a + b)?;
-        let no = log1mexp(yes.clone());
-        Some(Self::LogProbability { yes, no })
+        logits.into_iter().map(log_sigmoid).reduce(|a, b| a + b).map(Self::of_log)
     }
+
+    /// The heads of a chain of events from the log-odds `[B, 1]` of each given those before it: the first as it is, then
+    /// products.
+    pub fn chains(logits: &[Tensor<2>]) -> Vec<Self> {
+        let head = |task: usize| match task {
+            0 => logits.first().cloned().map(Self::Logit),
+            _ => Self::chain(logits[..=task].iter().cloned()),
+        };
+        (0..logits.len()).filter_map(head).collect()
+    }
+
+    /// Where the log-odds of each event given the one before it start, from where those of the events themselves do.
+    pub fn given(outputs: &[Vec<f32>]) -> Vec<Vec<f32>> {
+        let rates: Vec<f64> = outputs.iter().map(|biases| rate(biases)).collect();
+        let before = std::iter::once(1.0).chain(rates.iter().copied());
+        rates.iter().zip(before).map(|(rate, before)| vec![share(*rate, before)]).collect()
+    }
+
+    /// An event of the log-probability `yes`, `[B, 1]`.
+    pub fn of_log(yes: Tensor<2>) -> Self {
+        let no = log1mexp(yes.clone());
+        Self::LogProbability { yes, no }
+    }
+}
+
+/// The probability that a bias of log-odds starts at.
+pub(crate) fn rate(biases: &[f32]) -> f64 {
+    1.0 / (1.0 + (-f64::from(biases.first().copied().unwrap_or(0.0))).exp())
+}
+
+/// The log-odds of an event of this rate given one of that, which it follows.
+pub(crate) fn share(rate: f64, before: f64) -> f32 {
+    // Nothing is so sure that it could not be unlearned.
+    let share = (rate / before).clamp(1e-6, 0.99);
+    (share / (1.0 - share)).ln() as f32
 }
 
 /// `ln (1 - e^u)` for u < 0, exact at both ends: by `ln(-(e^u - 1))` near 0, by `ln(1 + -e^u)` below.
@@ -54,6 +87,17 @@ fn log1mexp(u: Tensor<2>) -> Tensor<2> {
     far.mask_where(near, close)
 }
 
+/// A head that is learned as a task's own is, and does not predict.
+#[derive(Clone, Debug)]
+pub struct Beside {
+    /// The task.
+    pub task: usize,
+    /// The head.
+    pub head: Head,
+    /// What its loss weighs.
+    pub weight: f64,
+}
+
 /// What a model gives for a batch.
 #[derive(Clone, Debug)]
 pub struct Outputs {
@@ -63,12 +107,16 @@ pub struct Outputs {
     pub auxiliary: Vec<Tensor<1>>,
     /// Logits of what was drawn, see [`super::Inputs::sampled`].
     pub sampled: Option<Tensor<2>>,
+    /// Heads that are learned beside those of the tasks.
+    pub beside: Vec<Beside>,
+    /// How much of each expert each gate takes, `[B, E]`, under the gate's name.
+    pub gates: Vec<(String, Tensor<2>)>,
 }
 
 impl Outputs {
     /// Heads alone.
     pub fn of(heads: Vec<Head>) -> Self {
-        Self { heads, auxiliary: Vec::new(), sampled: None }
+        Self { heads, auxiliary: Vec::new(), sampled: None, beside: Vec::new(), gates: Vec::new() }
     }
 
     /// The only head, of one score a row `[B, 1]`.

@@ -26,6 +26,8 @@ pub enum Sequences {
     Pooled,
     /// By what is asked: each needs the field that it is a history of, and there is at least one.
     Asked,
+    /// In their order, whatever they are of; there is at least one.
+    Ordered,
 }
 
 /// What a model learns from.
@@ -50,6 +52,8 @@ pub enum Fields {
     Item,
     /// The item's, and what describes items.
     Described,
+    /// Whatever is declared, one of them the place at which an item was shown.
+    Placed,
 }
 
 /// How many tasks a model has heads for.
@@ -61,6 +65,15 @@ pub enum Heads {
     Any,
     /// Several, each but the first hanging on the one before it by `parent`.
     Chain,
+    /// Three: an event, one that follows it, and one that follows it by way of the second or not.
+    Branches,
+}
+
+impl Heads {
+    /// Whether probabilities multiply along the tasks, so that there is one given the task before.
+    pub fn multiplies(self) -> bool {
+        matches!(self, Self::Chain | Self::Branches)
+    }
 }
 
 /// What a model reads and predicts.

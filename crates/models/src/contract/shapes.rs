@@ -19,6 +19,8 @@ pub struct InputShapes {
     pub lookups: Vec<(usize, usize)>,
     /// The sequences of each lookup, in the order it declared them.
     pub sequences: Vec<Vec<SequenceShape>>,
+    /// Their fields.
+    pub sequence_names: Vec<Vec<String>>,
     /// The sequences that say which positions there are, by their place in the schema: one entry a group of sequences that
     /// go along with each other.
     pub groups: Vec<usize>,
@@ -33,6 +35,10 @@ pub struct InputShapes {
     /// Where the biases of each task's outputs start: one number, or one a class. Those of a probability are the log-odds of
     /// the training rows' base rate.
     pub outputs: Vec<Vec<f32>>,
+    /// The names of the tasks.
+    pub tasks: Vec<String>,
+    /// The task that each hangs on.
+    pub parents: Vec<Option<usize>>,
 }
 
 impl InputShapes {
@@ -52,6 +58,8 @@ impl InputShapes {
             slots.0[lookup].sequences.iter().map(of).collect()
         };
         let sequences = (0..slots.0.len()).map(shape).collect();
+        let named = |place: &usize| schema.categorical[*place].name.clone();
+        let sequence_names = slots.0.iter().map(|lookup| lookup.sequences.iter().map(named).collect()).collect();
         let id = schema.items.as_ref().map(|i| i.id);
         let item = |lookup| slot_order(schema, slots, lookup).iter().position(|f| Some(*f) == id);
         let item = (0..slots.0.len()).map(item).collect();
@@ -59,7 +67,21 @@ impl InputShapes {
         let names = |lookup| slot_order(schema, slots, lookup).into_iter().map(name).collect();
         let slots = (0..slots.0.len()).map(names).collect();
         let numbers: Vec<String> = schema.numeric.iter().map(|number| number.field.clone()).collect();
-        Self { lookups, sequences, groups, item, slots, numeric: numbers.len(), numbers, outputs }
+        let tasks = schema.targets.iter().map(|target| target.name.clone()).collect();
+        let parents = schema.targets.iter().map(|target| target.parent).collect();
+        Self {
+            lookups,
+            sequences,
+            sequence_names,
+            groups,
+            item,
+            slots,
+            numeric: numbers.len(),
+            numbers,
+            outputs,
+            tasks,
+            parents,
+        }
     }
 
     /// The outputs of each task.

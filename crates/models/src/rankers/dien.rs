@@ -24,7 +24,7 @@ use super::din::History;
 use super::{check_vectors, history_lookup};
 use crate::blocks::{ActivationKind, GruUnit, LayersConfig, Score, Tower};
 use crate::contract::{
-    Architecture, Following, InputShapes, Inputs, Model, Outputs, Reads, Sequences, Trunk, matrix_weights,
+    Architecture, Following, InputShapes, Inputs, Model, Near, Outputs, Reads, Sequences, Trunk, matrix_weights,
 };
 use crate::error::ModelError;
 use crate::initial::Initial;
@@ -206,8 +206,8 @@ impl Model for Dien {
         self.interests.iter().map(of).sum::<f64>() + matrix_weights(&self.tower) + matrix_weights(&self.score)
     }
 
-    fn wants_following(&self) -> bool {
-        self.auxiliary > 0.0
+    fn wants_following(&self) -> Option<Near> {
+        (self.auxiliary > 0.0).then(Near::default)
     }
 }
 

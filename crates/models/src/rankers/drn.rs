@@ -11,7 +11,7 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::{Device, Int, Tensor, TensorData, activation::relu};
+use burn::tensor::{Device, Tensor, TensorData, activation::relu};
 use burnrec_backend::{Activation, Segments, segment_sum, spread};
 use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
@@ -19,7 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{check_vectors, vector_lookup};
-use crate::blocks::{Layers, LayersConfig, check_widths, layer};
+use crate::blocks::{Half, Layers, LayersConfig, check_widths, layer};
 use crate::contract::{Architecture, InputShapes, Inputs, Model, Outputs, Reads, TaskKind, Trunk};
 use crate::error::ModelError;
 use crate::initial::Initial;
@@ -55,42 +55,6 @@ impl Default for DrnConfig {
             advantage_hidden: vec![256, 128, 64],
             optimizer: None,
         }
-    }
-}
-
-/// Places of slots and numbers that a half reads.
-#[derive(Clone, Debug, Default)]
-struct Half {
-    slots: Vec<usize>,
-    numbers: Vec<usize>,
-}
-
-impl Half {
-    fn width(&self, dim: usize) -> usize {
-        self.slots.len() * dim + self.numbers.len()
-    }
-
-    /// # Shapes
-    /// - output `[B, slots·k + numbers]`
-    fn read(&self, inputs: &Inputs) -> Tensor<2> {
-        let vectors = &inputs.lookups[0];
-        let device = vectors.device();
-        let ints = |places: &[usize]| -> Tensor<1, Int> {
-            let places: Vec<i32> = places.iter().map(|place| i32::try_from(*place).unwrap_or(i32::MAX)).collect();
-            let count = places.len();
-            Tensor::from_data(TensorData::new(places, [count]), &device)
-        };
-        let vectors = (!self.slots.is_empty()).then(|| match self.slots.len() == vectors.dims()[1] {
-            true => inputs.flat(0),
-            false => vectors.clone().select(1, ints(&self.slots)).flatten(1, 2),
-        });
-        let numbers = inputs.numeric.as_ref().filter(|_| !self.numbers.is_empty()).map(|all| {
-            match self.numbers.len() == all.dims()[1] {
-                true => all.clone(),
-                false => all.clone().select(1, ints(&self.numbers)),
-            }
-        });
-        Tensor::cat(vectors.into_iter().chain(numbers).collect(), 1)
     }
 }
 
@@ -287,7 +251,7 @@ mod tests {
         let model = model(Some(&["user", "hour"]), &device);
         assert!(model.trunk_is_of_state());
         let (one, all) = (inputs(1, &device), inputs(5, &device));
-        let zeros: Tensor<1, Int> = Tensor::zeros([5], &device);
+        let zeros: Tensor<1, burn::tensor::Int> = Tensor::zeros([5], &device);
         let spread = Trunk(model.trunk(&one).0.into_iter().map(|half| half.select(0, zeros.clone())).collect());
         let (spread, whole) = (read(model.heads(spread, &all).scores()), read(model.forward(&all).scores()));
         assert!(spread.iter().zip(&whole).all(|(a, b)| (a - b).abs() < 1e-6), "{spread:?} {whole:?}");

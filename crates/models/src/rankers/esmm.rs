@@ -48,13 +48,9 @@ pub struct Esmm {
     towers: Towers,
 }
 
-impl Architecture for EsmmConfig {
-    type Model = Esmm;
-
-    const READS: Reads = Reads { heads: Heads::Chain, kinds: &[TaskKind::Binary], ..Reads::TOWER };
-
-    fn check(&self, schema: &Schema) -> Result<(), ModelError> {
-        let model = "esmm";
+impl EsmmConfig {
+    /// Refuses settings that cannot work, on behalf of a model of such a name.
+    pub(super) fn check_as(&self, model: &'static str, schema: &Schema) -> Result<(), ModelError> {
         check_vectors(model, schema, self.embedding_dim, self.embedding_std)?;
         check_widths(model, "hidden", &self.hidden, 1)?;
         match (0.0..1.0).contains(&self.dropout) {
@@ -66,6 +62,16 @@ impl Architecture for EsmmConfig {
             }),
         }
     }
+}
+
+impl Architecture for EsmmConfig {
+    type Model = Esmm;
+
+    const READS: Reads = Reads { heads: Heads::Chain, kinds: &[TaskKind::Binary], ..Reads::TOWER };
+
+    fn check(&self, schema: &Schema) -> Result<(), ModelError> {
+        self.check_as("esmm", schema)
+    }
 
     fn slots(&self, schema: &Schema) -> Slots {
         Slots(vec![vector_lookup("deep", schema, self.embedding_dim, self.embedding_std, self.optimizer.clone())])
@@ -75,7 +81,7 @@ impl Architecture for EsmmConfig {
     /// it are.
     fn init(&self, shapes: &InputShapes, initial: &mut Initial, device: &Device) -> Esmm {
         let mut shapes = shapes.clone();
-        shapes.outputs = given(&shapes.outputs);
+        shapes.outputs = Head::given(&shapes.outputs);
         let width = shapes.stacked(0);
         Esmm { towers: Towers::new(width, &self.hidden, self.dropout, &shapes, initial, device) }
     }
@@ -83,18 +89,6 @@ impl Architecture for EsmmConfig {
     fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
         self.optimizer.iter().map(|o| ("optimizer", o)).collect()
     }
-}
-
-/// The log-odds of each event given the one before it, from the log-odds of each.
-fn given(outputs: &[Vec<f32>]) -> Vec<Vec<f32>> {
-    let probability = |biases: &Vec<f32>| 1.0 / (1.0 + (-f64::from(biases.first().copied().unwrap_or(0.0))).exp());
-    let rates: Vec<f64> = outputs.iter().map(probability).collect();
-    let before = std::iter::once(1.0).chain(rates.iter().copied());
-    let odds = |(rate, before): (&f64, f64)| {
-        let share = (rate / before).clamp(1e-6, 1.0 - 1e-6);
-        vec![(share / (1.0 - share)).ln() as f32]
-    };
-    rates.iter().zip(before).map(odds).collect()
 }
 
 impl Model for Esmm {
@@ -108,10 +102,6 @@ impl Model for Esmm {
     fn heads(&self, mut trunk: Trunk, inputs: &Inputs) -> Outputs {
         let shared = trunk.0.swap_remove(0);
         let logits = self.towers.logits(|_| (shared.clone(), inputs.numeric.clone()));
-        let head = |task: usize| match task {
-            0 => Some(Head::Logit(logits[0].clone())),
-            _ => Head::chain(logits[..=task].iter().cloned()),
-        };
-        Outputs::of((0..logits.len()).filter_map(head).collect())
+        Outputs::of(Head::chains(&logits))
     }
 }

@@ -21,8 +21,18 @@ macro_rules! every_model {
             "deep_crossing" deep_crossing DeepCrossing (DeepCrossingConfig) "Shan et al., Deep Crossing, KDD 2016";
             "autoint" autoint AutoInt (AutoIntConfig) "Song et al., AutoInt, CIKM 2019";
             "shared_bottom" shared_bottom SharedBottom (SharedBottomConfig) "Caruana, Multitask Learning, Machine Learning 28, 1997";
+            "moe" moe Moe (MoeConfig) "Shazeer et al., The Sparsely-Gated Mixture-of-Experts Layer, ICLR 2017";
+            "omoe" omoe Omoe (OmoeConfig) "one-gate mixture of experts, as in Ma et al., KDD 2018";
             "mmoe" mmoe Mmoe (MmoeConfig) "Ma et al., Multi-gate Mixture-of-Experts, KDD 2018";
+            "ple" ple Ple (PleConfig) "Tang et al., Progressive Layered Extraction, RecSys 2020";
             "esmm" esmm Esmm (EsmmConfig) "Ma et al., Entire Space Multi-Task Model, SIGIR 2018";
+            "mmoe_esmm" mmoe_esmm MmoeEsmm (MmoeEsmmConfig) "Ma et al., KDD 2018, under the chain of Ma et al., SIGIR 2018";
+            "esm2" esm2 Esm2 (Esm2Config) "Wen et al., Entire Space Multi-Task Modeling via Post-Click Behavior Decomposition, SIGIR 2020";
+            "dbmtl" dbmtl Dbmtl (DbmtlConfig) "Wang et al., Deep Bayesian Multi-Target Learning for Recommender Systems, 2019";
+            "dupn" dupn Dupn (DupnConfig) "Ni et al., Perceive Your Users in Depth, KDD 2018";
+            "deepmcp" deepmcp DeepMcp (DeepMcpConfig) "Ouyang et al., Representation Learning-Assisted Click-Through Rate Prediction, IJCAI 2019";
+            "nmtr" nmtr Nmtr (NmtrConfig) "Gao et al., Neural Multi-Task Recommendation from Multi-Behavior Data, ICDE 2019";
+            "youtube_ranker" youtube_ranker YoutubeRanker (YoutubeRankerConfig) "Zhao et al., Recommending What Video to Watch Next, RecSys 2019";
             "drn" drn Drn (DrnConfig) "Zheng et al., DRN: A Deep Reinforcement Learning Framework for News Recommendation, WWW 2018";
         }
     };

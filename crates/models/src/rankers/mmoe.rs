@@ -7,7 +7,7 @@
 //! ```
 
 use burn::module::Module;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
@@ -60,19 +60,15 @@ impl Default for MmoeConfig {
 /// MMoE.
 #[derive(Module, Debug)]
 pub struct Mmoe {
-    experts: Experts,
+    pub(super) experts: Experts,
     /// One a task.
-    gates: Vec<ExpertGate>,
-    towers: Towers,
+    pub(super) gates: Vec<ExpertGate>,
+    pub(super) towers: Towers,
 }
 
-impl Architecture for MmoeConfig {
-    type Model = Mmoe;
-
-    const READS: Reads = Reads::TOWER;
-
-    fn check(&self, schema: &Schema) -> Result<(), ModelError> {
-        let model = "mmoe";
+impl MmoeConfig {
+    /// Refuses settings that cannot work, on behalf of a model of such a name.
+    pub(super) fn check_as(&self, model: &'static str, schema: &Schema) -> Result<(), ModelError> {
         let bad =
             |key: &str, problem: &str| Err(ModelError::Setting { model, key: key.into(), problem: problem.into() });
         check_vectors(model, schema, self.embedding_dim, self.embedding_std)?;
@@ -90,6 +86,16 @@ impl Architecture for MmoeConfig {
             }
             () => Ok(()),
         }
+    }
+}
+
+impl Architecture for MmoeConfig {
+    type Model = Mmoe;
+
+    const READS: Reads = Reads::TOWER;
+
+    fn check(&self, schema: &Schema) -> Result<(), ModelError> {
+        self.check_as("mmoe", schema)
     }
 
     fn slots(&self, schema: &Schema) -> Slots {
@@ -122,10 +128,13 @@ impl Model for Mmoe {
 
     fn heads(&self, mut trunk: Trunk, inputs: &Inputs) -> Outputs {
         let (flat, experts) = (trunk.0.swap_remove(1), trunk.0.swap_remove(0));
-        self.towers.forward(|task| {
-            let shares = self.gates[task].forward(flat.clone(), inputs.numeric.clone());
-            ExpertGate::mix(shares, experts.clone())
-        })
+        let shares: Vec<Tensor<2>> =
+            self.gates.iter().map(|gate| gate.forward(flat.clone(), inputs.numeric.clone())).collect();
+        let outputs = self.towers.forward(|task| ExpertGate::mix(shares[task].clone(), experts.clone()));
+        Outputs {
+            gates: shares.into_iter().enumerate().map(|(t, s)| (format!("gate {}", t + 1), s)).collect(),
+            ..outputs
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::blocks::{Layers, LayersConfig, layer};
 use crate::contract::{Architecture, Fields, Heads, InputShapes, Inputs, Model, Outputs, Reads, StartRule, Trunk};
-use crate::error::ModelError;
+use crate::error::{ModelError, setting};
 use crate::initial::Initial;
 
 /// The lookup of the product's vectors.
@@ -103,12 +103,40 @@ impl Default for NeuMfConfig {
     }
 }
 
-impl NeuMfConfig {
-    fn place(&self, schema: &Schema, name: &str) -> Option<usize> {
-        let one = |&i: &usize| schema.categorical[i].name == *name && schema.categorical[i].pooling.is_none();
-        schema.columns_only().into_iter().find(one)
-    }
+/// The field of one id a row that is called so.
+pub(super) fn place(schema: &Schema, name: &str) -> Option<usize> {
+    let one = |&i: &usize| schema.categorical[i].name == *name && schema.categorical[i].pooling.is_none();
+    schema.columns_only().into_iter().find(one)
+}
 
+/// Refuses fields other than those of users and items.
+pub(super) fn check_user_and_item(
+    model: &'static str,
+    schema: &Schema,
+    user: &String,
+    item: &String,
+) -> Result<(), ModelError> {
+    for (key, name) in [("user", user), ("item", item)] {
+        if place(schema, name).is_none() {
+            let problem = format!(
+                "needs a {key}, and no field of one id a row is called `{name}`; declare it, or name the one that it is with model.{model}.{key}"
+            );
+            return Err(ModelError::Field { model, problem });
+        }
+    }
+    let own = [user, item];
+    let others = schema.categorical.iter().map(|c| &c.name).chain(schema.numeric.iter().map(|n| &n.name));
+    if let Some(name) = others.filter(|n| !own.contains(n)).min() {
+        let problem = format!("reads the user and the item alone, so that field `{name}` would be ignored; remove it");
+        return Err(ModelError::Field { model, problem });
+    }
+    match user == item {
+        true => setting(model, "item", "is the field of users as well"),
+        false => Ok(()),
+    }
+}
+
+impl NeuMfConfig {
     fn has_product(&self) -> bool {
         self.part != Part::Mlp
     }
@@ -163,25 +191,10 @@ impl Architecture for NeuMfConfig {
 
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
         let model = "neumf";
-        for (key, name) in [("user", &self.user), ("item", &self.item)] {
-            if self.place(schema, name).is_none() {
-                let problem = format!(
-                    "needs a {key}, and no field of one id a row is called `{name}`; declare it, or name the one that it is with model.neumf.{key}"
-                );
-                return Err(ModelError::Field { model, problem });
-            }
-        }
-        let own = [&self.user, &self.item];
-        let others = schema.categorical.iter().map(|c| &c.name).chain(schema.numeric.iter().map(|n| &n.name));
-        if let Some(name) = others.filter(|n| !own.contains(n)).min() {
-            let problem =
-                format!("reads the user and the item alone, so that field `{name}` would be ignored; remove it");
-            return Err(ModelError::Field { model, problem });
-        }
+        check_user_and_item(model, schema, &self.user, &self.item)?;
         let bad =
             |key: &str, problem: &str| Err(ModelError::Setting { model, key: key.into(), problem: problem.into() });
         match () {
-            () if self.user == self.item => bad("item", "is the field of users as well"),
             () if !(1..=1024).contains(&self.factors) => bad("factors", "must lie in 1..=1024"),
             () if !(1..=1024).contains(&self.embedding_dim) => bad("embedding_dim", "must lie in 1..=1024"),
             () if !(self.embedding_std > 0.0 && self.embedding_std.is_finite()) => {
@@ -200,7 +213,7 @@ impl Architecture for NeuMfConfig {
 
     fn slots(&self, schema: &Schema) -> Slots {
         let features: Vec<usize> =
-            [&self.user, &self.item].into_iter().filter_map(|name| self.place(schema, name)).collect();
+            [&self.user, &self.item].into_iter().filter_map(|name| place(schema, name)).collect();
         let lookup = |name: &'static str, dim: usize| Lookup {
             name,
             features: features.clone(),

@@ -13,8 +13,13 @@ pub(super) fn check_reads(model: &'static str, reads: &Reads, schema: &Schema) -
     if let Some(place) = schema.sequences().first().filter(|_| !reads.reads_sequences()) {
         return Err(ModelError::Sequence { model, field: schema.categorical[*place].name.clone() });
     }
-    if reads.sequences == Sequences::Asked {
-        check_histories(model, schema)?;
+    match reads.sequences {
+        Sequences::Asked => check_histories(model, schema)?,
+        Sequences::Ordered if schema.sequences().is_empty() => {
+            let problem = "reads what users did in its order, and no field is of kind \"sequence\"; declare one";
+            return Err(ModelError::Field { model, problem: problem.into() });
+        }
+        _ => {}
     }
     match reads.trees && schema.trees.is_none() {
         true => Err(ModelError::Trees { model }),
@@ -47,6 +52,13 @@ fn check_tasks(model: &'static str, reads: &Reads, schema: &Schema) -> Result<()
             "learns tasks that follow each other, such as a click and a conversion behind it; declare two or more"
                 .into(),
         ),
+        Heads::Branches if tasks != 3 || (1..3).any(|task| schema.targets[task].parent != Some(0)) => heads(
+            "learns three tasks: an event, such as a click; one that follows it, such as a cart; and one that follows it by way of the second or not, such as a buy. Declare them in this order, with parent = the first in the second and the third".into(),
+        ),
+        Heads::Branches => match schema.targets.iter().find(|target| target.space().is_some()) {
+            Some(target) => heads(format!("learns events over all rows; remove tasks.{}.where", target.name)),
+            None => Ok(()),
+        },
         Heads::Chain => match (1..tasks).find(|&task| schema.targets[task].parent != Some(task - 1)) {
             Some(task) => heads(format!(
                 "multiplies along a chain of tasks; set tasks.{}.parent = \"{}\", in the order in which they follow each other",

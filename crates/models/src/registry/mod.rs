@@ -9,7 +9,7 @@ use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{Architecture, InputShapes, Inputs, Model, Outputs, Reads, StartRule, TaskKind, Trunk};
+use crate::contract::{Architecture, InputShapes, Inputs, Model, Near, Outputs, Reads, StartRule, TaskKind, Trunk};
 use crate::error::ModelError;
 use crate::initial::Initial;
 use crate::rankers::{self, every_model};
@@ -140,7 +140,7 @@ macro_rules! registry {
                 match self { $(Self::$variant(m) => m.last_hidden(trunk, inputs),)* }
             }
 
-            fn wants_following(&self) -> bool {
+            fn wants_following(&self) -> Option<Near> {
                 match self { $(Self::$variant(m) => m.wants_following(),)* }
             }
 

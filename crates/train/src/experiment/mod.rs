@@ -1,6 +1,7 @@
 //! The experiment file as a whole.
 
 mod loss;
+mod mixer;
 mod rate;
 mod schedule;
 mod tasks;
@@ -15,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use loss::LossKind;
+pub use mixer::{MixerConfig, Normalise};
 pub use rate::RateSchedule;
 pub use schedule::{
     Between, CombinedConfig, FullConfig, GateConfig, IncrementalConfig, OnlineConfig, ScheduleConfig, StaleConfig,

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
+use crate::experiment::mixer::MixerConfig;
 use crate::experiment::rate::RateSchedule;
 
 /// How a model is trained.
@@ -30,6 +31,8 @@ pub struct TrainConfig {
     pub evict: Option<Eviction>,
     /// How the learning rates change over steps; FTRL and RDA have schedules of their own and ignore it.
     pub schedule: RateSchedule,
+    /// How the losses of several tasks are weighed, or their gradients mixed.
+    pub mixer: MixerConfig,
     /// Steps over which the rate rises linearly from 0.
     pub warmup_steps: u64,
     /// Losses over lists: rows of a list, at most; longer groups are cut at random.
@@ -75,6 +78,7 @@ impl Default for TrainConfig {
             admit: None,
             evict: None,
             schedule: RateSchedule::default(),
+            mixer: MixerConfig::default(),
             warmup_steps: 0,
             list_size: 64,
             clip_norm: None,

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use burnrec_backend::{Segments, traffic};
 use burnrec_embedding::{Gathered, Packing, Slots, SpaceBatch, Tables, Uploaded};
-use burnrec_features::{Batch, Following as Places};
+use burnrec_features::{Batch, Following as Places, Near};
 use burnrec_models::{Following, Inputs, Squares};
 
 use crate::objective::{HostTarget, Target, column};
@@ -135,6 +135,7 @@ pub(crate) fn following(
     tables: &Tables,
     batch: &Batch,
     device: &Device,
+    near: Near,
     seed: u64,
     step: u64,
 ) -> Vec<Option<Following>> {
@@ -146,7 +147,7 @@ pub(crate) fn following(
         Tensor::from_data(TensorData::new(values, [length]), device)
     };
     let of = |group: usize| {
-        let Places { from, to, other } = schema.following(batch, group, seed, step);
+        let Places { from, to, other } = schema.following(batch, group, near, seed, step);
         (!from.is_empty()).then(|| Following { from: ints(from), to: ints(to), other: ints(other) })
     };
     schema.groups().into_iter().map(of).collect()

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use burnrec_data::Side;
 use burnrec_data::split::Dataset;
 use burnrec_features::{Draws, Encoder, FeatureError, NO_ITEM, Purpose};
-use burnrec_models::Heads;
 use burnrec_record::{Metrics, TaskMetrics};
 
 use crate::checked::Checked;
@@ -65,7 +64,7 @@ pub fn measure(
         TaskMetrics(tasks.map(|(task, p)| (task.name.clone(), compute(&task.metrics, p))).collect())
     };
     let mut metrics = of(&scored.known);
-    if checked.experiment().model.reads().heads == Heads::Chain {
+    if checked.experiment().model.reads().heads.multiplies() {
         metrics.0.extend(given(checked.tasks(), &scored));
     }
     let popularity = encoder.catalogue().filter(|_| lists).map(|catalogue| {

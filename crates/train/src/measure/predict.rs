@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use burnrec_data::{RowStream, Source};
 use burnrec_features::{Draws, Encoder, Purpose};
-use burnrec_models::Heads;
 
 use super::chain::given;
 use super::score::{Asked, score_rows};
@@ -81,7 +80,7 @@ pub fn predict(
     let tasks = checked.tasks();
     let asked = Asked { rows, source, encoder, purpose: Purpose::Predict, draws: Draws::Nothing };
     let scored = score_rows(weights, tasks, asked, &Stop::default())?;
-    let chain = checked.experiment().model.reads().heads == Heads::Chain;
+    let chain = checked.experiment().model.reads().heads.multiplies();
     let title = |of: &str| if tasks.len() == 1 { PREDICTION.to_string() } else { format!("{PREDICTION}_{of}") };
     let mut columns = Vec::new();
     for (task, scores) in tasks.iter().zip(&scored.scores) {

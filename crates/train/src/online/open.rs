@@ -11,7 +11,7 @@ use super::begin::{begin_with_stream, begins, check, check_reading, refuse_other
 use super::delayed::{delayed_task, read_held};
 use super::{Online, OnlineJob};
 use crate::error::TrainError;
-use crate::run::{Progress, RunFolder, SavedModel, StreamPlace, load_optimizer, sweep};
+use crate::run::{Progress, RunFolder, SavedModel, StreamPlace, load_step, sweep};
 use crate::step::{Stepper, Trainable};
 
 impl<'a> Online<'a> {
@@ -36,7 +36,7 @@ impl<'a> Online<'a> {
         let loaded = manifest.open(&checkpoints, &name, checked.schema())?;
         let saved = SavedModel::open_checkpoint(&manifest, &checkpoints, &name, checked.clone(), &job.opened)?;
         let mut stepper = Stepper::new(saved.weights, &checked);
-        stepper.optimizer = load_optimizer(&loaded.folder, stepper.optimizer)?;
+        load_step(&loaded.folder, &mut stepper)?;
         stepper.set_trainable(Trainable { rate: job.rate, ..Trainable::default() })?;
         // Folders of checkpoints are named by steps: those of the stream come behind all others.
         let stream = if begins { StreamPlace::default() } else { loaded.progress.stream.clone() };

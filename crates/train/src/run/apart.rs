@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burnrec_backend::Opened;
 use burnrec_features::Encoder;
 
-use super::checkpoint::{load_optimizer, save};
+use super::checkpoint::{load_step, save};
 use super::encoder_files::write;
 use super::folder::RunFolder;
 use super::manifest::{Manifest, sweep};
@@ -62,7 +62,7 @@ impl Apart {
         let loaded = manifest.open(&checkpoints, &name, checked.schema())?;
         let saved = SavedModel::open_checkpoint(&manifest, &checkpoints, &name, checked.clone(), opened)?;
         let mut stepper = Stepper::new(saved.weights, &checked);
-        stepper.optimizer = load_optimizer(&loaded.folder, stepper.optimizer)?;
+        load_step(&loaded.folder, &mut stepper)?;
         let step = if best { 0 } else { loaded.progress.step };
         Ok(Self { checked, encoder: saved.encoder, stepper, run: to.to_path_buf(), saved: step, folder: loaded.folder })
     }

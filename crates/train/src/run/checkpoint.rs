@@ -21,7 +21,7 @@ use super::files::{TEMPORARY, broken, discard, fingerprint, sync_folder, write_d
 use super::manifest::{Candidate, ENCODER, Manifest, STATE};
 use super::progress::Progress;
 use crate::error::{TrainError, bad};
-use crate::step::Stepper;
+use crate::step::{MixerState, Stepper};
 
 const DENSE: &str = "dense.safetensors";
 const OPTIMIZER: &str = "optimizer.bpk";
@@ -108,6 +108,9 @@ fn write_files(folder: &Path, stepper: &Stepper, encoder: &Encoder, progress: &P
     let bytes = stepper.optimizer.into_bytes().map_err(|e| broken(&path, e.to_string()))?;
     write_durable(&path, &bytes)?;
     write_durable(&folder.join(STATE), to_toml(progress)?.as_bytes())?;
+    if let Some(state) = stepper.mixer_state() {
+        write_durable(&folder.join(MIXER), to_toml(&state)?.as_bytes())?;
+    }
     write_durable(&folder.join(ENCODER), to_toml(encoder.fitted())?.as_bytes())?;
     stepper.weights.tables.save(&tables, stepper.weights.slots())?;
     sync_folder(&tables)?;
@@ -142,8 +145,23 @@ pub(crate) fn load_dense(folder: &Path, model: &mut AnyModel) -> Result<(), Trai
     }
 }
 
+/// What the mixer of the tasks keeps.
+const MIXER: &str = "mixer.toml";
+
+/// Gives a stepper what a checkpoint's optimiser and mixer kept.
+pub(crate) fn load_step(folder: &Path, stepper: &mut Stepper) -> Result<(), TrainError> {
+    stepper.optimizer = load_optimizer(folder, stepper.optimizer.clone())?;
+    let path = folder.join(MIXER);
+    if stepper.mixer_state().is_none() || !path.exists() {
+        return Ok(());
+    }
+    let text = fs::read_to_string(&path).map_err(TrainError::io(&path))?;
+    let state: MixerState = toml::from_str(&text).map_err(|e| broken(&path, e.to_string()))?;
+    stepper.restore_mixer(&state)
+}
+
 /// Reads the dense optimiser's state.
-pub(crate) fn load_optimizer(folder: &Path, optimizer: ModuleOptimizer) -> Result<ModuleOptimizer, TrainError> {
+fn load_optimizer(folder: &Path, optimizer: ModuleOptimizer) -> Result<ModuleOptimizer, TrainError> {
     let path = folder.join(OPTIMIZER);
     let bytes = fs::read(&path).map_err(TrainError::io(&path))?;
     optimizer.from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|e| broken(&path, e.to_string()))

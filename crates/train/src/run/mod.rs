@@ -10,7 +10,7 @@ mod progress;
 mod saved;
 
 pub use apart::Apart;
-pub(crate) use checkpoint::{load_optimizer, save};
+pub(crate) use checkpoint::{load_step, save};
 pub(crate) use encoder_files::write as write_encoder_files;
 pub(crate) use files::broken;
 pub use files::write_whole;

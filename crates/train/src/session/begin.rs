@@ -11,7 +11,7 @@ use burnrec_models::StartRule;
 use super::{Job, Notice, Observer};
 use crate::checked::Checked;
 use crate::error::TrainError;
-use crate::run::{Manifest, Progress, RunFolder, SavedModel, load_optimizer, sweep};
+use crate::run::{Manifest, Progress, RunFolder, SavedModel, load_step, sweep};
 use crate::step::{Stepper, Trainable};
 use crate::weights::{Origin, Weights, adopt, first_model};
 
@@ -102,7 +102,7 @@ pub(super) fn reopen(job: &Job, encoder: Option<&Encoder>) -> Result<Option<Reop
     }
     let saved = SavedModel::open_checkpoint(&manifest, &checkpoints, &latest, job.checked.clone(), &job.opened)?;
     let mut stepper = Stepper::new(saved.weights, &job.checked);
-    stepper.optimizer = load_optimizer(&loaded.folder, stepper.optimizer)?;
+    load_step(&loaded.folder, &mut stepper)?;
     Ok(Some((stepper, loaded.progress, saved.encoder)))
 }
 

@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 use burnrec_data::Side;
 use burnrec_data::split::Window;
 use burnrec_features::{Draws, Loader, LoaderConfig, Purpose, Trees, load, load_pairs, stream_seed};
+use burnrec_record::{Metrics, TaskMetrics};
 
 use super::journal::Journal;
 use super::phase::Current;
@@ -14,6 +15,7 @@ use crate::error::TrainError;
 use crate::feed::{Prepared, prepare};
 use crate::measure::Scoring;
 use crate::run::save;
+use crate::task::Task;
 
 /// Steps whose predictions are held before they are written down.
 const PREDICTED: u64 = 256;
@@ -49,10 +51,38 @@ impl Session<'_> {
         self.log_losses()?;
         self.keep_predictions()?;
         self.check_taught(before)?;
+        self.log_mixture()?;
         self.progress.epoch += 1;
         self.progress.step_in_epoch = 0;
         self.validate(current)?;
         Ok(true)
+    }
+
+    /// Writes down what the tasks weigh and what the gates of experts did, and warns of experts that died.
+    fn log_mixture(&mut self) -> Result<(), TrainError> {
+        let (weights, gates) = self.stepper.end_epoch();
+        let (epoch, step) = (self.progress.epoch + 1, self.progress.step);
+        if let Some(weights) = weights {
+            let of = |(task, weight): (&Task, f64)| (task.name.clone(), Metrics(vec![("weight".into(), Ok(weight))]));
+            let metrics = TaskMetrics(self.job.checked.tasks().iter().zip(weights).map(of).collect());
+            self.folder.event("train", epoch, step, "weights", &metrics)?;
+        }
+        for gate in gates {
+            let share = |(at, share): (usize, &f64)| (format!("expert_{}", at + 1), Ok(*share));
+            let own = gate.shares.iter().enumerate().map(share).chain([("entropy".to_string(), Ok(gate.entropy))]);
+            let metrics = TaskMetrics(vec![(gate.name.clone(), Metrics(own.collect()))]);
+            self.folder.event("train", epoch, step, &gate.name, &metrics)?;
+            if let dead @ [_, ..] = gate.dead().as_slice() {
+                let names: Vec<String> = dead.iter().map(ToString::to_string).collect();
+                self.observer.notice(&Notice::Note(&format!(
+                    "{}: expert {} of {} gets less than a hundredth of an equal share and has died; try gate_dropout, fewer experts, or a lower learning rate",
+                    gate.name,
+                    names.join(", "),
+                    gate.shares.len()
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The factor of the learning rates at this step.

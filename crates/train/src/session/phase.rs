@@ -12,7 +12,7 @@ use crate::calibrate::Calibration;
 use crate::error::{TrainError, bad};
 use crate::experiment::GateConfig;
 use crate::metrics::Protocol;
-use crate::run::{Manifest, SavedModel, load_optimizer, write_encoder_files};
+use crate::run::{Manifest, SavedModel, load_step, write_encoder_files};
 use crate::step::{Stepper, Trainable};
 
 /// The weights that a phase starts from.
@@ -255,8 +255,7 @@ impl Session<'_> {
         let saved = SavedModel::open_checkpoint(manifest, &checkpoints, name, checked, &self.job.opened)?;
         self.stepper = Stepper::new(saved.weights, &self.job.checked);
         self.encoder = saved.encoder;
-        let fresh = self.job.checked.experiment().train.optimizer.build();
-        self.stepper.optimizer = load_optimizer(&loaded.folder, fresh)?;
+        load_step(&loaded.folder, &mut self.stepper)?;
         Ok(())
     }
 }

@@ -9,39 +9,30 @@ use super::Stepper;
 use super::gather::Gathered;
 use super::mixer::Walked;
 
-/// The gradients of a step, before they are taken up by module.
+/// The gradients of a step.
 pub(super) struct Divided {
-    pub(super) dense: burn::tensor::Gradients,
+    pub(super) dense: GradientsParams,
     pub(super) sparse: Sparse,
 }
 
 impl Stepper {
     /// Takes the leaves' gradients out: those of host tables are read, those of tables on the device summed there.
     pub(super) fn divide(&self, walked: Walked, gathered: &Gathered) -> Divided {
-        let Walked(mut gradients) = walked;
-        let (tables, inputs) = (&self.weights.tables, &gathered.inputs);
-        let leaves: Vec<Option<Tensor<3>>> =
-            gathered.leaves.iter().map(|leaf| leaf.grad_remove(&mut gradients)).collect();
+        let Walked { dense, leaves, sequences } = walked;
+        let tables = &self.weights.tables;
         let own_memory = gathered.uploaded.is_some();
         let mut host = Vec::with_capacity(leaves.len());
         let mut device = Vec::with_capacity(leaves.len());
-        for (lookup, (leaf, sequences)) in leaves.into_iter().zip(&inputs.sequences).enumerate() {
+        for (lookup, (leaf, sequences)) in leaves.into_iter().zip(sequences).enumerate() {
             let (here, there) = if tables.is_on_device(lookup) { (None, leaf) } else { (leaf, None) };
-            let mut read = |of: &Tensor<2>| {
-                of.grad_remove(&mut gradients).map_or_else(Vec::new, |g| traffic::read_from(g, own_memory))
-            };
+            let read = |of: Option<Tensor<2>>| of.map_or_else(Vec::new, |g| traffic::read_from(g, own_memory));
             host.push(LookupGradient {
-                sequences: sequences.iter().map(&mut read).collect(),
+                sequences: sequences.into_iter().map(read).collect(),
                 leaf: here.map_or_else(Vec::new, |g| traffic::read_from(g, own_memory)),
             });
             device.push(there);
         }
         let device = gathered.uploaded.as_ref().map_or_else(Vec::new, |u| tables.sum_on_device(u, &device));
-        Divided { dense: gradients, sparse: Sparse { host, device } }
+        Divided { dense, sparse: Sparse { host, device } }
     }
-}
-
-/// The gradients of a module's weights.
-pub(super) fn of_module(gradients: burn::tensor::Gradients, model: &burnrec_models::AnyModel) -> GradientsParams {
-    GradientsParams::from_grads(gradients, model)
 }

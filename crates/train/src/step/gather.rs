@@ -15,6 +15,8 @@ pub struct Gathered {
     /// What each lookup gave, where gradients come back to.
     pub(crate) leaves: Vec<Tensor<3>>,
     pub(crate) targets: Vec<Target>,
+    /// Whether each task has something to learn.
+    pub(crate) teaches: Vec<bool>,
     /// Rows of the batch.
     pub(crate) rows: usize,
     pub(crate) spaces: Vec<SpaceBatch>,
@@ -26,6 +28,7 @@ impl Stepper {
     /// Forgets ids where it is time, admits new ones, and gathers.
     pub(super) fn gather(&mut self, prepared: Prepared) -> Result<Gathered, TrainError> {
         let Prepared { batch, mut spaces, packing, targets } = prepared;
+        let teaches = targets.iter().map(crate::objective::HostTarget::teaches).collect();
         // Where some tables rest nothing is forgotten: their rows are shared.
         let due = self.clock > 0 && self.resting.learns.is_empty();
         if let Some(evict) = self.evict.as_ref().filter(|evict| due && self.clock.is_multiple_of(evict.every)) {
@@ -36,8 +39,8 @@ impl Stepper {
         let (tables, device) = (&self.weights.tables, self.weights.device());
         let (feed, vectors) = feed(tables, self.weights.slots(), device, &batch, &spaces, packing, &targets);
         let following = match self.weights.model()?.wants_following() {
-            true => following(tables, &batch, device, self.seed, self.clock),
-            false => Vec::new(),
+            Some(near) => following(tables, &batch, device, near, self.seed, self.clock),
+            None => Vec::new(),
         };
         let tracked = |own: Vec<Tensor<2>>| own.into_iter().map(Tensor::require_grad).collect::<Vec<_>>();
         let leaves: Vec<Tensor<3>> = feed.leaves.into_iter().map(Tensor::require_grad).collect();
@@ -57,6 +60,7 @@ impl Stepper {
             inputs,
             leaves,
             targets: feed.targets,
+            teaches,
             rows: batch.rows,
             spaces,
             vectors,

@@ -6,6 +6,7 @@ mod fused_adam;
 mod gather;
 mod mixer;
 mod optimizer;
+mod traces;
 mod trainable;
 mod update;
 
@@ -25,7 +26,11 @@ use crate::feed::Prepared;
 use crate::task::Task;
 use crate::weights::Weights;
 
-pub use mixer::{Fixed, Mixer, Pass, Walked};
+use forward::Asked;
+use mixer::foreign;
+pub use mixer::{Fixed, Mixed, Mixer, MixerState, Pass, Statistics, Walked};
+use traces::GateTraces;
+pub use traces::GateUse;
 use trainable::Resting;
 pub use trainable::{Dense, Trainable};
 use update::Strengths;
@@ -39,6 +44,9 @@ pub struct Stepper {
     pub weights: Weights,
     pub(crate) optimizer: ModuleOptimizer,
     mixer: Box<dyn Mixer>,
+    /// Steps between those in which gates are looked at.
+    trace_every: u64,
+    traces: GateTraces,
     tasks: Arc<[Task]>,
     strengths: Strengths,
     evict: Option<Eviction>,
@@ -63,7 +71,9 @@ impl Stepper {
     pub fn of(weights: Weights, tasks: Arc<[Task]>, train: &TrainConfig, seed: u64) -> Self {
         Self {
             optimizer: train.optimizer.build(),
-            mixer: Box::new(Fixed(tasks.iter().map(|task| task.weight).collect())),
+            mixer: train.mixer.build(&tasks, seed),
+            trace_every: train.log_every.max(1),
+            traces: GateTraces::default(),
             tasks,
             strengths: Strengths::of(train),
             evict: train.evict.clone(),
@@ -85,6 +95,25 @@ impl Stepper {
     /// Steps in which there was something to learn.
     pub(crate) fn taught(&self) -> u64 {
         self.taught
+    }
+
+    /// Ends an epoch: what each task weighs now, where that changes, and what the gates did in it.
+    pub fn end_epoch(&mut self) -> (Option<Vec<f64>>, Vec<GateUse>) {
+        self.mixer.end_epoch();
+        (self.mixer.weights(), self.traces.take())
+    }
+
+    /// What the mixer of the tasks keeps between steps; none where it keeps nothing.
+    pub fn mixer_state(&self) -> Option<MixerState> {
+        self.mixer.state()
+    }
+
+    /// Gives the mixer back what it kept.
+    ///
+    /// # Errors
+    /// What another mixer kept, or one of other tasks.
+    pub fn restore_mixer(&mut self, state: &MixerState) -> Result<(), TrainError> {
+        self.mixer.restore(state).map_err(foreign)
     }
 
     /// The tasks.
@@ -129,16 +158,23 @@ impl Stepper {
     fn step_here(&mut self, prepared: Prepared, factor: f64, scored: bool) -> Result<Stepped, TrainError> {
         let mut marks = [Instant::now(); 5];
         self.taught += u64::from(prepared.targets.iter().any(|target| target.teaches()));
-        self.weights.device().seed(stream_seed(self.seed, "dropout", self.clock));
+        let drawn = stream_seed(self.seed, "dropout", self.clock);
+        let device = self.weights.device().clone();
+        let redraw = || device.seed(drawn);
+        redraw();
         let gathered = self.gather(prepared)?;
         marks[1] = Instant::now();
         let model = self.weights.model.take().ok_or(TrainError::HalfStep)?;
-        let mut passed = forward::forward(&model, &gathered, &self.tasks, scored);
+        let asked = Asked { scores: scored, gates: self.clock.is_multiple_of(self.trace_every) };
+        let mut passed = forward::forward(&model, &gathered, &self.tasks, asked);
         let scores = passed.scores.take();
+        self.traces.add(std::mem::take(&mut passed.gates));
         let losses: Vec<Tensor<1>> = passed.losses.iter().map(|loss| loss.clone().inner()).collect();
         marks[2] = Instant::now();
-        let walked = self.mixer.gradients(Pass { model: &model, gathered: &gathered, passed });
+        let pass = Pass { model: &model, gathered: &gathered, passed, tasks: &self.tasks, redraw: &redraw };
+        let Mixed { walked, statistics } = self.mixer.gradients(pass);
         let gradients = self.divide(walked, &gathered);
+        let model = trainable::put_back(model, statistics);
         marks[3] = Instant::now();
         self.clock += 1;
         self.update(model, gathered, gradients, factor * self.trainable.rate);

@@ -151,6 +151,14 @@ impl ModuleMapper for Restore<'_> {
     }
 }
 
+/// Puts running statistics of a step of several passes back to what they were behind the first.
+pub(super) fn put_back(model: AnyModel, statistics: Option<super::mixer::Statistics>) -> AnyModel {
+    match statistics {
+        Some(statistics) if !statistics.0.is_empty() => model.map(&mut Restore(&statistics.0)),
+        _ => model,
+    }
+}
+
 impl Resting {
     pub(super) fn drop_gradients(&self, model: &AnyModel, gradients: &mut GradientsParams) {
         if !self.weights.is_empty() {

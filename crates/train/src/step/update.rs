@@ -7,7 +7,7 @@ use burnrec_embedding::{Gradients as Sparse, Update};
 use burnrec_models::AnyModel;
 
 use super::Stepper;
-use super::backward::{Divided, of_module};
+use super::backward::Divided;
 use super::gather::Gathered;
 use super::optimizer::{penalise, scale, squared_norm};
 use crate::experiment::TrainConfig;
@@ -30,10 +30,9 @@ impl Strengths {
 impl Stepper {
     /// Changes what learns.
     pub(super) fn update(&mut self, model: AnyModel, gathered: Gathered, gradients: Divided, factor: f64) {
-        let Divided { dense, mut sparse } = gradients;
-        let mut dense = of_module(dense, &model);
+        let Divided { mut dense, mut sparse } = gradients;
         // The graph goes before the optimiser takes the weights: a second handle would make it copy them.
-        let Gathered { inputs, targets, rows, spaces, vectors, uploaded, leaves: _ } = gathered;
+        let Gathered { inputs, targets, rows, spaces, vectors, uploaded, leaves: _, teaches: _ } = gathered;
         drop((inputs, targets));
         self.resting.drop_gradients(&model, &mut dense);
         penalise(&model, &mut dense, self.strengths.l1, self.strengths.l2);

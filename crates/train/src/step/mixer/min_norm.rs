@@ -1,0 +1,114 @@
+//! Mixtures of gradients that are as short as can be: no task is made worse to make another better.
+
+use burnrec_backend::traffic;
+
+use super::solve::{Gram, shortest, with_floors};
+use super::{Mixed, Mixer, MixerState, Pass, Shares};
+use crate::experiment::Normalise;
+
+/// MGDA (Sener & Koltun, NeurIPS 2018) over what tasks share; what is a task's own gets its plain gradient.
+#[derive(Debug)]
+pub(super) struct Mgda {
+    weights: Vec<f64>,
+    normalise: Normalise,
+    latest: Vec<f64>,
+}
+
+/// The products of gradients that were divided by `by` before.
+fn divided(gram: &Gram, by: &[f64]) -> Gram {
+    let row = |(row, a): (&Vec<f64>, &f64)| row.iter().zip(by).map(|(m, b)| m / (a * b)).collect();
+    gram.iter().zip(by).map(row).collect()
+}
+
+impl Mgda {
+    pub(super) fn new(weights: Vec<f64>, normalise: Normalise) -> Self {
+        let latest = vec![1.0 / weights.len() as f64; weights.len()];
+        Self { weights, normalise, latest }
+    }
+}
+
+impl Mixer for Mgda {
+    fn gradients(&mut self, pass: Pass<'_>) -> Mixed {
+        let (teaching, own_memory, model) = (pass.teaching(), pass.own_memory(), pass.model);
+        if teaching.len() < 2 {
+            return pass.walk(&self.weights);
+        }
+        let loss = |task: &usize| {
+            let loss = pass.passed.losses[*task].clone().inner();
+            f64::from(traffic::read_from(loss, own_memory)[0]).abs().max(1e-12)
+        };
+        let losses: Vec<f64> = match self.normalise {
+            Normalise::Loss | Normalise::LossL2 => teaching.iter().map(loss).collect(),
+            Normalise::None | Normalise::L2 => vec![1.0; teaching.len()],
+        };
+        let (each, statistics) = pass.each(&teaching, &self.weights);
+        let gram = each.gram(model, own_memory);
+        let length = |task: usize| match self.normalise {
+            Normalise::L2 | Normalise::LossL2 => gram[task][task].max(1e-24).sqrt(),
+            Normalise::None | Normalise::Loss => 1.0,
+        };
+        let by: Vec<f64> = losses.iter().enumerate().map(|(task, loss)| loss * length(task)).collect();
+        let shared = shortest(&divided(&gram, &by));
+        self.latest = vec![0.0; self.weights.len()];
+        teaching.iter().zip(&shared).for_each(|(task, share)| self.latest[*task] = *share);
+        let walked = each.mixed(model, &Shares { shared, own: vec![1.0; teaching.len()] });
+        Mixed { walked, statistics: Some(statistics) }
+    }
+
+    fn weights(&self) -> Option<Vec<f64>> {
+        Some(self.latest.iter().zip(&self.weights).map(|(share, weight)| share * weight).collect())
+    }
+}
+
+/// PE-LTR (Lin et al., RecSys 2019): losses are weighed by shares that are solved for now and then.
+#[derive(Debug)]
+pub(super) struct PeLtr {
+    weights: Vec<f64>,
+    floors: Vec<f64>,
+    every: u64,
+    shares: Vec<f64>,
+    steps: u64,
+}
+
+impl PeLtr {
+    pub(super) fn new(weights: Vec<f64>, floors: Vec<f64>, every: u64) -> Self {
+        let shares = vec![1.0 / weights.len() as f64; weights.len()];
+        Self { weights, floors, every, shares, steps: 0 }
+    }
+
+    fn now(&self) -> Vec<f64> {
+        self.shares.iter().zip(&self.weights).map(|(share, weight)| share * weight).collect()
+    }
+}
+
+impl Mixer for PeLtr {
+    fn gradients(&mut self, pass: Pass<'_>) -> Mixed {
+        let due = self.steps.is_multiple_of(self.every);
+        self.steps += 1;
+        let teaching = pass.teaching();
+        // Shares are of all tasks: they wait for a batch that teaches all.
+        if !due || teaching.len() < self.weights.len() {
+            let weights = self.now();
+            return pass.walk(&weights);
+        }
+        let (own_memory, model) = (pass.own_memory(), pass.model);
+        let (each, statistics) = pass.each(&teaching, &self.weights);
+        self.shares = with_floors(&each.gram(model, own_memory), &self.floors);
+        let walked = each.mixed(model, &Shares { shared: self.shares.clone(), own: self.shares.clone() });
+        Mixed { walked, statistics: Some(statistics) }
+    }
+
+    fn weights(&self) -> Option<Vec<f64>> {
+        Some(self.now())
+    }
+
+    fn state(&self) -> Option<MixerState> {
+        let values = std::collections::BTreeMap::from([("shares".to_string(), self.shares.clone())]);
+        Some(MixerState { steps: self.steps, values })
+    }
+
+    fn restore(&mut self, state: &MixerState) -> Result<(), String> {
+        (self.shares, self.steps) = (state.take("shares", self.weights.len())?, state.steps);
+        Ok(())
+    }
+}
