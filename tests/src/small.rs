@@ -21,6 +21,7 @@ pub fn experiment(features: &str, tasks: &str, model: ModelConfig, train: TrainC
         model,
         train,
         schedule: None,
+        sweep: None,
     }
 }
 

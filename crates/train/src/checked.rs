@@ -45,6 +45,10 @@ impl Experiment {
         }
         self.train.check()?;
         self.train.mixer.check(&self.tasks)?;
+        if let Some(sweep) = &self.sweep {
+            sweep.check(self.train.epochs)?;
+            sweep.check_metrics(&self.tasks.0.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>())?;
+        }
         let grows = schema.categorical.iter().any(|field| field.index == IndexPolicy::Growing);
         let of_growing = [("train.evict", self.train.evict.is_some()), ("train.admit", self.train.admit.is_some())];
         if let Some((key, _)) = of_growing.into_iter().find(|(_, given)| *given && !grows) {
@@ -249,6 +253,13 @@ fn past(experiment: &Experiment, schema: &Schema, protocol: Protocol) -> Result<
 }
 
 impl Checked {
+    /// The same as one trial of a sweep: nothing else is tried by it.
+    #[must_use]
+    pub fn alone(&self) -> Self {
+        let experiment = Experiment { sweep: None, ..(*self.experiment).clone() };
+        Self { experiment: Arc::new(experiment), ..self.clone() }
+    }
+
     /// The experiment.
     pub fn experiment(&self) -> &Experiment {
         &self.experiment

@@ -15,6 +15,7 @@ mod run;
 mod session;
 mod step;
 mod stop;
+pub mod sweep;
 mod task;
 mod weights;
 
@@ -23,8 +24,8 @@ pub use checked::{Checked, THREADS};
 pub use error::TrainError;
 pub use experiment::{
     BackendConfig, Between, CombinedConfig, DenseOptimizer, DenseRule, Experiment, FullConfig, GateConfig,
-    IncrementalConfig, LossKind, MixerConfig, OnlineConfig, RateSchedule, RunConfig, ScheduleConfig, StaleConfig, Start, TaskConfig,
-    TasksConfig, TrainConfig,
+    IncrementalConfig, LossKind, MixerConfig, OnlineConfig, RateSchedule, RunConfig, ScheduleConfig, StaleConfig,
+    Start, SweepConfig, SweepMethod, SweepRange, TaskConfig, TasksConfig, TrainConfig,
 };
 pub use feed::{Prepared, prepare};
 pub use measure::{Column, Measurement, Predicted, Values, measure, predict};

@@ -94,6 +94,19 @@ impl Monitor {
         self.parts.iter().map(part).sum()
     }
 
+    /// Its value in what a summary has of a side.
+    pub fn value_in(&self, tasks: &[Task], values: &burnrec_record::Values) -> Option<f64> {
+        let part = |(weight, task, metric): &(f64, usize, MetricName)| {
+            Some(weight * values.get(&tasks.get(*task)?.name, &metric.name())?)
+        };
+        self.parts.iter().map(part).sum()
+    }
+
+    /// Whether it is better the larger.
+    pub fn rises(&self) -> bool {
+        self.parts.first().is_none_or(rises)
+    }
+
     /// Whether a value is better than another.
     pub(crate) fn improves(&self, best: f64, value: f64) -> bool {
         match rises(&self.parts[0]) {

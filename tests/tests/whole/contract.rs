@@ -97,9 +97,9 @@ fn features(model: &ModelInfo) -> String {
     text
 }
 
-fn tasks(case: &Case) -> String {
+fn tasks(case: &Case, more: &str) -> String {
     let parent = if case.model.reads.heads.multiplies() { "parent = \"y0\"\n" } else { "" };
-    let own = |t: usize| format!("[y{t}]\nlabel = \"y{t}\"\n{}", if t > 0 { parent } else { "" });
+    let own = |t: usize| format!("[y{t}]\nlabel = \"y{t}\"\n{more}{}", if t > 0 { parent } else { "" });
     (0..case.tasks).map(own).collect()
 }
 
@@ -202,7 +202,17 @@ impl Trained {
     pub fn mixed(case: &Case, opened: &Opened, rate: f64, mixer: MixerConfig) -> Self {
         let sparse = SparseOptimizer::new(SparseRule::Adam, rate as f32);
         let train = TrainConfig { learning_rate: rate, sparse, mixer, ..TrainConfig::default() };
-        let experiment = experiment(&features(&case.model), &tasks(case), settings(&case.model), train, 9);
+        Self::with(case, opened, train)
+    }
+
+    /// The same with these settings of training.
+    pub fn with(case: &Case, opened: &Opened, train: TrainConfig) -> Self {
+        Self::told(case, opened, train, "")
+    }
+
+    /// The same with more keys of each task.
+    pub fn told(case: &Case, opened: &Opened, train: TrainConfig, more: &str) -> Self {
+        let experiment = experiment(&features(&case.model), &tasks(case, more), settings(&case.model), train, 9);
         let small = Small::new(experiment, ids, opened, Placement::Host);
         let batch = batch(case, small.checked.schema());
         Self { small, batch }

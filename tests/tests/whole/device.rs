@@ -6,7 +6,7 @@ use burnrec_backend::traffic::{Traffic, traffic};
 use burnrec_backend::{DeviceName, LaunchCounter, Opened, open};
 use burnrec_embedding::{Placement, SparseOptimizer, SparseRule, Tables};
 use burnrec_features::{Batch, Keys, Targets};
-use burnrec_models::{Fields, Heads, Learns, ModelInfo, Reads, Sequences, registered};
+use burnrec_models::{Fields, Learns, ModelInfo, Reads, Sequences, registered};
 use burnrec_tests::small::{Small, experiment, flex};
 use burnrec_train::{TrainConfig, table_device};
 use rand::{RngExt, SeedableRng};
@@ -83,7 +83,7 @@ fn models() -> impl Iterator<Item = ModelInfo> {
     let plain = |r: &Reads| r.fields == Fields::All && r.sequences == Sequences::Refused && !r.trees;
     registered()
         .into_iter()
-        .filter(move |m| plain(&m.reads) && m.reads.learns == Learns::Rows && m.reads.heads != Heads::Chain)
+        .filter(move |m| plain(&m.reads) && m.reads.learns == Learns::Rows && !m.reads.heads.multiplies())
 }
 
 /// A model of one lookup, and one of two: weights of single ids beside vectors.

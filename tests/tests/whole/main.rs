@@ -30,6 +30,7 @@ mod schedules;
 mod simulate;
 mod sources;
 mod sparsity;
+mod sweeps;
 mod tables;
 mod tasks;
 mod trees;

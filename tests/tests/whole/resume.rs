@@ -36,12 +36,29 @@ fn stopped_and_resumed(folder: &Path, settings: &[&str]) {
 
 #[test]
 fn weights_of_tasks_that_are_learned_survive_a_stop_to_the_bit() {
-    for mixer in ["{kind=\"uncertainty\"}", "{kind=\"dwa\"}", "{kind=\"gradnorm\",first_steps=20}", "{kind=\"pe_ltr\"}", "{kind=\"pcgrad\"}"] {
+    for mixer in [
+        "{kind=\"uncertainty\"}",
+        "{kind=\"dwa\"}",
+        "{kind=\"gradnorm\",first_steps=20}",
+        "{kind=\"pe_ltr\"}",
+        "{kind=\"pcgrad\"}",
+    ] {
         let folder = job(5000, "mmoe", LONG);
         let path = folder.path().join("job.toml");
         let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(&path, text.replace("[model.mmoe]", "[tasks.dear]\nlabel = { column = \"price\", threshold = 20.0 }\n\n[model.mmoe]")).unwrap();
-        stopped_and_resumed(folder.path(), &["--set", &format!("train.mixer={mixer}"), "--set", "model.mmoe={expert=[16],tower=[8]}"]);
+        std::fs::write(
+            &path,
+            text.replace(
+                "[model.mmoe]",
+                "[tasks.dear]\nlabel = { column = \"time\", threshold = 151000 }\n\n[model.mmoe]",
+            ),
+        )
+        .unwrap();
+        println!("{mixer}");
+        stopped_and_resumed(
+            folder.path(),
+            &["--set", &format!("train.mixer={mixer}"), "--set", "model.mmoe={expert=[16],tower=[8]}"],
+        );
         let events = std::fs::read_to_string(folder.path().join("whole/metrics.jsonl")).unwrap();
         assert_eq!(events.contains("\"weights\""), !mixer.contains("pcgrad"), "{mixer}");
         assert!(events.contains("\"gate 1\"") && events.contains("entropy"));

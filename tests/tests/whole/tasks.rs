@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use burnrec_models::{Heads, registered};
+use burnrec_models::{Fields, Heads, registered};
 use burnrec_record::{EVENTS, Event};
 use burnrec_tests::{assert_same_weights, run_ok, summary};
 use rand::{RngExt, SeedableRng};
@@ -60,7 +60,11 @@ fn trained(folder: &Path) {
 /// Models with heads for two tasks, and what their second task needs.
 fn models_of_two() -> Vec<(&'static str, &'static str)> {
     let parent = |heads| if heads == Heads::Chain { "parent = \"click\"" } else { "" };
-    let plain = |m: &burnrec_models::ModelInfo| m.reads.heads != Heads::One && !m.reads.reads_sequences();
+    let plain = |m: &burnrec_models::ModelInfo| {
+        matches!(m.reads.heads, Heads::Any | Heads::Chain)
+            && m.reads.fields == Fields::All
+            && !m.reads.reads_sequences()
+    };
     registered().into_iter().filter(plain).map(|m| (m.name, parent(m.reads.heads))).collect()
 }
 

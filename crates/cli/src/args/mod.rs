@@ -7,6 +7,7 @@ mod data;
 mod fresh;
 mod parse;
 mod rl;
+mod sweep;
 mod train;
 
 pub use ask::{ApplyArgs, EvaluateArgs, ExportArgs, PredictArgs, RecommendArgs};
@@ -15,6 +16,7 @@ pub use common::{JsonArgs, Overrides, Place};
 pub use data::{DataCommand, DataListArgs, FetchArgs, GenerateArgs, InspectArgs};
 pub use fresh::{OnlineArgs, ReplayArgs, RollbackArgs, UpdateArgs};
 pub use rl::{OpeArgs, SimulateArgs};
+pub use sweep::SweepArgs;
 pub use train::{CheckArgs, TrainArgs};
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -45,6 +47,8 @@ pub enum LogFormat {
 pub enum Command {
     /// Train the model of an experiment file.
     Train(TrainArgs),
+    /// Try settings out: trials of the experiment's `[sweep]`, ranked by `train.monitor`.
+    Sweep(SweepArgs),
     /// Keep a model fresh over a log in every way of the experiment's `[schedule]`, side by side: each window is predicted before
     /// it is learned from.
     Replay(ReplayArgs),

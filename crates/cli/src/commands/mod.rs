@@ -19,6 +19,7 @@ pub mod replay;
 mod saved;
 pub mod schema;
 pub mod simulate;
+pub mod sweep;
 pub mod train;
 pub mod update;
 mod vectors;

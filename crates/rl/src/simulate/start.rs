@@ -56,6 +56,7 @@ pub(super) fn experiment(simulation: &Simulation, agent: &AgentConfig, log: &Pat
     features.index.get_or_insert(IndexPolicy::Growing);
     let name = if ahead { "return" } else { "click" };
     Experiment {
+        sweep: None,
         run: simulation.run.clone(),
         backend: simulation.backend.clone(),
         data,

@@ -4,6 +4,7 @@ mod loss;
 mod mixer;
 mod rate;
 mod schedule;
+mod sweep;
 mod tasks;
 mod train;
 
@@ -22,6 +23,7 @@ pub use schedule::{
     Between, CombinedConfig, FullConfig, GateConfig, IncrementalConfig, OnlineConfig, ScheduleConfig, StaleConfig,
     Start,
 };
+pub use sweep::{SweepConfig, SweepMethod, SweepRange};
 pub use tasks::{TaskConfig, TasksConfig};
 pub use train::{DenseOptimizer, DenseRule, TrainConfig};
 
@@ -50,6 +52,9 @@ pub struct Experiment {
     /// How the model is kept fresh over a log of events; `burnrec replay` and `burnrec update` go by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<ScheduleConfig>,
+    /// Settings that are tried out; `burnrec sweep` goes by it, and all else trains the experiment as it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepConfig>,
 }
 
 /// Name and seed of a run.

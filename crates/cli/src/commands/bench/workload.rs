@@ -102,6 +102,7 @@ impl Workload {
     ) -> Result<Checked, CliError> {
         let task = |number: usize| (format!("task{number}"), TaskConfig::of(&label(number)));
         let experiment = Experiment {
+            sweep: None,
             run: RunConfig::default(),
             backend: Default::default(),
             data: DataConfig::of("bench"),

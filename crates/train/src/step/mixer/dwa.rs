@@ -9,9 +9,9 @@ use super::{Mixed, Mixer, MixerState, Pass};
 pub(super) struct Dwa {
     weights: Vec<f64>,
     temperature: f64,
-    /// The sums of this epoch's losses, on the device since the last read, and before.
+    /// The sums of this epoch's losses, on the device; on the host until there is one.
     there: Vec<Tensor<1>>,
-    sums: Vec<f64>,
+    sums: Vec<f32>,
     steps: u64,
     /// Mean losses of the last two epochs, the latest first.
     means: Vec<Vec<f64>>,
@@ -39,19 +39,21 @@ impl Dwa {
     }
 
     fn read(&self) -> Vec<f64> {
-        let read = |t: &Tensor<1>| f64::from(t.clone().into_scalar::<f32>());
-        let there = self.there.iter().map(read).chain(std::iter::repeat(0.0));
-        self.sums.iter().zip(there).map(|(sum, there)| sum + there).collect()
+        match self.there.is_empty() {
+            true => self.sums.iter().map(|sum| f64::from(*sum)).collect(),
+            false => self.there.iter().map(|sum| f64::from(sum.clone().into_scalar::<f32>())).collect(),
+        }
     }
 }
 
 impl Mixer for Dwa {
     fn gradients(&mut self, pass: Pass<'_>) -> Mixed {
         let losses: Vec<Tensor<1>> = pass.passed.losses.iter().map(|loss| loss.clone().inner()).collect();
-        self.there = match self.there.is_empty() {
-            true => losses,
-            false => std::mem::take(&mut self.there).into_iter().zip(losses).map(|(sum, own)| sum + own).collect(),
-        };
+        if self.there.is_empty() {
+            let kept = |sum: &f32| Tensor::from_floats([*sum], &losses[0].device());
+            self.there = self.sums.iter().map(kept).collect();
+        }
+        self.there = std::mem::take(&mut self.there).into_iter().zip(losses).map(|(sum, own)| sum + own).collect();
         self.steps += 1;
         let weights = self.now();
         pass.walk(&weights)
@@ -81,7 +83,8 @@ impl Mixer for Dwa {
 
     fn restore(&mut self, state: &MixerState) -> Result<(), String> {
         let count = self.weights.len();
-        (self.sums, self.there, self.steps) = (state.take("sums", count)?, Vec::new(), state.steps);
+        self.sums = state.take("sums", count)?.iter().map(|sum| *sum as f32).collect();
+        (self.there, self.steps) = (Vec::new(), state.steps);
         let known = ["latest", "before"].into_iter().filter(|name| state.values.contains_key(*name));
         self.means = known.map(|name| state.take(name, count)).collect::<Result<_, _>>()?;
         Ok(())

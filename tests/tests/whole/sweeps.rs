@@ -1,0 +1,115 @@
+//! Trying settings out: whole, killed and resumed, with trials that fail.
+
+use std::path::Path;
+
+use burnrec_tests::{ended_at_random, job, run, run_ok};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+
+fn swept(model: &str, sweep: &str) -> tempfile::TempDir {
+    let folder = job(3000, model, "epochs = 2\nbatch_size = 128\npatience = 0");
+    let path = folder.path().join("job.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{text}\n[sweep]\n{sweep}")).unwrap();
+    folder
+}
+
+/// The runs of a ledger, without how long they took.
+fn ledger(folder: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(folder.join("sweep.jsonl")).unwrap();
+    let timeless = |line: &str| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        line["seconds"] = Value::Null;
+        line
+    };
+    text.lines().skip(1).map(timeless).collect()
+}
+
+const SPACE: &str = "[sweep.space]\n\"train.learning_rate\" = { low = 1e-4, high = 1e-1, log = true }\n\
+                     \"model.deepfm.embedding_dim\" = { values = [4, 8] }\n";
+
+#[test]
+fn killed_at_any_moment_and_resumed_it_tries_the_same_and_nothing_twice() {
+    let folder = swept("deepfm", &format!("method = \"tpe\"\ntrials = 8\nfirst = 4\n{SPACE}"));
+    run_ok(folder.path(), &["sweep", "job.toml", "--out", "whole"]);
+    let refused = run(folder.path(), &["sweep", "job.toml", "--out", "whole"]);
+    assert!(refused.code == Some(2) && refused.err.contains("--resume"), "{}", refused.err);
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    for signal in ["KILL", "TERM"] {
+        let out = format!("by-{signal}");
+        let times =
+            ended_at_random(folder.path(), &["sweep", "job.toml", "--out", &out, "--resume"], signal, 1.5, &mut rng);
+        assert!(times > 0, "it was never ended by {signal}");
+        assert_eq!(ledger(&folder.path().join("whole")), ledger(&folder.path().join(&out)));
+        assert_eq!(ledger(&folder.path().join(&out)).len(), 8);
+    }
+    // Nothing is left to do: going on is at once done.
+    run_ok(folder.path(), &["sweep", "job.toml", "--out", "whole", "--resume"]);
+    assert_eq!(ledger(&folder.path().join("whole")).len(), 8);
+    let other = run(folder.path(), &["sweep", "job.toml", "--out", "whole", "--resume", "--set", "train.epochs=3"]);
+    assert!(other.code == Some(2) && other.err.contains("another experiment"), "{}", other.err);
+}
+
+#[test]
+fn a_grid_over_models_has_repeats_a_front_and_rows_of_what_failed() {
+    let sweep = "method = \"grid\"\nrepeats = 2\nshow = [\"test.logloss\"]\npareto = [\"valid.auc\", \"valid.logloss\"]\n\
+                 [sweep.space]\n\"model\" = { values = [{ lr = {} }, { deepfm = { embedding_dim = 4 } }, { mlp = { hidden = [8] } }] }\n\
+                 \"train.learning_rate\" = { values = [0.01, -1.0] }\n";
+    let folder = swept("deepfm", sweep);
+    let out = run_ok(folder.path(), &["sweep", "job.toml", "--out", "out"]);
+    let table: Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join("out/sweep.json")).unwrap()).unwrap();
+    let rows = table["trials"].as_array().unwrap();
+    assert_eq!(rows.len(), 6);
+    // lr cannot read the tags' vectors, which its own check says; a rate below 0 is nobody's.
+    for row in rows {
+        let failed = row["settings"]["train.learning_rate"] == -1.0;
+        assert_eq!(row["value"].is_null(), failed, "{row}");
+        assert_eq!(row["reason"].as_str().is_some_and(|r| r.contains("learning_rate")), failed, "{row}");
+        assert!(failed || row["value"]["plus_minus"].as_f64().unwrap() >= 0.0);
+        assert!(failed || row["metrics"]["test.logloss"]["mean"].as_f64().unwrap() > 0.0);
+    }
+    let on: Vec<bool> = rows.iter().map(|row| row["front"] == true).collect();
+    assert!(on.iter().any(|on| *on) && !on[3] && !on[4] && !on[5], "{on:?}");
+    assert!(out.out.contains("Pareto") && out.out.contains("±") && out.out.contains("best: trial"), "{}", out.out);
+}
+
+#[test]
+fn halving_gives_few_the_epochs_of_all() {
+    let folder = swept("deepfm", &format!("method = \"halving\"\ntrials = 4\nfactor = 2\n{SPACE}"));
+    run_ok(folder.path(), &["sweep", "job.toml", "--out", "out", "--set", "train.epochs=4"]);
+    let runs = ledger(&folder.path().join("out"));
+    let at = |rung: u64| runs.iter().filter(|run| run["rung"] == rung).count();
+    assert_eq!((at(0), at(1), at(2)), (4, 2, 1));
+    let epochs = |run: &Value| {
+        let path = folder.path().join("out").join(run["run"].as_str().unwrap());
+        burnrec_tests::summary(&path).epochs
+    };
+    assert_eq!((epochs(&runs[0]), epochs(&runs[6])), (1, 4));
+}
+
+#[test]
+fn spaces_that_cannot_be_tried_are_refused_with_their_place() {
+    for (sweep, says) in [
+        ("method = \"grid\"\n[sweep.space]\n\"train.learning_rate\" = { low = 0.1, high = 1.0 }", "grid"),
+        ("[sweep.space]\n\"train.learning_rate\" = { low = 0.0, high = 1.0, log = true }", "above 0"),
+        ("[sweep.space]\n\"train.learning_rate\" = { low = 2.0, high = 1.0 }", "low below high"),
+        ("[sweep.space]\n\"train.learning_rate\" = { values = [] }", "no values"),
+        ("[sweep.space]", "empty"),
+        ("trials = 0\n[sweep.space]\n\"train.learning_rate\" = { values = [1] }", "trials"),
+        ("repeats = 2\n[sweep.space]\n\"run.seed\" = { values = [1] }", "run.seed"),
+        ("show = [\"auc\"]\n[sweep.space]\n\"train.l2\" = { values = [1.0] }", "test.auc"),
+        ("method = \"halving\"\n[sweep.space]\n\"train.l2\" = { values = [1.0] }", "factor"),
+        ("method = \"best\"\n[sweep.space]\n\"train.l2\" = { values = [1.0] }", "job.toml:"),
+    ] {
+        let folder = swept("deepfm", sweep);
+        let outcome = run(folder.path(), &["sweep", "job.toml", "--out", "out"]);
+        assert_eq!(outcome.code, Some(2), "{sweep}\n{}", outcome.err);
+        assert!(outcome.err.contains(says), "no `{says}` in: {}", outcome.err);
+        assert!(!folder.path().join("out").exists());
+    }
+    let folder = job(200, "deepfm", "epochs = 1");
+    let outcome = run(folder.path(), &["sweep", "job.toml", "--out", "out"]);
+    assert!(outcome.code == Some(2) && outcome.err.contains("[sweep]"), "{}", outcome.err);
+}
