@@ -75,6 +75,8 @@ pub enum FileKind {
     Simulation,
     /// `burnrec ope`.
     Evaluation,
+    /// `burnrec fuse`.
+    Fusion,
 }
 
 /// What a file is of. One that cannot be read is an experiment, which says what is wrong.
@@ -84,6 +86,7 @@ pub fn kind(path: &Path) -> FileKind {
     match () {
         () if tables.contains_key("environment") => FileKind::Simulation,
         () if tables.contains_key("ope") => FileKind::Evaluation,
+        () if tables.contains_key("fuse") => FileKind::Fusion,
         () => FileKind::Experiment,
     }
 }

@@ -63,6 +63,7 @@ fn explained(text: &str) -> CliError {
 fn run(command: Command) -> Result<(), CliError> {
     match command {
         Command::Train(a) => commands::train::run(&a),
+        Command::Fuse(a) => commands::fuse::run(&a),
         Command::Sweep(a) => commands::sweep::run(&a),
         Command::Replay(a) => commands::replay::run(&a),
         Command::Update(a) => commands::update::run(&a),

@@ -6,14 +6,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
-use crate::synthetic::SyntheticConfig;
+use crate::synthetic::{RegressionConfig, SyntheticConfig};
 use crate::value::TimeUnit;
 
 /// Where the rows come from and how they are split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// A public data set (`burnrec data list`), `"synthetic"`, or the path of a file or folder.
+    /// A public data set (`burnrec data list`), `"synthetic"`, `"regression"`, or the path of a file or folder.
     pub source: String,
     /// The file format; told by the extension when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,6 +47,9 @@ pub struct DataConfig {
     /// What to generate when `source = "synthetic"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub synthetic: Option<SyntheticConfig>,
+    /// What to generate when `source = "regression"`, as it is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regression: Option<RegressionConfig>,
 }
 
 /// A file format.
@@ -63,6 +66,8 @@ pub enum FormatKind {
     Jsonl,
     /// `label index:value …` lines, as libsvm, libfm and SVMlight write them.
     Libsvm,
+    /// A description of rows that are generated as they are read.
+    Generated,
 }
 
 /// How text files are read.
@@ -337,6 +342,7 @@ impl DataConfig {
             history: None,
             split: SplitConfig::default(),
             synthetic: None,
+            regression: None,
         }
     }
 
@@ -351,7 +357,7 @@ impl DataConfig {
                 *written = text.to_string();
             }
         };
-        if self.source != "synthetic" && !is_name(&self.source) {
+        if self.source != "synthetic" && self.source != "regression" && !is_name(&self.source) {
             place(&mut self.source);
         }
         self.join.iter_mut().for_each(|join| place(&mut join.source));
@@ -380,6 +386,10 @@ impl DataConfig {
                 "explode",
                 "keeps the items of a row together, which a split of each user's last rows takes apart; split by time, day, order or random, or write one row an item",
             ),
+            _ if self.regression.is_some() && self.source != "regression" => {
+                bad("regression", "goes with source = \"regression\" only")
+            }
+            _ if self.source == "regression" => self.regression.as_ref().map_or(Ok(()), RegressionConfig::check),
             (Some(_), _) if self.source != "synthetic" => bad("synthetic", "goes with source = \"synthetic\" only"),
             (_, Some(q)) if q != "none" && q.chars().count() > 1 => {
                 bad("text.quote", "must be one character, or \"none\"")

@@ -253,13 +253,6 @@ fn past(experiment: &Experiment, schema: &Schema, protocol: Protocol) -> Result<
 }
 
 impl Checked {
-    /// The same as one trial of a sweep: nothing else is tried by it.
-    #[must_use]
-    pub fn alone(&self) -> Self {
-        let experiment = Experiment { sweep: None, ..(*self.experiment).clone() };
-        Self { experiment: Arc::new(experiment), ..self.clone() }
-    }
-
     /// The experiment.
     pub fn experiment(&self) -> &Experiment {
         &self.experiment

@@ -5,6 +5,7 @@ mod checked;
 mod error;
 mod experiment;
 mod feed;
+pub mod fuse;
 mod measure;
 pub mod metrics;
 mod monitor;
@@ -28,7 +29,7 @@ pub use experiment::{
     Start, SweepConfig, SweepMethod, SweepRange, TaskConfig, TasksConfig, TrainConfig,
 };
 pub use feed::{Prepared, prepare};
-pub use measure::{Column, Measurement, Predicted, Values, measure, predict};
+pub use measure::{Asked, Column, Measurement, Predicted, Scored, Values, measure, predict, score_rows};
 pub use monitor::Monitor;
 pub use objective::{Compares, HostTarget, Labels, Link, Objective, Takes};
 pub use online::{Beat, OnlineJob, Streamed, begin_stream, is_stream, online};

@@ -54,7 +54,7 @@ fn killed_at_any_moment_and_resumed_it_tries_the_same_and_nothing_twice() {
 #[test]
 fn a_grid_over_models_has_repeats_a_front_and_rows_of_what_failed() {
     let sweep = "method = \"grid\"\nrepeats = 2\nshow = [\"test.logloss\"]\npareto = [\"valid.auc\", \"valid.logloss\"]\n\
-                 [sweep.space]\n\"model\" = { values = [{ lr = {} }, { deepfm = { embedding_dim = 4 } }, { mlp = { hidden = [8] } }] }\n\
+                 [sweep.space]\n\"model\" = { values = [{ lr = {} }, { deepfm = { embedding_dim = 4 } }, { wide_deep = { hidden = [8] } }] }\n\
                  \"train.learning_rate\" = { values = [0.01, -1.0] }\n";
     let folder = swept("deepfm", sweep);
     let out = run_ok(folder.path(), &["sweep", "job.toml", "--out", "out"]);
@@ -62,7 +62,7 @@ fn a_grid_over_models_has_repeats_a_front_and_rows_of_what_failed() {
         serde_json::from_str(&std::fs::read_to_string(folder.path().join("out/sweep.json")).unwrap()).unwrap();
     let rows = table["trials"].as_array().unwrap();
     assert_eq!(rows.len(), 6);
-    // lr cannot read the tags' vectors, which its own check says; a rate below 0 is nobody's.
+    // A rate below 0 is nobody's.
     for row in rows {
         let failed = row["settings"]["train.learning_rate"] == -1.0;
         assert_eq!(row["value"].is_null(), failed, "{row}");

@@ -16,7 +16,7 @@ pub use common::{JsonArgs, Overrides, Place};
 pub use data::{DataCommand, DataListArgs, FetchArgs, GenerateArgs, InspectArgs};
 pub use fresh::{OnlineArgs, ReplayArgs, RollbackArgs, UpdateArgs};
 pub use rl::{OpeArgs, SimulateArgs};
-pub use sweep::SweepArgs;
+pub use sweep::{FuseArgs, SweepArgs};
 pub use train::{CheckArgs, TrainArgs};
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -49,6 +49,8 @@ pub enum Command {
     Train(TrainArgs),
     /// Try settings out: trials of the experiment's `[sweep]`, ranked by `train.monitor`.
     Sweep(SweepArgs),
+    /// Join the scores of several runs to one, by weights that are given or searched for.
+    Fuse(FuseArgs),
     /// Keep a model fresh over a log in every way of the experiment's `[schedule]`, side by side: each window is predicted before
     /// it is learned from.
     Replay(ReplayArgs),

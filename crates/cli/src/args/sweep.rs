@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::common::Overrides;
+use super::common::{Overrides, Place};
 
 /// `burnrec sweep`
 #[derive(Debug, Args)]
@@ -23,4 +23,26 @@ pub struct SweepArgs {
     /// Overrides.
     #[command(flatten)]
     pub overrides: Overrides,
+}
+
+/// `burnrec fuse`
+#[derive(Debug, Args)]
+pub struct FuseArgs {
+    /// The file with `[fuse]`.
+    pub config: PathBuf,
+    /// Rows of a file to score by all runs: CSV, TSV, JSONL or Parquet.
+    #[arg(long, value_name = "FILE", requires = "output")]
+    pub input: Option<PathBuf>,
+    /// Where they go with a column `fused` and one a score: .csv, .tsv, .jsonl or .parquet.
+    #[arg(long, value_name = "FILE", requires = "input")]
+    pub output: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Override a key of the file: `fuse.scores.click.weight=0.5`.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// The device.
+    #[command(flatten)]
+    pub place: Place,
 }

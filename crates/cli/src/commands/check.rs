@@ -22,6 +22,10 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
                 super::simulate::explain(config, &args.overrides)?;
                 continue;
             }
+            FileKind::Fusion => {
+                super::fuse::explain(config, &args.overrides.set)?;
+                continue;
+            }
             FileKind::Evaluation => {
                 super::ope::explain(config, &args.overrides)?;
                 continue;

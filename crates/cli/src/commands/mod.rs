@@ -8,6 +8,7 @@ pub mod data;
 pub mod devices;
 pub mod evaluate;
 pub mod export;
+pub mod fuse;
 pub mod models;
 pub mod online;
 pub mod ope;

@@ -1,11 +1,12 @@
 //! `burnrec predict`
 
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema};
 use burnrec_data::{FormatKind, POSITION, Side, Source, positions};
-use burnrec_train::Column;
+use burnrec_train::{Column, SavedModel};
 
 use super::output::{Place, Writer, kind, refuse_input};
 use super::predictions::{add_to_json_lines, beside};
@@ -19,26 +20,12 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
     let kind = kind(&args.output)?;
     let place = Place::of(&args.output, "--output")?;
     let saved = open(&args.run, &args.place)?;
-    let encoder = saved.encoder.clone();
-    let mut columns = encoder.schema().columns(false);
-    let Other { rows, written, names } = other_rows(&args.input, &saved, &args.place.data_dir, &columns)?;
-    let source = rows.source(Side::Train).clone();
-    // Groups serve metrics alone: a file to be scored need not have them.
-    columns.retain(|c| Some(c) != encoder.schema().group.as_ref() || source.column(c).is_ok());
-    for column in &columns {
-        source.column(column)?;
-    }
+    let InFile { columns: predictions, written, names } = of_file(&saved, &args.input, &args.place)?;
     let keep = args.columns.clone().unwrap_or(names);
     for column in &keep {
         written.column(column)?;
     }
-    let scored = burnrec_train::predict(&saved.weights, &saved.checked, &encoder, source.stream(&columns)?, &source)?;
-    tell_unseen(&args.input, encoder.schema(), &scored.strangers);
-    let predictions = match Arc::ptr_eq(&source, &written) {
-        true => scored.columns,
-        false => as_written(scored.columns, &*source, &columns)?,
-    };
-    let lines = |path: &std::path::Path| FormatKind::of_path(path) == Some(FormatKind::Jsonl);
+    let lines = |path: &Path| FormatKind::of_path(path) == Some(FormatKind::Jsonl);
     let exploded = saved.checked.experiment().data.explode.is_some();
     if lines(&args.input) && kind == FormatKind::Jsonl && !exploded {
         // Objects pass through as they stand: numbers stay numbers.
@@ -58,6 +45,36 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
     writer.finish()?;
     tracing::info!("{at} rows written to {path}");
     Ok(())
+}
+
+/// The predictions of a file's rows, in its order.
+pub struct InFile {
+    /// One entry a column.
+    pub columns: Vec<Column>,
+    /// The rows as they stand in the file.
+    pub written: Arc<dyn Source>,
+    /// The names of the file's own columns.
+    pub names: Vec<String>,
+}
+
+/// Scores the rows of a file.
+pub fn of_file(saved: &SavedModel, input: &Path, place: &crate::args::Place) -> Result<InFile, CliError> {
+    let encoder = saved.encoder.clone();
+    let mut columns = encoder.schema().columns(false);
+    let Other { rows, written, names } = other_rows(input, saved, &place.data_dir, &columns)?;
+    let source = rows.source(Side::Train).clone();
+    // Groups serve metrics alone: a file to be scored need not have them.
+    columns.retain(|c| Some(c) != encoder.schema().group.as_ref() || source.column(c).is_ok());
+    for column in &columns {
+        source.column(column)?;
+    }
+    let scored = burnrec_train::predict(&saved.weights, &saved.checked, &encoder, source.stream(&columns)?, &source)?;
+    tell_unseen(input, encoder.schema(), &scored.strangers);
+    let predictions = match Arc::ptr_eq(&source, &written) {
+        true => scored.columns,
+        false => as_written(scored.columns, &*source, &columns)?,
+    };
+    Ok(InFile { columns: predictions, written, names })
 }
 
 /// Predictions of rows in the order of time, in the order of the file.

@@ -10,7 +10,7 @@ use burnrec_record::Summary;
 use burnrec_train::sweep::{Ledger, Row, Trial, Tried, next, rows};
 use burnrec_train::{Checked, Job, RunFolder, Stop, SweepConfig, TrainError};
 
-use super::train::checked;
+use super::train::{checked, checked_alone};
 use crate::args::{Overrides, SweepArgs};
 use crate::error::CliError;
 use crate::progress::Progress;
@@ -97,7 +97,7 @@ impl Sweep<'_> {
         let told: Vec<String> = settings.iter().map(|(key, value)| format!("{key}={}", inline(value))).collect();
         tracing::info!("trial {}{}: {}", trial.trial, of_rung(trial), told.join(" "));
         let mut sets = [self.args.overrides.set.clone(), told].concat();
-        sets.push(format!("run.seed={}", self.checked.experiment().run.seed + trial.repeat as u64));
+        sets.extend(self.seeds(trial));
         sets.extend(trial.epochs.map(|epochs| format!("train.epochs={epochs}")));
         let (summary, reason) = match self.train(&Overrides { set: sets, ..self.args.overrides.clone() }, trial) {
             Ok(summary) if summary.status == "interrupted" => return Ok(None),
@@ -125,10 +125,20 @@ impl Sweep<'_> {
         }))
     }
 
+    /// The seeds of a repeat.
+    fn seeds(&self, trial: &Trial) -> Vec<String> {
+        let experiment = self.checked.experiment();
+        let (count, data) = (trial.repeat as u64, experiment.data.regression.as_ref());
+        let mut seeds = vec![format!("run.seed={}", experiment.run.seed + count)];
+        if let Some(data) = data.filter(|_| self.config.fresh_data) {
+            seeds.push(format!("data.regression.seed={}", data.seed + count));
+        }
+        seeds
+    }
+
     /// Trains a trial, or goes on where it stopped.
     fn train(&self, overrides: &Overrides, trial: &Trial) -> Result<Summary, CliError> {
-        let (file, mut checked) = checked(&self.args.config, overrides)?;
-        checked = checked.alone();
+        let (file, checked) = checked_alone(&self.args.config, overrides)?;
         let located = |e: CliError| file.locate(e);
         let folder = self.folder.join(trial.folder());
         let announce = |line: &str| tracing::info!("{line}");

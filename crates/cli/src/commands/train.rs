@@ -13,10 +13,24 @@ use crate::{out, setup};
 
 /// Reads a config, lets the command line have the last word, and checks it.
 pub fn checked(config: &std::path::Path, overrides: &Overrides) -> Result<(ConfigFile, Checked), CliError> {
+    let (file, experiment) = read(config, overrides)?;
+    let checked = experiment.check().map_err(|e| file.locate(e.into()))?;
+    Ok((file, checked))
+}
+
+/// The same as a trial of its sweep: nothing else is tried by it.
+pub fn checked_alone(config: &std::path::Path, overrides: &Overrides) -> Result<(ConfigFile, Checked), CliError> {
+    let (file, experiment) = read(config, overrides)?;
+    let checked = Experiment { sweep: None, ..experiment }.check().map_err(|e| file.locate(e.into()))?;
+    Ok((file, checked))
+}
+
+fn read(config: &std::path::Path, overrides: &Overrides) -> Result<(ConfigFile, Experiment), CliError> {
     let command = match config_file::kind(config) {
         FileKind::Experiment => None,
         FileKind::Simulation => Some("simulate"),
         FileKind::Evaluation => Some("ope"),
+        FileKind::Fusion => Some("fuse"),
     };
     if let Some(command) = command {
         let text = format!("{} is no experiment; run it by `burnrec {command}`", config.display());
@@ -35,8 +49,7 @@ pub fn checked(config: &std::path::Path, overrides: &Overrides) -> Result<(Confi
     }
     let beside = config.parent().unwrap_or(std::path::Path::new(""));
     burnrec_data::place(&overrides.data_dir, &mut experiment.data, beside);
-    let checked = experiment.check().map_err(|e| file.locate(e.into()))?;
-    Ok((file, checked))
+    Ok((file, experiment))
 }
 
 /// Whether the runs that a new one starts from are there; one that goes on takes nothing from them.

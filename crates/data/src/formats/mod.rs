@@ -81,6 +81,7 @@ pub fn open_path(path: &Path, how: &Reads) -> Result<Arc<dyn Source>, DataError>
         FormatKind::Parquet => Arc::new(parquet::ParquetFormat),
         FormatKind::Jsonl => Arc::new(jsonl::Jsonl),
         FormatKind::Libsvm => Arc::new(libsvm::Libsvm),
+        FormatKind::Generated => Arc::new(crate::synthetic::Generated),
     };
     Ok(Arc::new(Files::open(path, paths, reader, how)?))
 }
@@ -127,6 +128,7 @@ impl FormatKind {
             "parquet" | "pq" | "brotli" => Some(Self::Parquet),
             "jsonl" | "ndjson" | "json" => Some(Self::Jsonl),
             "libsvm" | "svm" | "svmlight" | "libfm" => Some(Self::Libsvm),
+            "generated" => Some(Self::Generated),
             _ => None,
         }
     }

@@ -105,6 +105,11 @@ pub fn resolve(root: &Path, config: &DataConfig, announce: &Announce<'_>) -> Res
         }
         return Ok((path, config));
     }
+    if config.source == "regression" {
+        let regression = config.regression.clone().unwrap_or_default();
+        regression.check()?;
+        return Ok((regression.file(root)?, config));
+    }
     let Some(manifest) = find(root, &config.source)? else {
         let path = PathBuf::from(&config.source);
         if !path.exists() {

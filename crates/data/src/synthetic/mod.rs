@@ -10,6 +10,7 @@
 //! that only adds effects up cannot express the last two terms. The Bayes AUC is that of the true
 //! probabilities: every row counts as `p` clicks and `1 - p` skips.
 
+mod regression;
 pub(crate) mod zipf;
 
 use std::fs::File;
@@ -30,6 +31,8 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::error::DataError;
+pub(crate) use regression::Generated;
+pub use regression::RegressionConfig;
 use zipf::Zipf;
 
 const GENERATED_CHUNK: u64 = 16_384;

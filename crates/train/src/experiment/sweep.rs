@@ -21,6 +21,9 @@ pub struct SweepConfig {
     /// Runs of each, of seeds `run.seed`, `run.seed + 1`, …; what it comes to is their mean.
     #[serde(default = "one")]
     pub repeats: usize,
+    /// Whether repeats have generated rows of their own too: `data.regression.seed` counts up as `run.seed` does.
+    #[serde(default)]
+    pub fresh_data: bool,
     /// Seed of what is drawn.
     #[serde(default = "one_seed")]
     pub seed: u64,

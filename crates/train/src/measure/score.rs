@@ -38,7 +38,7 @@ pub struct Asked<'a> {
 }
 
 /// The scores of all rows, in order, and the predictions of each task where its label is known. Memory: 4 bytes a row and
-/// score, 8 more a task with labels, 8 more with groups.
+/// score, 12 more a task with labels, 8 more with groups.
 #[derive(Clone, Debug, Default)]
 pub struct Scored {
     /// One entry a task: its scores of every row, row by row, behind their link where that is one of numbers.
@@ -49,6 +49,8 @@ pub struct Scored {
     pub(crate) given: Vec<Vec<GivenRow>>,
     /// The inputs of whose ids none was learned from.
     pub strangers: Strangers,
+    /// One entry a task: the rows whose label is known, by their places.
+    pub known_rows: Vec<Vec<u32>>,
     rows: usize,
 }
 
@@ -72,9 +74,11 @@ impl Scored {
                 group: batch.group.get(row).copied(),
             }));
         }
+        let first = self.rows as u32;
         self.rows += batch.rows;
-        for (task, known) in tasks.iter().zip(&mut self.known) {
+        for ((task, known), places) in tasks.iter().zip(&mut self.known).zip(&mut self.known_rows) {
             for row in (0..batch.rows).filter(|row| batch.targets.is_known(*row, task.target)) {
+                places.push(first + row as u32);
                 known.labels.push(batch.targets.value(row, task.target));
                 known.weights.extend(weight(batch, row, task));
                 known.groups.extend(batch.group.get(row));
@@ -136,6 +140,7 @@ impl Scoring {
             scores: vec![Vec::new(); tasks.len()],
             known: vec![Predictions::default(); tasks.len()],
             given: vec![Vec::new(); tasks.len()],
+            known_rows: vec![Vec::new(); tasks.len()],
             strangers: Strangers::default(),
             rows: 0,
         };

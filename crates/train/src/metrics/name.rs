@@ -212,7 +212,7 @@ impl MetricName {
         matches!(self, Self::Auc | Self::Gauc | Self::Accuracy | Self::Ranking(..))
     }
 
-    pub(super) fn compute(self, p: &Predictions) -> Result<f64, String> {
+    pub(crate) fn compute(self, p: &Predictions) -> Result<f64, String> {
         let value = self.value(p)?;
         match value.is_finite() {
             true => Ok(value),

@@ -1,0 +1,116 @@
+//! The search for weights: by chance first, then around the best.
+
+use burnrec_features::stream_seed;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+use super::{FuseConfig, FuseMethod, Fusion};
+use crate::error::{TrainError, bad};
+use crate::metrics::{MetricName, Predictions};
+
+/// Scores of the rows of a side, with the labels that the joined score is judged by.
+pub struct Fused {
+    /// One column a score, row by row, in the order of [`Fusion::names`].
+    pub columns: Vec<Vec<f64>>,
+    /// Labels, groups and weights of these rows; its scores are replaced.
+    pub judged: Predictions,
+}
+
+impl Fused {
+    /// What the joined score comes to.
+    ///
+    /// # Errors
+    /// Why it is undefined.
+    pub fn judge(&self, fusion: &Fusion, weights: &[f64], metric: MetricName) -> Result<f64, String> {
+        self.judge_scores(&fusion.fuse(&self.columns, weights, &self.judged.groups), metric)
+    }
+
+    /// What a column of scores comes to.
+    ///
+    /// # Errors
+    /// Why it is undefined.
+    pub fn judge_scores(&self, scores: &[f64], metric: MetricName) -> Result<f64, String> {
+        // Metrics of ranking look at the order alone, which places keep where 32 bits of a score would not.
+        let mut order: Vec<usize> = (0..scores.len()).collect();
+        order.sort_by(|a, b| scores[*a].total_cmp(&scores[*b]));
+        let mut places = vec![0.0f32; scores.len()];
+        let mut place = 0.0;
+        for (at, row) in order.iter().enumerate() {
+            if at > 0 && scores[*row] != scores[order[at - 1]] {
+                place += 1.0;
+            }
+            places[*row] = place;
+        }
+        let judged = Predictions { scores: places, ..self.judged.clone() };
+        metric.compute(&judged)
+    }
+}
+
+/// The best weights on these rows, and what they come to; those of the config are tried first.
+///
+/// # Errors
+/// A metric that is undefined on these rows.
+pub fn tune(
+    config: &FuseConfig,
+    fusion: &Fusion,
+    rows: &Fused,
+    metric: MetricName,
+) -> Result<(Vec<f64>, f64), TrainError> {
+    let given: Vec<f64> = config.scores.values().map(|score| score.weight).collect();
+    let judge = |weights: &[f64]| {
+        let value = rows.judge(fusion, weights, metric);
+        value.map_err(|problem| {
+            bad("fuse.metric", format!("{} is undefined on the validation rows: {problem}", metric.name()))
+        })
+    };
+    let mut best = (judge(&given)?, given);
+    let Some(tune) = config.tune.as_ref().filter(|_| config.method != FuseMethod::Formula) else {
+        return Ok((best.1, best.0));
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(stream_seed(tune.seed, "fuse", 0));
+    for trial in 0..tune.trials {
+        let weights: Vec<f64> = match trial * 2 < tune.trials {
+            // Only how weights stand to each other matters: between 1 and a thousandth, on a logarithmic scale.
+            true => best.1.iter().map(|_| 10f64.powf(-3.0 * rng.random::<f64>())).collect(),
+            false => {
+                let mut near =
+                    |weight: &f64| weight * (0.3 * Distribution::<f64>::sample(&StandardNormal, &mut rng)).exp();
+                best.1.iter().map(&mut near).collect()
+            }
+        };
+        let value = judge(&weights)?;
+        if if metric.larger_is_better() { value > best.0 } else { value < best.0 } {
+            best = (value, weights);
+        }
+    }
+    // The largest is 1, so that weights can be read.
+    let most = best.1.iter().fold(0.0f64, |most, weight| most.max(weight.abs()));
+    let scaled = matches!(config.method, FuseMethod::Linear | FuseMethod::Product | FuseMethod::Rank) && most > 0.0;
+    let weights = best.1.iter().map(|weight| if scaled { weight / most } else { *weight }).collect();
+    Ok((weights, best.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_weights_that_are_found_are_near_those_that_labels_are_made_of() {
+        let text = "method = \"linear\"\ntarget = \"a\"\nmetric = \"auc\"\ntune = { trials = 300 }\n[scores.a]\nrun = \"x\"\nweight = 0.01\n[scores.b]\nrun = \"y\"";
+        let config: FuseConfig = toml::from_str(text).unwrap();
+        config.check().unwrap();
+        let fusion = Fusion::new(&config).unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        let mut draw =
+            || (0..4000).map(|_| Distribution::<f64>::sample(&StandardNormal, &mut rng)).collect::<Vec<f64>>();
+        let (a, b, noise) = (draw(), draw(), draw());
+        let labels: Vec<f32> =
+            (0..4000).map(|r| f32::from(u8::from(a[r] + 0.3 * b[r] + 0.5 * noise[r] > 0.0))).collect();
+        let rows = Fused { columns: vec![a, b], judged: Predictions { labels, ..Predictions::default() } };
+        let (weights, value) = tune(&config, &fusion, &rows, MetricName::Auc).unwrap();
+        let before = rows.judge(&fusion, &[0.01, 1.0], MetricName::Auc).unwrap();
+        assert!(value > before + 0.1, "{value} {before}");
+        assert!((weights[1] / weights[0] - 0.3).abs() < 0.1 && weights[0] == 1.0, "{weights:?}");
+    }
+}
