@@ -35,6 +35,6 @@ fn mixtures_of_experts_learn_two_related_numbers_better_than_a_shared_bottom() {
     };
     let shared = mean("{ shared_bottom = { embedding_dim = 1, bottom = [113], tower = [8] } }");
     let mixed = mean("{ mmoe = { embedding_dim = 1, experts = 8, expert = [16], tower = [8] } }");
-    // Nobody is below the noise; labels vary by 1.3.
-    assert!(mixed > 0.0099 && mixed < shared && shared < 0.15, "{mixed} {shared}");
+    // Nobody is below the noise.
+    assert!(mixed > 0.0099 && mixed < shared && mixed < 0.05, "{mixed} {shared}");
 }

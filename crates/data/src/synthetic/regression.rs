@@ -9,7 +9,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float32Array, Int64Array, RecordBatch, UInt64Array};
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
@@ -121,7 +121,7 @@ impl RegressionConfig {
     }
 
     /// Rows `first..first + count`: inputs row by row, and both labels.
-    fn rows(&self, directions: &[Vec<f64>; 2], chunk: u64, count: usize) -> (Vec<f32>, [Vec<f32>; 2]) {
+    fn rows(&self, directions: &[Vec<f64>; 2], chunk: u64, count: usize) -> (Vec<f64>, [Vec<f64>; 2]) {
         const PART: usize = 512;
         let (d, p) = (self.inputs, self.correlation);
         let across = (1.0 - p * p).sqrt();
@@ -135,9 +135,9 @@ impl RegressionConfig {
                 let (a, b) = (along(&directions[0]), along(&directions[1]));
                 for (label, product) in y.iter_mut().zip([self.scale * a, self.scale * (p * a + across * b)]) {
                     let noise: f64 = StandardNormal.sample(&mut rng);
-                    label.push((self.clean(product) + self.noise * noise) as f32);
+                    label.push(self.clean(product) + self.noise * noise);
                 }
-                x.extend(row.into_iter().map(|x| x as f32));
+                x.extend(row);
             }
             (x, y)
         };
@@ -168,8 +168,8 @@ fn read(path: &Path) -> Result<RegressionConfig, DataError> {
 impl Format for Generated {
     fn head(&self, path: &Path) -> Result<Head, DataError> {
         let config = read(path)?;
-        let inputs = (0..config.inputs).map(|n| Column::new(format!("x{n:03}"), DataType::Float32));
-        let labels = ["y1", "y2"].map(|name| Column::new(name, DataType::Float32));
+        let inputs = (0..config.inputs).map(|n| Column::new(format!("x{n:03}"), DataType::Float64));
+        let labels = ["y1", "y2"].map(|name| Column::new(name, DataType::Float64));
         let columns = inputs.chain(labels).chain([Column::new("one", DataType::Int64)]).collect();
         Ok(Head { columns, rows: true })
     }
@@ -189,9 +189,9 @@ impl Format for Generated {
             let d = config.inputs;
             let array = |column: &Column| -> ArrayRef {
                 match (column.name.as_str(), column.name.strip_prefix('x').and_then(|n| n.parse::<usize>().ok())) {
-                    (_, Some(at)) => Arc::new((0..count).map(|row| Some(x[row * d + at])).collect::<Float32Array>()),
-                    ("y1", _) => Arc::new(Float32Array::from(y[0].clone())),
-                    ("y2", _) => Arc::new(Float32Array::from(y[1].clone())),
+                    (_, Some(at)) => Arc::new((0..count).map(|row| Some(x[row * d + at])).collect::<Float64Array>()),
+                    ("y1", _) => Arc::new(Float64Array::from(y[0].clone())),
+                    ("y2", _) => Arc::new(Float64Array::from(y[1].clone())),
                     _ => Arc::new(Int64Array::from(vec![1; count])),
                 }
             };
@@ -215,11 +215,9 @@ mod tests {
 
     fn correlation(config: &RegressionConfig) -> f64 {
         let (_, [a, b]) = config.rows(&config.directions(), 0, 8192);
-        let mean = |v: &[f32]| v.iter().map(|x| f64::from(*x)).sum::<f64>() / v.len() as f64;
+        let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
         let (ma, mb) = (mean(&a), mean(&b));
-        let sum = |f: &dyn Fn(f64, f64) -> f64| {
-            a.iter().zip(&b).map(|(x, y)| f(f64::from(*x) - ma, f64::from(*y) - mb)).sum::<f64>()
-        };
+        let sum = |f: &dyn Fn(f64, f64) -> f64| a.iter().zip(&b).map(|(x, y)| f(x - ma, y - mb)).sum::<f64>();
         sum(&|x, y| x * y) / (sum(&|x, _| x * x) * sum(&|_, y| y * y)).sqrt()
     }
 
