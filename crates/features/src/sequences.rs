@@ -91,7 +91,11 @@ impl Schema {
                     let truth = keys[to as usize];
                     let mut draw = || {
                         let mut draws = (0..DRAWS).map(|_| rng.random_range(0..keys.len()));
-                        draws.find(|other| keys[*other] != truth).map(|other| other as u32)
+                        draws
+                            .find(|other| {
+                                keys[*other] != truth && (near.others == 1 || keys[*other] != keys[from as usize])
+                            })
+                            .map(|other| other as u32)
                     };
                     let others: Option<Vec<u32>> = (0..near.others).map(|_| draw()).collect();
                     if let Some(others) = others {

@@ -47,7 +47,6 @@ impl Experiment {
         self.train.mixer.check(&self.tasks)?;
         if let Some(sweep) = &self.sweep {
             sweep.check(self.train.epochs)?;
-            sweep.check_metrics(&self.tasks.0.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>())?;
         }
         let grows = schema.categorical.iter().any(|field| field.index == IndexPolicy::Growing);
         let of_growing = [("train.evict", self.train.evict.is_some()), ("train.admit", self.train.admit.is_some())];
@@ -83,6 +82,7 @@ impl Experiment {
                 tasks[task].metrics.push(metric);
             }
         }
+        self.sweep.iter().try_for_each(|sweep| sweep.check_metrics(&tasks))?;
         let limits = tasks.iter().map(Task::limits).collect();
         let schema = schema.limited(limits);
         self.data.check()?;

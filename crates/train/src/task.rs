@@ -147,6 +147,14 @@ impl Task {
         }
     }
 
+    /// Refuses a metric that the task's labels do not allow.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] naming the key.
+    pub fn allows(&self, key: &str, metric: MetricName) -> Result<(), TrainError> {
+        metric.check(key, &self.measurable)
+    }
+
     /// Whether scores are log-odds of a probability.
     pub fn gives_probabilities(&self) -> bool {
         self.objective.link() == Link::Sigmoid

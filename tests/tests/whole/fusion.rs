@@ -74,7 +74,7 @@ fn clicks_times_conversions_rank_purchases_better_than_either() {
     text = text
         .replace("product", "formula")
         .replace("weight = 0.001\n", "")
-        .replace("metric", "formula = \"click * (1 + 4 * convert)\"\nmetric");
+        .replace("metric", "formula = \"click * (1 + 4 * convert) + 0 * buy\"\nmetric");
     std::fs::write(folder.path().join("fuse.toml"), &text).unwrap();
     assert!(fused(folder.path(), &["--input", "new.csv", "--output", "out.csv"])["test"].as_f64().unwrap() > 0.5);
     let out = std::fs::read_to_string(folder.path().join("out.csv")).unwrap();
@@ -104,12 +104,54 @@ fn what_cannot_be_joined_is_refused_with_its_place() {
         ("fuse.formula=click", "formula"),
         ("fuse.offset=-1.0", "offset"),
         ("fuse.tune.trials=0", "trials"),
+        (
+            "fuse={method=\"formula\",formula=\"0/0*click+buy\",target=\"buy\",metric=\"auc\",scores={click={run=\"click\"},buy={run=\"buy\"}}}",
+            "NaN",
+        ),
+        (
+            "fuse={method=\"formula\",formula=\"click\",target=\"buy\",metric=\"auc\",scores={click={run=\"click\"},buy={run=\"buy\"}}}",
+            "does not name score `buy`",
+        ),
         ("fuse.scores.buy.weight=inf", "weight"),
     ] {
         let outcome = run(folder.path(), &["fuse", "fuse.toml", "--set", set]);
         assert!(matches!(outcome.code, Some(1 | 2)), "{set}: {:?}\n{}", outcome.code, outcome.err);
         assert!(outcome.err.contains(says), "{set}: no `{says}` in: {}", outcome.err);
     }
+    let before = std::fs::read(folder.path().join("new.csv")).unwrap();
+    let onto = run(folder.path(), &["fuse", "fuse.toml", "--input", "new.csv", "--output", "new.csv"]);
+    assert!(onto.code == Some(2) && onto.err.contains("never written"), "{}", onto.err);
+    assert_eq!(before, std::fs::read(folder.path().join("new.csv")).unwrap());
     let train = run(folder.path(), &["train", "fuse.toml"]);
     assert!(train.code == Some(2) && train.err.contains("burnrec fuse"), "{}", train.err);
+    // Rows that are others than the runs learned from.
+    std::fs::write(folder.path().join("log.csv"), log(8000, 9)).unwrap();
+    let changed = run(folder.path(), &["fuse", "fuse.toml"]);
+    assert!(changed.code == Some(2) && changed.err.contains("not those that were there"), "{}", changed.err);
+}
+
+#[test]
+fn ranks_of_other_rows_are_within_the_groups_of_the_run() {
+    let folder = folder();
+    let text = FUSION
+        .replace("product", "rank")
+        .replace("tune = { trials = 60 }\n", "")
+        .replace("metric = \"auc\"", "metric = \"gauc\"");
+    std::fs::write(folder.path().join("fuse.toml"), text.replace("weight = 0.001\n", "")).unwrap();
+    run_ok(folder.path(), &["fuse", "fuse.toml", "--input", "new.csv", "--output", "out.csv"]);
+    let out = std::fs::read_to_string(folder.path().join("out.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = out.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    for row in &rows {
+        let score = |row: &Vec<&str>, at: usize| row[at].parse::<f64>().unwrap();
+        let rank = |at: usize| {
+            let own = rows.iter().filter(|other| other[0] == row[0]);
+            let (above, same) = own.fold((0.0, 0.0), |(above, same), other| {
+                let (a, b) = (score(other, at), score(row, at));
+                (above + f64::from(u8::from(a > b)), same + f64::from(u8::from(a == b)))
+            });
+            above + (same + 1.0) / 2.0
+        };
+        let expected: f64 = (4..7).map(|at| 1.0 / (60.0 + rank(at))).sum();
+        assert!((score(row, 7) - expected).abs() < 1e-9, "{row:?} {expected}");
+    }
 }

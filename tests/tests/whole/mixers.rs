@@ -67,12 +67,12 @@ fn a_walk_for_each_task_in_fixed_shares_is_one_walk_of_all_and_running_statistic
             let optimizer = DenseOptimizer { kind: DenseRule::Sgd, ..DenseOptimizer::default() };
             let sparse = SparseOptimizer::new(SparseRule::Sgd, 0.1);
             let train = TrainConfig { learning_rate: 0.1, optimizer, sparse, mixer, ..TrainConfig::default() };
-            let halved = if train.mixer == MixerConfig::Fixed { "weight = 0.5\n" } else { "" };
+            let halved = if train.mixer == MixerConfig::default() { "weight = 0.5\n" } else { "" };
             Trained::told(&case, &flex(), train, halved)
         };
         // Floors that leave no choice: half of each task's gradient.
         let halves = toml::from_str("kind = \"pe_ltr\"\nevery = 1\nfloors = { y0 = 0.5, y1 = 0.5 }").unwrap();
-        let mut mixed = [MixerConfig::Fixed, halves].map(trained);
+        let mut mixed = [MixerConfig::default(), halves].map(trained);
         for steps in 1..=3 {
             for trained in &mut mixed {
                 trained.train(1);

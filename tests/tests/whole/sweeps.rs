@@ -101,6 +101,13 @@ fn spaces_that_cannot_be_tried_are_refused_with_their_place() {
         ("repeats = 2\n[sweep.space]\n\"run.seed\" = { values = [1] }", "run.seed"),
         ("show = [\"auc\"]\n[sweep.space]\n\"train.l2\" = { values = [1.0] }", "test.auc"),
         ("method = \"halving\"\n[sweep.space]\n\"train.l2\" = { values = [1.0] }", "factor"),
+        ("[sweep.space]\n\"train.learnin_rate\" = { values = [1.0] }", "learnin_rate"),
+        ("[sweep.space]\n\"train.batch_size\" = { low = 0.6, high = 9.0, integer = true }", "whole"),
+        ("[sweep.space]\n\"backend.device\" = { values = [\"cuda\"] }", "backend.device"),
+        ("show = [\"test.mse\"]\n[sweep.space]\n\"train.l2\" = { values = [1.0] }", "not measured"),
+        ("fresh_data = true\nrepeats = 2\n[sweep.space]\n\"train.l2\" = { values = [1.0] }", "fresh_data"),
+        ("method = \"random\"\nfirst = 3\n[sweep.space]\n\"train.l2\" = { values = [1.0] }", "tpe"),
+        ("method = \"random\"\ntrials = 200000\n[sweep.space]\n\"train.l2\" = { values = [1.0] }", "sweep.trials"),
         ("method = \"best\"\n[sweep.space]\n\"train.l2\" = { values = [1.0] }", "job.toml:"),
     ] {
         let folder = swept("deepfm", sweep);
@@ -112,4 +119,29 @@ fn spaces_that_cannot_be_tried_are_refused_with_their_place() {
     let folder = job(200, "deepfm", "epochs = 1");
     let outcome = run(folder.path(), &["sweep", "job.toml", "--out", "out"]);
     assert!(outcome.code == Some(2) && outcome.err.contains("[sweep]"), "{}", outcome.err);
+}
+
+#[test]
+fn seeds_may_be_tried_and_a_ledger_is_checked_before_it_is_believed() {
+    let folder = swept("lr", "method = \"grid\"\n[sweep.space]\n\"run.seed\" = { values = [11, 22] }\n");
+    run_ok(folder.path(), &["sweep", "job.toml", "--out", "out"]);
+    for (trial, seed) in [(1, 11), (2, 22)] {
+        let text = std::fs::read_to_string(folder.path().join(format!("out/trials/{trial:04}-1/config.toml"))).unwrap();
+        assert!(text.contains(&format!("seed = {seed}")), "{text}");
+    }
+    let path = folder.path().join("out/sweep.jsonl");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let first = whole.lines().nth(1).unwrap();
+    for (damaged, says) in [
+        (whole.replace("\"at\":[0.0]", "\"at\":[99.0]"), "no point"),
+        (whole.replace("\"at\":[0.0]", "\"at\":[]"), "no point"),
+        (whole.replace("\"trial\":2", "\"trial\":7"), "no trial"),
+        (format!("{whole}{first}\n"), "twice"),
+        (format!("{whole}{{}}\n"), "damaged"),
+    ] {
+        std::fs::write(&path, &damaged).unwrap();
+        let outcome = run(folder.path(), &["sweep", "job.toml", "--out", "out", "--resume"]);
+        assert_eq!(outcome.code, Some(2), "{}", outcome.err);
+        assert!(outcome.err.contains("damaged") && outcome.err.contains(says), "no `{says}` in: {}", outcome.err);
+    }
 }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float32Array, Float64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
+use arrow::util::display::array_value_to_string;
+use burnrec_data::Side;
 use burnrec_data::split::Dataset;
-use burnrec_data::{FormatKind, Side};
 use burnrec_features::{Draws, Purpose};
 use burnrec_train::fuse::{FuseConfig, FuseFile, Fused, Fusion, tune};
 use burnrec_train::metrics::{MetricName, Protocol};
 use burnrec_train::{Asked, SavedModel, Stop, Task, TrainError, Values, score_rows};
 
-use super::output::{Place, Writer};
+use super::output::{Place, Writer, kind, refuse_input};
 use super::predict::{InFile, of_file};
 use super::saved::open;
 use crate::args::FuseArgs;
@@ -77,6 +78,10 @@ pub fn run(args: &FuseArgs) -> Result<(), CliError> {
     let (file, config, fusion, metric) = load(&args.config, &args.set)?;
     let located = |e: CliError| file.locate(e);
     let usage = |key: &str, problem: String| located(TrainError::Setting { key: key.into(), problem }.into());
+    if let (Some(input), Some(output)) = (&args.input, &args.output) {
+        refuse_input(input, output)?;
+        kind(output)?;
+    }
     let mut scores = Vec::with_capacity(config.scores.len());
     for (name, own) in &config.scores {
         let saved = open(Path::new(&own.run), &args.place)?;
@@ -88,19 +93,25 @@ pub fn run(args: &FuseArgs) -> Result<(), CliError> {
     if metric.needs_groups() && scores[target].saved.checked.schema().group.is_none() {
         return Err(usage("fuse.metric", "is of groups, and the run of the target has no features.group".into()));
     }
-    let valid = side(&scores, target, Side::Valid, args)?;
+    scores[target].task().allows("fuse.metric", metric).map_err(|e| located(e.into()))?;
+    let valid = side(&scores, target, Side::Valid, args)?.ok_or_else(|| {
+        usage("fuse.target", "has no validation row whose label is known; split the data otherwise".into())
+    })?;
+    let given: Vec<f64> = config.scores.values().map(|score| score.weight).collect();
+    fusion.check(&valid.columns, &given).map_err(|e| located(e.into()))?;
     let (weights, found) = tune(&config, &fusion, &valid, metric).map_err(|e| located(e.into()))?;
     let test = side(&scores, target, Side::Test, args)?;
     if let (Some(input), Some(output)) = (&args.input, &args.output) {
-        write(&scores, &fusion, &weights, input, output, args)?;
+        write(&scores, &fusion, &weights, target, input, output, args)?;
     }
     let judged = |rows: &Fused, weights: Option<&[f64]>, column: usize| match weights {
         Some(weights) => rows.judge(&fusion, weights, metric).ok(),
         None => rows.judge_scores(&rows.columns[column], metric).ok(),
     };
+    let tested = |weights: Option<&[f64]>, column: usize| test.as_ref().and_then(|test| judged(test, weights, column));
     if args.json {
         let alone = |(at, score): (usize, &Score)| {
-            let own = serde_json::json!({"valid": judged(&valid, None, at), "test": judged(&test, None, at)});
+            let own = serde_json::json!({"valid": judged(&valid, None, at), "test": tested(None, at)});
             (score.name.clone(), own)
         };
         let names = fusion.names().iter().cloned().zip(weights.iter().map(|w| serde_json::json!(w)));
@@ -108,7 +119,7 @@ pub fn run(args: &FuseArgs) -> Result<(), CliError> {
             "metric": metric.name(),
             "weights": names.collect::<serde_json::Map<_, _>>(),
             "valid": found,
-            "test": judged(&test, Some(&weights), 0),
+            "test": tested(Some(&weights), 0),
             "alone": scores.iter().enumerate().map(alone).collect::<serde_json::Map<_, _>>(),
         }));
     }
@@ -120,10 +131,10 @@ pub fn run(args: &FuseArgs) -> Result<(), CliError> {
         format!("test {}", metric.name()),
     ]];
     for (at, score) in scores.iter().enumerate() {
-        let (v, t) = (judged(&valid, None, at), judged(&test, None, at));
+        let (v, t) = (judged(&valid, None, at), tested(None, at));
         table.push(vec![score.name.clone(), format!("{:.4}", weights[at]), show(v), show(t)]);
     }
-    table.push(vec!["fused".into(), String::new(), show(Some(found)), show(judged(&test, Some(&weights), 0))]);
+    table.push(vec!["fused".into(), String::new(), show(Some(found)), show(tested(Some(&weights), 0))]);
     out::table(&table)
 }
 
@@ -168,7 +179,7 @@ fn same_rows(scores: &[Score]) -> Result<(), String> {
 }
 
 /// The scores of a side's rows whose label of the target is known.
-fn side(scores: &[Score], target: usize, side: Side, args: &FuseArgs) -> Result<Fused, CliError> {
+fn side(scores: &[Score], target: usize, side: Side, args: &FuseArgs) -> Result<Option<Fused>, CliError> {
     let mut columns: Vec<Vec<f64>> = Vec::with_capacity(scores.len());
     let mut judged = None;
     for (at, score) in scores.iter().enumerate() {
@@ -177,6 +188,14 @@ fn side(scores: &[Score], target: usize, side: Side, args: &FuseArgs) -> Result<
         burnrec_data::place(&args.place.data_dir, &mut own, &saved.folder);
         let (path, data) = burnrec_data::resolve(&args.place.data_dir, &own, &|line| tracing::info!("{line}"))?;
         let dataset = Dataset::open(&path, &data)?;
+        if !saved.encoder.is_as_fitted(&dataset, side)? {
+            return Err(CliError::Usage(format!(
+                "{}: the {} rows are not those that were there when {} was trained; train it again, or bring them back",
+                dataset.source(side).path().display(),
+                side.name(),
+                saved.folder.display()
+            )));
+        }
         let rows = dataset.stream(side, &saved.encoder.schema().columns(true))?;
         let encoder = &saved.encoder;
         let asked =
@@ -197,14 +216,27 @@ fn side(scores: &[Score], target: usize, side: Side, args: &FuseArgs) -> Result<
             scores[0].saved.folder.display()
         )));
     }
-    let Some((judged, known)) = judged.filter(|(judged, _)| judged.rows() > 0) else {
-        return Err(CliError::Usage(format!(
-            "no {} row has a label of the target; split the data otherwise",
-            side.name()
-        )));
-    };
+    let Some((judged, known)) = judged.filter(|(judged, _)| judged.rows() > 0) else { return Ok(None) };
     let columns = columns.into_iter().map(|column| known.iter().map(|row| column[*row as usize]).collect()).collect();
-    Ok(Fused { columns, judged })
+    Ok(Some(Fused { columns, judged }))
+}
+
+/// The groups of a file's rows in which the target's run ranks, where the method looks at ranks.
+fn groups(target: &Score, rows: &InFile, fusion: &Fusion) -> Result<Vec<u64>, CliError> {
+    let Some(column) = target.saved.checked.schema().group.clone().filter(|_| fusion.is_of_ranks()) else {
+        return Ok(Vec::new());
+    };
+    let mut known: std::collections::HashMap<String, u64> = std::collections::HashMap::new();
+    let mut groups = Vec::new();
+    for batch in rows.written.stream(&[column])? {
+        let batch = batch?;
+        for row in 0..batch.num_rows() {
+            let text = array_value_to_string(batch.column(0), row).map_err(|e| CliError::Usage(e.to_string()))?;
+            let next = known.len() as u64 + 1;
+            groups.push(*known.entry(text).or_insert(next));
+        }
+    }
+    Ok(groups)
 }
 
 /// Writes the rows of a file with all scores.
@@ -212,13 +244,12 @@ fn write(
     scores: &[Score],
     fusion: &Fusion,
     weights: &[f64],
+    target: usize,
     input: &Path,
     output: &Path,
     args: &FuseArgs,
 ) -> Result<(), CliError> {
-    let kind = FormatKind::of_path(output).ok_or_else(|| {
-        CliError::Usage(format!("--output {}: the extension must be .csv, .tsv, .jsonl or .parquet", output.display()))
-    })?;
+    let kind = kind(output)?;
     let place = Place::of(output, "--output")?;
     let mut columns: Vec<Vec<f64>> = Vec::new();
     let mut rows: Option<InFile> = None;
@@ -236,7 +267,16 @@ fn write(
         rows.get_or_insert(own);
     }
     let Some(rows) = rows else { return Ok(()) };
-    let fused = fusion.fuse(&columns, weights, &[]);
+    fusion.check(&columns, weights)?;
+    let fused = fusion.fuse(&columns, weights, &groups(&scores[target], &rows, fusion)?);
+    if let Some(row) = fused.iter().position(|score| !score.is_finite()) {
+        return Err(CliError::Usage(format!(
+            "the joined score of row {} of {} is {}",
+            row + 1,
+            input.display(),
+            fused[row]
+        )));
+    }
     let taken = |name: &str| rows.names.iter().any(|own| own == name);
     if let Some(name) = scores.iter().map(|s| s.name.as_str()).chain(["fused"]).find(|name| taken(name)) {
         return Err(CliError::Usage(format!("column `{name}` would stand twice in the output; rename the score")));
@@ -258,6 +298,9 @@ fn write(
         at += count;
         let whole = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays);
         writer.write(&whole.map_err(|e| CliError::Usage(e.to_string()))?)?;
+    }
+    if at == 0 {
+        return Err(CliError::Usage(format!("{}: has no rows to score", input.display())));
     }
     writer.finish()?;
     tracing::info!("{at} rows written to {}", output.display());

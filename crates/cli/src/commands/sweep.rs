@@ -8,7 +8,7 @@ use burnrec_backend::Opened;
 use burnrec_data::split::Dataset;
 use burnrec_record::Summary;
 use burnrec_train::sweep::{Ledger, Row, Trial, Tried, next, rows};
-use burnrec_train::{Checked, Job, RunFolder, Stop, SweepConfig, TrainError};
+use burnrec_train::{Checked, Job, RunFolder, Stop, SweepConfig, SweepRange, TrainError};
 
 use super::train::{checked, checked_alone};
 use crate::args::{Overrides, SweepArgs};
@@ -36,6 +36,14 @@ pub fn run(args: &SweepArgs) -> Result<(), CliError> {
     };
     setup::threads(experiment.backend.threads)?;
     let folder = setup::run_folder(&experiment.run, args.out.as_deref(), false)?;
+    if args.resume && !Ledger::is_in(&folder) {
+        RunFolder::check_free(&folder)?;
+    }
+    check_space(args, &config)?;
+    if config.fresh_data && experiment.data.regression.is_none() {
+        let problem = "is of generated rows, and data.source is none of them; remove it".to_string();
+        return Err(file.locate(TrainError::Setting { key: "sweep.fresh_data".into(), problem }.into()));
+    }
     if !args.resume {
         if Ledger::is_in(&folder) {
             let text = format!("{} holds a sweep; continue it with --resume, or take another --out", folder.display());
@@ -46,7 +54,7 @@ pub fn run(args: &SweepArgs) -> Result<(), CliError> {
     setup::probe_folder(&folder, "--out")?;
     let opened = setup::device(experiment.backend.device)?;
     let text = toml::to_string(experiment).unwrap_or_default();
-    let mut ledger = Ledger::open(&folder, &text).map_err(|e| file.locate(e.into()))?;
+    let mut ledger = Ledger::open(&folder, &text, &config).map_err(|e| file.locate(e.into()))?;
     let rises = checked.monitor().rises();
     let sweep = Sweep { args, config, folder, opened, stop: setup::stop_on_signals(), checked };
     while let Some(trial) = next(&sweep.config, &ledger.tried, sweep.checked.experiment().train.epochs, rises) {
@@ -54,11 +62,12 @@ pub fn run(args: &SweepArgs) -> Result<(), CliError> {
             Some(tried) => ledger.add(tried)?,
             None => {
                 sweep.print(&rows(&sweep.config, &ledger.tried, rises))?;
-                return out::line(&format!(
+                tracing::warn!(
                     "interrupted: {} runs made; continue with --resume --out {}",
                     ledger.tried.len(),
                     sweep.folder.display()
-                ));
+                );
+                return Ok(());
             }
         }
         sweep.write(&rows(&sweep.config, &ledger.tried, rises))?;
@@ -73,6 +82,25 @@ pub fn run(args: &SweepArgs) -> Result<(), CliError> {
             problem: format!("no trial came to anything: {first}"),
         }
         .into());
+    }
+    Ok(())
+}
+
+/// Refuses keys and values of the space that are no settings; what cannot go together is a trial that fails.
+pub fn check_space(args: &SweepArgs, config: &SweepConfig) -> Result<(), CliError> {
+    for (at, (key, range)) in config.space.iter().enumerate() {
+        let points: Vec<f64> = match range {
+            SweepRange::Values { values } => (0..values.len()).map(|at| at as f64).collect(),
+            SweepRange::Between { .. } => vec![0.0, 1.0],
+        };
+        for point in points {
+            let whole: Vec<f64> = (0..config.space.len()).map(|own| if own == at { point } else { 0.0 }).collect();
+            let (_, value) = config.settings(&whole).swap_remove(at);
+            let sets = [args.overrides.set.clone(), vec![format!("{key}={}", inline(&value))]].concat();
+            if let Err(error) = super::train::read(&args.config, &Overrides { set: sets, ..args.overrides.clone() }) {
+                return Err(CliError::Usage(format!("sweep.space.{key}: {error}")));
+            }
+        }
     }
     Ok(())
 }
@@ -129,9 +157,12 @@ impl Sweep<'_> {
     fn seeds(&self, trial: &Trial) -> Vec<String> {
         let experiment = self.checked.experiment();
         let (count, data) = (trial.repeat as u64, experiment.data.regression.as_ref());
-        let mut seeds = vec![format!("run.seed={}", experiment.run.seed + count)];
+        if self.config.repeats < 2 {
+            return Vec::new();
+        }
+        let mut seeds = vec![format!("run.seed={}", experiment.run.seed.wrapping_add(count))];
         if let Some(data) = data.filter(|_| self.config.fresh_data) {
-            seeds.push(format!("data.regression.seed={}", data.seed + count));
+            seeds.push(format!("data.regression.seed={}", data.seed.wrapping_add(count)));
         }
         seeds
     }
@@ -213,7 +244,12 @@ fn of_rung(trial: &Trial) -> String {
 
 /// What another trial would meet as well.
 fn is_of_machine(error: &CliError) -> bool {
-    matches!(error, CliError::Device(_) | CliError::Disk { .. } | CliError::Output { .. })
+    match error {
+        CliError::Device(_) | CliError::Disk { .. } | CliError::Output { .. } => true,
+        CliError::Data(_) => true,
+        CliError::Train(error) => error.is_environment(),
+        _ => false,
+    }
 }
 
 /// Takes away what a killed process left of a run that has nothing to go on from.

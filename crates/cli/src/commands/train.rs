@@ -25,7 +25,8 @@ pub fn checked_alone(config: &std::path::Path, overrides: &Overrides) -> Result<
     Ok((file, checked))
 }
 
-fn read(config: &std::path::Path, overrides: &Overrides) -> Result<(ConfigFile, Experiment), CliError> {
+/// Reads a config, not checked yet.
+pub fn read(config: &std::path::Path, overrides: &Overrides) -> Result<(ConfigFile, Experiment), CliError> {
     let command = match config_file::kind(config) {
         FileKind::Experiment => None,
         FileKind::Simulation => Some("simulate"),

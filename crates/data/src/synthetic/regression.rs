@@ -91,10 +91,13 @@ impl RegressionConfig {
         let hash = xxhash_rust::xxh3::xxh3_64(text.as_bytes());
         let folder = root.join("synthetic");
         let path = folder.join(format!("regression-{hash:016x}.generated"));
-        if !path.is_file() {
-            std::fs::create_dir_all(&folder).map_err(|e| DataError::io(&folder, e))?;
-            std::fs::write(&path, text).map_err(|e| DataError::io(&path, e))?;
+        if std::fs::read_to_string(&path).is_ok_and(|there| there == text) {
+            return Ok(path);
         }
+        std::fs::create_dir_all(&folder).map_err(|e| DataError::io(&folder, e))?;
+        let temporary = folder.join(format!(".tmp-{hash:016x}-{}", std::process::id()));
+        std::fs::write(&temporary, text).map_err(|e| DataError::io(&temporary, e))?;
+        std::fs::rename(&temporary, &path).map_err(|e| DataError::io(&path, e))?;
         Ok(path)
     }
 

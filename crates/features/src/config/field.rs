@@ -147,7 +147,8 @@ pub struct FieldConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<IndexPolicy>,
     /// Index growing: fields of one id a row, the mean of whose vectors a new id of this field starts from, as a new item
-    /// from its category and brand; by default its vector is drawn.
+    /// from its category and brand; by default its vector is drawn. An id that is first seen in a history is not described
+    /// there, and starts as one that is drawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts_as: Option<Vec<String>>,
     /// Index modulo: the number of rows.

@@ -25,8 +25,10 @@ pub struct SparseGate {
 pub struct Taken {
     /// `[B, E]`, rows of sum 1 with k entries above 0.
     pub shares: Tensor<2>,
-    /// The squared coefficients of variation `[1]` of how much the experts are taken, and of how often, in training with noise.
-    pub uneven: Option<(Tensor<1>, Tensor<1>)>,
+    /// The squared coefficient of variation `[1]` of how much the experts are taken, in training.
+    pub importance: Option<Tensor<1>>,
+    /// That of how often, in training with noise, where a row takes fewer than all.
+    pub load: Option<Tensor<1>>,
 }
 
 /// `Var / Mean²` over the experts, of the population.
@@ -56,23 +58,24 @@ impl SparseGate {
         let map = |linear: &Linear| layer(linear, x.clone(), beside.clone(), Activation::Identity);
         let clean = map(&self.clean); // [B, E]
         let (device, count) = (clean.device(), clean.dims()[1]);
-        let noise = self.noise.as_ref().filter(|_| device.is_autodiff());
-        let Some(noise) = noise else {
-            return Taken { shares: softmax(self.keep(clean).0, 1), uneven: None };
+        let over_rows = |of: Tensor<2>| uneven(of.sum_dim(0).flatten(0, 1));
+        let learns = device.is_autodiff();
+        let Some(noise) = self.noise.as_ref().filter(|_| learns) else {
+            let shares = softmax(self.keep(clean).0, 1);
+            let importance = learns.then(|| over_rows(shares.clone()));
+            return Taken { shares, importance, load: None };
         };
         let deviation = softplus(map(noise), 1.0);
         let drawn = Tensor::random(clean.dims(), Distribution::Normal(0.0, 1.0), &device);
         let noisy = clean.clone() + drawn * deviation.clone();
         let (kept, threshold) = self.keep(noisy);
         let shares = softmax(kept, 1);
-        let uneven = (self.active < count).then(|| {
-            // The probability that another draw of its own noise would have the row take the expert.
+        let load = (self.active < count).then(|| {
+            // The probability that another draw of its own noise would have the row take the expert; the threshold is held.
             let z = (clean - threshold) / deviation;
-            let taken = ((z * std::f32::consts::FRAC_1_SQRT_2).erf() + 1.0) * 0.5; // [B, E]
-            let over_rows = |of: Tensor<2>| uneven(of.sum_dim(0).flatten(0, 1));
-            (over_rows(shares.clone()), over_rows(taken))
+            over_rows(((z * std::f32::consts::FRAC_1_SQRT_2).erf() + 1.0) * 0.5)
         });
-        Taken { shares, uneven }
+        Taken { importance: Some(over_rows(shares.clone())), shares, load }
     }
 
     /// The k largest scores of each row, the others far below; and for each expert the k-th largest score without it, off the
@@ -146,11 +149,11 @@ mod tests {
         let x = initial.normal(1.0, [4000, 4], &device).val();
         let mut gate = SparseGate::new(4, 5, 2, true, &mut initial, &device);
         let even = gate.forward(x.clone(), None);
-        let (importance, load) = even.uneven.unwrap();
+        let (importance, load) = (even.importance.unwrap(), even.load.unwrap());
         assert!(importance.into_scalar::<f32>() < 1e-2 && load.into_scalar::<f32>() < 1e-2);
         // An expert far above the others is taken by all rows: of 5 loads of mean 0.4, one is 1.
         gate.clean.bias = Some(initial.param(vec![50.0, 0.0, 0.0, 0.0, 0.0], [5], &device));
-        let (_, load) = gate.forward(x, None).uneven.unwrap();
+        let load = gate.forward(x, None).load.unwrap();
         let load = load.into_scalar::<f32>();
         assert!((load - 0.5625).abs() < 0.02, "{load}");
     }

@@ -9,7 +9,7 @@
 //! are computed, as one product: the gate is sparse in what learns, not in time.
 
 use burn::module::Module;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
@@ -41,7 +41,7 @@ pub struct MoeConfig {
     pub noise: bool,
     /// Weight of the loss against experts that much is taken of.
     pub importance: f64,
-    /// Weight of the loss against experts that many rows take.
+    /// Weight of the loss against experts that many rows take; without noise, or where a row takes all experts, there is none.
     pub load: f64,
     /// Probability that a tower's activation is dropped in training, 0..1.
     pub dropout: f64,
@@ -96,8 +96,8 @@ impl Architecture for MoeConfig {
             }
             () if !weight(self.importance) => setting("moe", "importance", "must be at least 0"),
             () if !weight(self.load) => setting("moe", "load", "must be at least 0"),
-            () if !self.noise && (self.importance, self.load) != (0.1, 0.1) && self.importance + self.load > 0.0 => {
-                setting("moe", "importance", "and load go with noise; remove them")
+            () if self.load != 0.1 && (!self.noise || self.active == self.experts) => {
+                setting("moe", "load", "is of noise, and of rows that take fewer than all experts; remove it")
             }
             () if self.tower.is_empty() && self.dropout > 0.0 => {
                 setting("moe", "dropout", "has no meaning without layers in the towers; remove it")
@@ -134,11 +134,12 @@ impl Model for Moe {
     fn heads(&self, _trunk: Trunk, inputs: &Inputs) -> Outputs {
         let flat = inputs.flat(0);
         let experts = self.experts.forward(flat.clone(), inputs.numeric.clone());
-        let Taken { shares, uneven } = self.gate.forward(flat, inputs.numeric.clone());
+        let Taken { shares, importance, load } = self.gate.forward(flat, inputs.numeric.clone());
         let mixed = ExpertGate::mix(shares.clone(), experts);
-        let losses = uneven.map(|(importance, load)| importance * self.importance + load * self.load);
+        let weigh = |loss: Option<Tensor<1>>, weight: f64| loss.filter(|_| weight > 0.0).map(|loss| loss * weight);
+        let losses = weigh(importance, self.importance).into_iter().chain(weigh(load, self.load));
         Outputs {
-            auxiliary: losses.into_iter().collect(),
+            auxiliary: losses.collect(),
             gates: vec![("gate".into(), shares)],
             ..self.towers.forward(|_| mixed.clone())
         }

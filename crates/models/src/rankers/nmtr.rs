@@ -118,6 +118,9 @@ impl Architecture for NmtrConfig {
             () if !(self.embedding_std > 0.0 && self.embedding_std.is_finite()) => {
                 setting("nmtr", "embedding_std", "must be above 0: equal vectors never part")
             }
+            () if self.interaction == Interaction::Gmf && self.hidden != Self::default().hidden => {
+                setting("nmtr", "hidden", "is of the towers, which interaction = \"gmf\" has not; remove it")
+            }
             () if self.dropout > 0.0 && (self.interaction == Interaction::Gmf || self.hidden.is_empty()) => {
                 setting("nmtr", "dropout", "is of the towers' layers, and there are none; remove it")
             }

@@ -105,7 +105,8 @@ impl YoutubeRankerConfig {
             experts: self.experts,
             expert: self.expert.clone(),
             tower: self.tower.clone(),
-            gate_dropout: self.gate_dropout,
+            // One expert has none to share with.
+            gate_dropout: if self.experts == 1 { 0.0 } else { self.gate_dropout },
             dropout: if self.tower.is_empty() { 0.0 } else { self.dropout },
             ..MmoeConfig::default()
         }
@@ -124,6 +125,7 @@ impl Architecture for YoutubeRankerConfig {
         check_widths(model, "bottom", &self.bottom, 0)?;
         check_probability(model, "places_dropout", self.places_dropout)?;
         check_probability(model, "dropout", self.dropout)?;
+        check_probability(model, "gate_dropout", self.gate_dropout)?;
         self.mixture().check_as(model, schema)?;
         let own = |place: &usize| self.places.contains(&schema.categorical[*place].name);
         let fields = schema.columns_only();
@@ -173,7 +175,8 @@ impl Architecture for YoutubeRankerConfig {
         let built = bottom.init(shapes.stacked(0), initial, device);
         let experts = Experts::new(self.experts, below, &self.expert, initial, device);
         let gates = shapes.outputs.iter();
-        let gates = gates.map(|_| ExpertGate::new(below, self.experts, self.gate_dropout, initial, device)).collect();
+        let gates =
+            gates.map(|_| ExpertGate::new(below, self.experts, self.mixture().gate_dropout, initial, device)).collect();
         let dropout = self.mixture().dropout;
         let towers = Towers::new(mixed, &self.tower, dropout, shapes, initial, device);
         let own = shapes.outputs.iter().zip(&biased).filter(|(_, biased)| **biased);

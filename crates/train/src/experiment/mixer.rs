@@ -12,12 +12,12 @@ use crate::error::{TrainError, bad};
 ///
 /// The last four take a forward and a backward pass a task, and read a small matrix from the device at every step. Gradients
 /// are compared over what tasks share: dense weights that more than one reaches, and the vectors looked up for the batch.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "snake_case", tag = "kind")]
 pub enum MixerConfig {
     /// By the tasks' `weight`, the same at every step.
-    #[default]
-    Fixed,
+    // With braces, so that keys beside its kind are refused.
+    Fixed {},
     /// By learned uncertainty: `e^{-s} L + s/2` for classes, `e^{-s} L / 2 + s/2` for numbers (Kendall et al., CVPR 2018).
     Uncertainty {
         /// Rate of s, under Adam.
@@ -41,12 +41,12 @@ pub enum MixerConfig {
         /// Rate of the weights, under Adam.
         #[serde(default = "fortieth")]
         rate: f64,
-        /// First steps whose mean loss is what a task started from; weights stay until then.
+        /// First steps of each task whose mean loss is what it started from; weights stay until all have them.
         #[serde(default = "hundred")]
         first_steps: u64,
     },
     /// What opposes another task's gradient is taken out of each (Yu et al., NeurIPS 2020).
-    Pcgrad,
+    Pcgrad {},
     /// The shortest mixture of gradients: a direction that no task opposes (Sener & Koltun, NeurIPS 2018).
     Mgda {
         /// What gradients are divided by before.
@@ -62,6 +62,12 @@ pub enum MixerConfig {
         #[serde(default = "ten")]
         every: u64,
     },
+}
+
+impl Default for MixerConfig {
+    fn default() -> Self {
+        Self::Fixed {}
+    }
 }
 
 /// What gradients are divided by before they are mixed.
@@ -108,7 +114,7 @@ impl MixerConfig {
     pub(crate) fn check(&self, tasks: &TasksConfig) -> Result<(), TrainError> {
         let refused = |key: &str, problem: &str| Err(bad(format!("train.mixer.{key}"), problem));
         let positive = |x: f64| x > 0.0 && x.is_finite();
-        if *self != Self::Fixed && tasks.0.len() < 2 {
+        if *self != Self::default() && tasks.0.len() < 2 {
             return refused("kind", "mixes tasks, and there is one; remove [train.mixer], or declare another task");
         }
         match self {
@@ -124,12 +130,27 @@ impl MixerConfig {
                 if let Some(name) = floors.keys().find(|name| tasks.0.iter().all(|(task, _)| task != *name)) {
                     return refused("floors", &format!("names `{name}`, and there is no such task"));
                 }
-                match floors.values().all(|floor| (0.0..=1.0).contains(floor)) && floors.values().sum::<f64>() <= 1.0 {
+                match floors.values().all(|floor| (0.0..=1.0).contains(floor))
+                    && floors.values().sum::<f64>() <= 1.0 + 1e-9
+                {
                     true => Ok(()),
                     false => refused("floors", "must each lie in 0..=1, and be at most 1 together"),
                 }
             }
             _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_a_kind_does_not_have_are_refused() {
+        for kind in ["fixed", "uncertainty", "dwa", "gradnorm", "pcgrad", "mgda", "pe_ltr"] {
+            assert!(toml::from_str::<MixerConfig>(&format!("kind = \"{kind}\"")).is_ok(), "{kind}");
+            assert!(toml::from_str::<MixerConfig>(&format!("kind = \"{kind}\"\nx = 1")).is_err(), "{kind}");
         }
     }
 }

@@ -126,15 +126,31 @@ impl SweepConfig {
             if self.method == SweepMethod::Halving && key == own[1] {
                 return refused("method", "halving changes train.epochs, which the space has too; remove it there");
             }
-            if key.starts_with("sweep") {
-                return refused("space", "cannot change the sweep itself");
+            let part = key.split('.').next().unwrap_or("");
+            if matches!(part, "sweep" | "backend" | "schedule") || (part == "run" && key != own[0]) {
+                return refused(
+                    "space",
+                    &format!("has `{key}`, which is not of what is learned; give it to all trials"),
+                );
             }
         }
         match self {
             _ if self.space.is_empty() => refused("space", "is empty; name a setting and what it may be"),
-            _ if self.count() > MOST => refused("space", "has more than 100000 combinations; take method = \"random\""),
+            _ if self.method == SweepMethod::Grid && self.count() > MOST => {
+                refused("space", "has more than 100000 combinations; take method = \"random\"")
+            }
             _ if self.method == SweepMethod::Grid && self.trials.is_some() => {
                 refused("trials", "goes with the other methods: a grid tries all; remove it")
+            }
+            _ if self.method != SweepMethod::Grid && self.count() > MOST => refused("trials", "must be at most 100000"),
+            _ if self.first != five() && self.method != SweepMethod::Tpe => {
+                refused("first", "goes with method = \"tpe\"; remove it")
+            }
+            _ if self.factor != three() && self.method != SweepMethod::Halving => {
+                refused("factor", "goes with method = \"halving\"; remove it")
+            }
+            _ if self.method == SweepMethod::Halving && self.factor >= 2 && self.count() < self.factor => {
+                refused("trials", "must be at least factor, so that some are left behind")
             }
             _ if self.trials == Some(0) => refused("trials", "must be at least 1"),
             _ if self.repeats == 0 => refused("repeats", "must be at least 1"),
@@ -165,6 +181,10 @@ impl SweepRange {
             }
             Self::Between { low, high, .. } if !(low.is_finite() && high.is_finite() && low < high) => {
                 Err(bad(key, "needs numbers low below high"))
+            }
+            Self::Between { low, high, .. } if !(high - low).is_finite() => Err(bad(key, "is too wide")),
+            Self::Between { low, high, integer: true, .. } if low.fract() != 0.0 || high.fract() != 0.0 => {
+                Err(bad(key, "is of whole numbers; give whole ones for low and high"))
             }
             Self::Between { low, log: true, .. } if *low <= 0.0 => Err(bad(key, "needs low above 0 with log = true")),
             Self::Between { .. } => Ok(()),

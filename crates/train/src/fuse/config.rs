@@ -108,9 +108,10 @@ impl FuseConfig {
         if let Some((name, _)) = self.scores.iter().find(|(_, score)| !score.weight.is_finite()) {
             return refused(&format!("scores.{name}.weight"), "must be a number");
         }
-        let plain = |name: &String| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if let Some(name) = self.scores.keys().find(|name| !plain(name) || name.is_empty()) {
-            return refused(&format!("scores.{name}"), "is no plain name: letters, digits and `_`");
+        let begins = |name: &String| name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        let plain = |name: &String| begins(name) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if let Some(name) = self.scores.keys().find(|name| !plain(name)) {
+            return refused(&format!("scores.{name}"), "is no plain name: letters, digits and `_`, a digit not first");
         }
         match self {
             _ if self.scores.len() < 2 => refused("scores", "needs two or more; one by itself is ranked by predict"),

@@ -13,6 +13,9 @@ enum Node {
     Both(char, Box<Node>, Box<Node>),
 }
 
+/// Characters of a formula at most.
+const LONGEST: usize = 2000;
+
 /// How deep parentheses may stand in each other.
 const DEPTH: usize = 64;
 
@@ -29,12 +32,28 @@ impl Formula {
     /// # Errors
     /// What is wrong with it, and where.
     pub fn parse(text: &str, names: &[String]) -> Result<Self, String> {
+        if text.len() > LONGEST {
+            return Err(format!("is longer than {LONGEST} characters"));
+        }
         let mut reader = Reader { text, at: 0, names, depth: 0 };
         let node = reader.sum()?;
         match reader.peek() {
             None => Ok(Self(node)),
             Some(other) => Err(reader.wrong(&format!("`{other}` is not expected"))),
         }
+    }
+
+    /// Whether it reads a score.
+    pub fn reads(&self, place: usize) -> bool {
+        fn of(node: &Node, place: usize) -> bool {
+            match node {
+                Node::Number(_) => false,
+                Node::Score(own) => *own == place,
+                Node::Negative(inner) => of(inner, place),
+                Node::Both(_, a, b) => of(a, place) || of(b, place),
+            }
+        }
+        of(&self.0, place)
     }
 
     /// Its value of a row.
@@ -125,7 +144,13 @@ impl Reader<'_> {
             }
             Some(c) if c.is_ascii_digit() || c == '.' => {
                 let rest = &self.text[self.at..];
-                let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+                let mut end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+                // 1e-3
+                if let Some(power) = rest[end..].strip_prefix(['e', 'E']) {
+                    let digits = power.strip_prefix(['+', '-']).unwrap_or(power);
+                    let count = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+                    end += if count > 0 { 1 + power.len() - digits.len() + count } else { 0 };
+                }
                 let number = rest[..end].parse().map_err(|_| self.wrong("is no number"))?;
                 self.at += end;
                 Ok(Node::Number(number))
@@ -162,6 +187,7 @@ mod tests {
             ("-a ^ 2", -4.0),
             ("12 / a / b_2", 2.0),
             (".5*a", 1.0),
+            ("2e-1 * a + 1E1", 10.4),
         ] {
             assert_eq!(value(text), expected, "{text}");
         }
@@ -177,7 +203,8 @@ mod tests {
             let problem = Formula::parse(text, &names).unwrap_err();
             assert!(problem.contains(says), "{text}: {problem}");
         }
-        assert!(Formula::parse(&"(".repeat(10_000), &names).unwrap_err().contains("deep"));
-        assert!(Formula::parse(&"-".repeat(10_000), &names).unwrap_err().contains("deep"));
+        assert!(Formula::parse(&"(".repeat(1000), &names).unwrap_err().contains("deep"));
+        assert!(Formula::parse(&"a+".repeat(100_000), &names).unwrap_err().contains("longer"));
+        assert!(Formula::parse(&"-".repeat(1000), &names).unwrap_err().contains("deep"));
     }
 }

@@ -29,12 +29,44 @@ impl Fusion {
         let names: Vec<String> = config.scores.keys().cloned().collect();
         let formula = config.formula.as_ref().map(|text| Formula::parse(text, &names));
         let formula = formula.transpose().map_err(|problem| bad("fuse.formula", problem))?;
+        let unread = |formula: &Formula| (0..names.len()).find(|place| !formula.reads(*place));
+        if let Some(place) = formula.as_ref().and_then(unread) {
+            return Err(bad("fuse.formula", format!("does not name score `{}`; use it, or remove it", names[place])));
+        }
         Ok(Self { method: config.method, names, offset: config.offset, rank_constant: config.rank_constant, formula })
+    }
+
+    /// Refuses scores of these rows that the method cannot join: a power or a factor of what is below 0.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] naming the score.
+    pub fn check(&self, columns: &[Vec<f64>], weights: &[f64]) -> Result<(), TrainError> {
+        for (name, (column, weight)) in self.names.iter().zip(columns.iter().zip(weights)) {
+            let wrong = |x: &f64| match self.method {
+                FuseMethod::Product => x + self.offset < 0.0,
+                FuseMethod::Gated => 1.0 + weight * x <= 0.0,
+                _ => false,
+            };
+            if let Some(x) = column.iter().find(|x| !x.is_finite() || wrong(x)) {
+                return Err(bad(
+                    format!("fuse.scores.{name}"),
+                    format!(
+                        "is {x} on some row, which this method cannot join; take method = \"linear\" or \"rank\", or a formula"
+                    ),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The names of the scores, in the order in which they are taken.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// Whether ranks in groups are joined.
+    pub fn is_of_ranks(&self) -> bool {
+        self.method == FuseMethod::Rank
     }
 
     /// One score a row, from one column a score. `groups` are the lists in which rows have ranks; all rows are one without them.

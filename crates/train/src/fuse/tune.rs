@@ -31,6 +31,10 @@ impl Fused {
     /// # Errors
     /// Why it is undefined.
     pub fn judge_scores(&self, scores: &[f64], metric: MetricName) -> Result<f64, String> {
+        if let Some(row) = scores.iter().position(|score| !score.is_finite()) {
+            let of: Vec<String> = self.columns.iter().map(|column| column[row].to_string()).collect();
+            return Err(format!("the joined score is {} where the scores are {}", scores[row], of.join(", ")));
+        }
         // Metrics of ranking look at the order alone, which places keep where 32 bits of a score would not.
         let mut order: Vec<usize> = (0..scores.len()).collect();
         order.sort_by(|a, b| scores[*a].total_cmp(&scores[*b]));
@@ -64,15 +68,18 @@ pub fn tune(
             bad("fuse.metric", format!("{} is undefined on the validation rows: {problem}", metric.name()))
         })
     };
-    let mut best = (judge(&given)?, given);
+    let mut best = (judge(&given)?, given.clone());
+    let most = if config.method == FuseMethod::Gated { 2.0 } else { 0.0 };
+    let sign = |weight: f64| if weight < 0.0 { -1.0 } else { 1.0 };
     let Some(tune) = config.tune.as_ref().filter(|_| config.method != FuseMethod::Formula) else {
         return Ok((best.1, best.0));
     };
     let mut rng = ChaCha8Rng::seed_from_u64(stream_seed(tune.seed, "fuse", 0));
     for trial in 0..tune.trials {
         let weights: Vec<f64> = match trial * 2 < tune.trials {
-            // Only how weights stand to each other matters: between 1 and a thousandth, on a logarithmic scale.
-            true => best.1.iter().map(|_| 10f64.powf(-3.0 * rng.random::<f64>())).collect(),
+            // Of most only how weights stand to each other matters: between 1 and a thousandth, on a logarithmic scale, each
+            // with the sign that it was given.
+            true => given.iter().map(|weight| sign(*weight) * 10f64.powf(most - 3.0 * rng.random::<f64>())).collect(),
             false => {
                 let mut near =
                     |weight: &f64| weight * (0.3 * Distribution::<f64>::sample(&StandardNormal, &mut rng)).exp();

@@ -165,7 +165,8 @@ impl Stepper {
         let gathered = self.gather(prepared)?;
         marks[1] = Instant::now();
         let model = self.weights.model.take().ok_or(TrainError::HalfStep)?;
-        let asked = Asked { scores: scored, gates: self.clock.is_multiple_of(self.trace_every) };
+        let asked =
+            Asked { scores: scored, gates: self.traces.is_new() || self.clock.is_multiple_of(self.trace_every) };
         let mut passed = forward::forward(&model, &gathered, &self.tasks, asked);
         let scores = passed.scores.take();
         self.traces.add(std::mem::take(&mut passed.gates));

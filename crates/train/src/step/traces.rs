@@ -30,6 +30,11 @@ impl GateUse {
 }
 
 impl GateTraces {
+    /// Whether no step was looked at yet since the last time: the first of an epoch is.
+    pub(super) fn is_new(&self) -> bool {
+        self.steps == 0
+    }
+
     /// Adds the shares `[B, E]` of a step.
     pub(super) fn add(&mut self, gates: Vec<(String, Tensor<2>)>) {
         let first = self.sums.is_empty();

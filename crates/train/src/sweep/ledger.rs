@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::space::Point;
 use crate::error::{TrainError, bad};
+use crate::experiment::{SweepConfig, SweepRange};
 
 /// A run of a trial that ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,14 +65,20 @@ impl Ledger {
     ///
     /// # Errors
     /// A ledger of another experiment, lines that say nothing, files that cannot be read or written.
-    pub fn open(folder: &Path, experiment: &str) -> Result<Self, TrainError> {
+    pub fn open(folder: &Path, experiment: &str, sweep: &SweepConfig) -> Result<Self, TrainError> {
         let path = folder.join(LEDGER);
         let header = Header { sweep: format!("{:016x}", xxhash_rust::xxh3::xxh3_64(experiment.as_bytes())) };
         std::fs::create_dir_all(folder).map_err(TrainError::io(folder))?;
-        let text = match path.exists() {
-            true => std::fs::read_to_string(&path).map_err(TrainError::io(&path))?,
-            false => String::new(),
-        };
+        let file =
+            OpenOptions::new().create(true).append(true).read(true).open(&path).map_err(TrainError::io(&path))?;
+        if file.try_lock().is_err() {
+            return Err(bad(
+                "sweep",
+                format!("another burnrec sweeps into {}; wait for it, or take another --out", folder.display()),
+            ));
+        }
+        let bytes = std::fs::read(&path).map_err(TrainError::io(&path))?;
+        let text = String::from_utf8(bytes).map_err(|_| damaged(&path, 1, "is not valid UTF-8"))?;
         // A line without its end was being written when the process was killed.
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
         let mut lines = text[..whole].lines();
@@ -85,10 +92,11 @@ impl Ledger {
                 return Err(bad("sweep", format!("{} {problem}", folder.display())));
             }
             for (number, line) in lines.enumerate() {
-                tried.push(serde_json::from_str(line).map_err(|e| damaged(&path, number + 2, &e.to_string()))?);
+                let own: Tried = serde_json::from_str(line).map_err(|e| damaged(&path, number + 2, &e.to_string()))?;
+                sound(&own, sweep, &tried).map_err(|problem| damaged(&path, number + 2, problem))?;
+                tried.push(own);
             }
         }
-        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(TrainError::io(&path))?;
         file.set_len(whole as u64).map_err(TrainError::io(&path))?;
         let mut ledger = Self { path, file, tried };
         if begun.is_none() {
@@ -112,6 +120,23 @@ impl Ledger {
         self.write(&tried)?;
         self.tried.push(tried);
         Ok(())
+    }
+}
+
+/// What a line of a ledger must be to be believed.
+fn sound(own: &Tried, sweep: &SweepConfig, before: &[Tried]) -> Result<(), &'static str> {
+    let same = |other: &Tried| (other.trial, other.rung, other.repeat) == (own.trial, own.rung, own.repeat);
+    let at = |(range, at): (&SweepRange, &f64)| match range {
+        SweepRange::Values { values } => *at >= 0.0 && at.fract() == 0.0 && (*at as usize) < values.len(),
+        SweepRange::Between { .. } => (0.0..=1.0).contains(at),
+    };
+    match () {
+        () if !(1..=sweep.count()).contains(&own.trial) || own.repeat >= sweep.repeats => Err("is of no trial"),
+        () if own.at.len() != sweep.space.len() || !sweep.space.values().zip(&own.at).all(at) => {
+            Err("is at no point of the space")
+        }
+        () if before.iter().any(same) => Err("is there twice"),
+        () => Ok(()),
     }
 }
 

@@ -22,7 +22,7 @@ impl SweepRange {
                 match integer {
                     true => toml::Value::Integer(value.round() as i64),
                     // Few digits, so that a person can read and repeat it.
-                    false => toml::Value::Float(format!("{value:.4e}").parse().unwrap_or(value)),
+                    false => toml::Value::Float(format!("{value:.4e}").parse().unwrap_or(value).clamp(*low, *high)),
                 }
             }
         }

@@ -11,6 +11,7 @@ use super::next::value;
 use crate::error::{TrainError, bad};
 use crate::experiment::SweepConfig;
 use crate::metrics::MetricName;
+use crate::task::Task;
 
 /// A mean over repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -72,15 +73,26 @@ fn parts<'a>(key: &str, name: &'a str) -> Result<(&'a str, &'a str, MetricName),
 
 impl SweepConfig {
     /// Refuses names that are no metrics, and those of tasks that there are not.
-    pub(crate) fn check_metrics(&self, tasks: &[String]) -> Result<(), TrainError> {
+    pub(crate) fn check_metrics(&self, tasks: &[Task]) -> Result<(), TrainError> {
+        let names = || tasks.iter().map(|task| task.name.as_str()).collect::<Vec<_>>().join(", ");
         let shown = self.show.iter().map(|name| ("sweep.show", name));
         for (key, name) in shown.chain(self.pareto.iter().flatten().map(|name| ("sweep.pareto", name))) {
-            let (_, task, _) = parts(key, name)?;
+            let (_, task, metric) = parts(key, name)?;
             // Tasks may be among the settings that are tried.
-            let fixed = !self.space.keys().any(|setting| setting.starts_with("tasks"));
-            if fixed && tasks.len() > 1 && !tasks.iter().any(|own| own == task) {
-                return Err(bad(key, format!("`{name}` does not say of which task; there are {}", tasks.join(", "))));
+            if self.space.keys().any(|setting| setting.starts_with("tasks")) {
+                continue;
             }
+            let own = tasks.iter().find(|own| own.name == task || (tasks.len() == 1 && task.is_empty()));
+            let Some(own) = own else {
+                return Err(bad(key, format!("`{name}` does not say of which task; there are {}", names())));
+            };
+            if !own.metrics.contains(&metric) {
+                let problem = format!("`{name}` is not measured; add it to tasks.{}.metrics", own.name);
+                return Err(bad(key, problem));
+            }
+        }
+        if self.fresh_data && self.repeats < 2 {
+            return Err(bad("sweep.fresh_data", "is of repeats, and there is one; remove it"));
         }
         Ok(())
     }

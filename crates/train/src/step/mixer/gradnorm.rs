@@ -15,8 +15,9 @@ pub(super) struct GradNorm {
     /// What the weights of the config are multiplied by; their sum is the number of tasks.
     shares: Vec<f64>,
     adam: SmallAdam,
-    /// The sums of the first steps' losses.
+    /// The sums of each task's first losses, and of how many steps they are.
     first: Vec<f64>,
+    seen: Vec<f64>,
     steps: u64,
 }
 
@@ -38,15 +39,15 @@ fn towards(shares: &[f64], lengths: &[f64], left: &[f64], alpha: f64) -> Vec<f64
 impl GradNorm {
     pub(super) fn new(weights: Vec<f64>, alpha: f64, rate: f64, first_steps: u64) -> Self {
         let count = weights.len();
-        let (shares, adam, first) = (vec![1.0; count], SmallAdam::new(count), vec![0.0; count]);
-        Self { weights, alpha, rate, first_steps, shares, adam, first, steps: 0 }
+        let (shares, adam) = (vec![1.0; count], SmallAdam::new(count));
+        let (first, seen) = (vec![0.0; count], vec![0.0; count]);
+        Self { weights, alpha, rate, first_steps, shares, adam, first, seen, steps: 0 }
     }
 
     /// Changes the shares of the tasks that taught something.
     fn learn(&mut self, teaching: &[usize], lengths: &[f64], losses: &[f64]) {
-        let first = self.first_steps as f64;
-        let left: Vec<f64> =
-            teaching.iter().zip(losses).map(|(task, loss)| loss / (self.first[*task] / first).max(1e-12)).collect();
+        let start = |task: usize| (self.first[task] / self.seen[task].max(1.0)).max(1e-12);
+        let left: Vec<f64> = teaching.iter().zip(losses).map(|(task, loss)| loss / start(*task)).collect();
         let own: Vec<f64> = teaching.iter().map(|task| self.shares[*task]).collect();
         let mut gradient = vec![0.0; self.shares.len()];
         for (task, slope) in teaching.iter().zip(towards(&own, lengths, &left, self.alpha)) {
@@ -67,8 +68,14 @@ impl Mixer for GradNorm {
             .map(|task| f64::from(traffic::read_from(pass.passed.losses[*task].clone().inner(), own_memory)[0]))
             .collect();
         self.steps += 1;
-        if self.steps <= self.first_steps || teaching.len() < 2 {
-            teaching.iter().zip(&losses).for_each(|(task, loss)| self.first[*task] += loss);
+        for (task, loss) in teaching.iter().zip(&losses) {
+            if self.seen[*task] < self.first_steps as f64 {
+                self.first[*task] += loss;
+                self.seen[*task] += 1.0;
+            }
+        }
+        // Weights stay until it is known where every task started.
+        if self.seen.iter().any(|seen| *seen < self.first_steps as f64) || teaching.len() < 2 {
             let weights: Vec<f64> = self.shares.iter().zip(&self.weights).map(|(share, w)| share * w).collect();
             return pass.walk(&weights);
         }
@@ -93,6 +100,7 @@ impl Mixer for GradNorm {
             ("second_moments", self.adam.second.clone()),
             ("adam_steps", adam),
             ("first_losses", self.first.clone()),
+            ("first_steps", self.seen.clone()),
         ];
         let values = values.into_iter().map(|(name, values)| (name.to_string(), values)).collect();
         Some(MixerState { steps: self.steps, values })
@@ -102,6 +110,7 @@ impl Mixer for GradNorm {
         let count = self.weights.len();
         self.shares = state.take("shares", count)?;
         self.first = state.take("first_losses", count)?;
+        self.seen = state.take("first_steps", count)?;
         let steps = state.take("adam_steps", 1)?[0] as u64;
         let (first, second) = (state.take("first_moments", count)?, state.take("second_moments", count)?);
         (self.adam, self.steps) = (SmallAdam { first, second, steps }, state.steps);
@@ -116,7 +125,7 @@ mod tests {
     #[test]
     fn equal_tasks_stay_equal_and_long_gradients_lose_weight() {
         let mut mixer = GradNorm::new(vec![1.0, 1.0], 1.5, 0.025, 1);
-        mixer.first = vec![2.0, 2.0];
+        (mixer.first, mixer.seen) = (vec![2.0, 2.0], vec![1.0, 1.0]);
         (0..100).for_each(|_| mixer.learn(&[0, 1], &[3.0, 3.0], &[1.0, 1.0]));
         assert_eq!(mixer.shares, [1.0, 1.0]);
         (0..100).for_each(|_| mixer.learn(&[0, 1], &[4.0, 1.0], &[1.0, 1.0]));

@@ -68,12 +68,15 @@ pub(super) struct PeLtr {
     every: u64,
     shares: Vec<f64>,
     steps: u64,
+    /// Whether shares are to be solved for at the next batch that teaches all.
+    due: bool,
 }
 
 impl PeLtr {
     pub(super) fn new(weights: Vec<f64>, floors: Vec<f64>, every: u64) -> Self {
-        let shares = vec![1.0 / weights.len() as f64; weights.len()];
-        Self { weights, floors, every, shares, steps: 0 }
+        let left = (1.0 - floors.iter().sum::<f64>()).max(0.0) / weights.len() as f64;
+        let shares = floors.iter().map(|floor| floor + left).collect();
+        Self { weights, floors, every, shares, steps: 0, due: true }
     }
 
     fn now(&self) -> Vec<f64> {
@@ -83,16 +86,17 @@ impl PeLtr {
 
 impl Mixer for PeLtr {
     fn gradients(&mut self, pass: Pass<'_>) -> Mixed {
-        let due = self.steps.is_multiple_of(self.every);
+        self.due |= self.steps.is_multiple_of(self.every);
         self.steps += 1;
         let teaching = pass.teaching();
         // Shares are of all tasks: they wait for a batch that teaches all.
-        if !due || teaching.len() < self.weights.len() {
+        if !self.due || teaching.len() < self.weights.len() {
             let weights = self.now();
             return pass.walk(&weights);
         }
         let (own_memory, model) = (pass.own_memory(), pass.model);
         let (each, statistics) = pass.each(&teaching, &self.weights);
+        self.due = false;
         self.shares = with_floors(&each.gram(model, own_memory), &self.floors);
         let walked = each.mixed(model, &Shares { shared: self.shares.clone(), own: self.shares.clone() });
         Mixed { walked, statistics: Some(statistics) }
@@ -103,12 +107,16 @@ impl Mixer for PeLtr {
     }
 
     fn state(&self) -> Option<MixerState> {
-        let values = std::collections::BTreeMap::from([("shares".to_string(), self.shares.clone())]);
+        let values = std::collections::BTreeMap::from([
+            ("shares".to_string(), self.shares.clone()),
+            ("due".to_string(), vec![f64::from(u8::from(self.due))]),
+        ]);
         Some(MixerState { steps: self.steps, values })
     }
 
     fn restore(&mut self, state: &MixerState) -> Result<(), String> {
         (self.shares, self.steps) = (state.take("shares", self.weights.len())?, state.steps);
+        self.due = state.take("due", 1)?[0] != 0.0;
         Ok(())
     }
 }

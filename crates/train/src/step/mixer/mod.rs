@@ -165,7 +165,7 @@ impl MixerConfig {
     pub(crate) fn build(&self, tasks: &Arc<[Task]>, seed: u64) -> Box<dyn Mixer> {
         let weights: Vec<f64> = tasks.iter().map(|task| task.weight).collect();
         match self {
-            Self::Fixed => Box::new(Fixed(weights)),
+            Self::Fixed {} => Box::new(Fixed(weights)),
             Self::Uncertainty { rate, unified } => {
                 Box::new(uncertainty::Uncertainty::new(tasks, weights, *rate, *unified))
             }
@@ -173,7 +173,7 @@ impl MixerConfig {
             Self::Gradnorm { alpha, rate, first_steps } => {
                 Box::new(gradnorm::GradNorm::new(weights, *alpha, *rate, *first_steps))
             }
-            Self::Pcgrad => Box::new(pcgrad::PcGrad::new(weights, seed)),
+            Self::Pcgrad {} => Box::new(pcgrad::PcGrad::new(weights, seed)),
             Self::Mgda { normalise } => Box::new(min_norm::Mgda::new(weights, *normalise)),
             Self::PeLtr { floors, every } => {
                 let floor = |task: &Task| floors.get(&task.name).copied().unwrap_or(0.0);

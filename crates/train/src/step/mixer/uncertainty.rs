@@ -53,13 +53,16 @@ impl Mixer for Uncertainty {
         let leaf = Tensor::<1>::from_inner(s.clone()).require_grad();
         let losses = std::mem::take(&mut pass.passed.losses);
         let count = losses.len();
+        let teaches = pass.gathered.teaches.clone();
         let weighed: Vec<Tensor<1>> = losses
             .into_iter()
             .enumerate()
             .map(|(task, loss)| {
                 let own = leaf.clone().slice([task..task + 1]);
                 let precision = own.clone().neg().exp();
-                precision * loss * (self.by_kind[task] * self.weights[task]) + own * 0.5
+                // A task of which nothing is known says nothing of how uncertain it is.
+                let half = if teaches[task] { 0.5 } else { 0.0 };
+                precision * loss * (self.by_kind[task] * self.weights[task]) + own * half
             })
             .collect();
         pass.passed.losses = weighed;
@@ -67,10 +70,15 @@ impl Mixer for Uncertainty {
         self.steps += 1;
         let time = i32::try_from(self.steps).unwrap_or(i32::MAX);
         let gradient = gradient.unwrap_or_else(|| s.zeros_like());
-        let first = first * 0.9 + gradient.clone() * 0.1;
-        let second = second * 0.999 + gradient.clone() * gradient * 0.001;
+        let known: Vec<f32> = teaches.iter().map(|teaches| f32::from(u8::from(*teaches))).collect();
+        let known = Tensor::<1>::from_floats(known.as_slice(), &plain);
+        // What rests keeps its moments too.
+        let moved = |old: Tensor<1>, new: Tensor<1>| old.clone() + (new - old) * known.clone();
+        let first = moved(first.clone(), first * 0.9 + gradient.clone() * 0.1);
+        let second = moved(second.clone(), second * 0.999 + gradient.clone() * gradient * 0.001);
         let (m, v) = (first.clone() / (1.0 - 0.9f64.powi(time)), second.clone() / (1.0 - 0.999f64.powi(time)));
-        let s = (s - m / (v.sqrt() + 1e-8) * self.rate).clamp(-FARTHEST, FARTHEST);
+        let step = m / (v.sqrt() + 1e-8) * self.rate * known.clone();
+        let s = (s - step).clamp(-FARTHEST, FARTHEST);
         self.there = Some([s, first, second]);
         mixed
     }
