@@ -25,6 +25,8 @@ pub struct Task {
     pub objective: Arc<dyn Objective>,
     /// What the loss weighs beside the other tasks'.
     pub weight: f64,
+    /// Where the bias of the output starts, where that is told.
+    pub start: Option<f32>,
     /// The task without whose label 1 this one's is 0.
     pub parent: Option<usize>,
     /// What is reported.
@@ -115,6 +117,7 @@ impl Task {
             loss,
             objective,
             weight: config.weight,
+            start: config.start,
             parent: schema.targets[target].parent,
             metrics,
             measurable,

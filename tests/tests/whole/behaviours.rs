@@ -46,7 +46,7 @@ fn auc(scores: &[f64], truth: &[f64]) -> f64 {
 /// Wins of the first of two figures over seeds, and their mean difference.
 fn ahead(figures: impl Fn(u64) -> (f64, f64)) -> (usize, f64) {
     let all: Vec<(f64, f64)> = SEEDS.map(figures).collect();
-    println!("{all:?}");
+    eprintln!("{all:?}");
     let wins = all.iter().filter(|(a, b)| a > b).count();
     (wins, all.iter().map(|(a, b)| a - b).sum::<f64>() / all.len() as f64)
 }
@@ -113,7 +113,7 @@ fn esmm_knows_conversions_of_what_was_not_clicked_better_than_learning_from_clic
         let (click, both) =
             (predicted(folder.path(), "click", "prediction"), predicted(folder.path(), "both", "prediction"));
         let above = click.iter().zip(&both).filter(|(click, both)| both > click).count();
-        println!("seed {seed}: of {} quotients {above} are above 1", click.len());
+        eprintln!("seed {seed}: of {} quotients {above} are above 1", click.len());
         assert!(esmm.iter().all(|p| *p <= 1.0));
         (-loss(&esmm), -loss(&from_clicks))
     };

@@ -54,7 +54,7 @@ fn weights_of_tasks_that_are_learned_survive_a_stop_to_the_bit() {
             ),
         )
         .unwrap();
-        println!("{mixer}");
+
         stopped_and_resumed(
             folder.path(),
             &["--set", &format!("train.mixer={mixer}"), "--set", "model.mmoe={expert=[16],tower=[8]}"],

@@ -32,6 +32,10 @@ pub struct TaskConfig {
     /// What the task's loss weighs beside the other tasks'; above 0.
     #[serde(default = "one")]
     pub weight: f64,
+    /// Where the bias of the output starts; by default where the training rows' labels are in the mean. Adam at a high rate can put
+    /// narrow ReLU layers out that start so; 0 is the start of most papers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<f32>,
     /// Column of what each row weighs for this task, beside `features.weight`; at least 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row_weight: Option<String>,
@@ -61,6 +65,7 @@ impl TaskConfig {
             loss: None,
             pointwise: 0.0,
             weight: 1.0,
+            start: None,
             row_weight: None,
             space: None,
             parent: None,
@@ -90,6 +95,9 @@ impl TaskConfig {
         }
         if !(self.weight > 0.0 && self.weight.is_finite()) {
             return Err(bad(key("weight"), "must be above 0; remove the task to leave it out"));
+        }
+        if self.start.is_some_and(|start| !start.is_finite()) {
+            return Err(bad(key("start"), "must be a number"));
         }
         if !(self.pointwise >= 0.0 && self.pointwise.is_finite()) {
             return Err(bad(key("pointwise"), "must be at least 0"));

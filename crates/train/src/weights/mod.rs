@@ -33,7 +33,10 @@ pub struct Weights {
 /// A model of an experiment, every weight at its first value.
 pub(crate) fn first_model(checked: &Checked, fitted: Option<&Fitted>, opened: &Opened) -> AnyModel {
     let bias = |task: &crate::task::Task| match fitted.and_then(|fitted| fitted.targets.get(task.target)) {
-        Some(fit) => task.objective.bias(fit),
+        Some(fit) => match task.start {
+            Some(start) => vec![start; task.width(checked.schema())],
+            None => task.objective.bias(fit),
+        },
         None => vec![0.0; task.width(checked.schema())],
     };
     let outputs = checked.tasks().iter().map(bias).collect();

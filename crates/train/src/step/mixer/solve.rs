@@ -96,9 +96,8 @@ fn eliminate(mut system: Vec<Vec<f64>>) -> Option<Vec<f64>> {
         system.swap(column, pivot);
         for row in (0..count).filter(|row| *row != column) {
             let factor = system[row][column] / system[column][column];
-            for place in column..=count {
-                system[row][place] -= factor * system[column][place];
-            }
+            let own = system[column].clone();
+            system[row].iter_mut().zip(own).skip(column).for_each(|(x, pivot)| *x -= factor * pivot);
         }
     }
     Some((0..count).map(|row| system[row][count] / system[row][row]).collect())

@@ -58,7 +58,7 @@ impl Mixer for Uncertainty {
             .into_iter()
             .enumerate()
             .map(|(task, loss)| {
-                let own = leaf.clone().slice([task..task + 1]);
+                let own = leaf.clone().narrow(0, task, 1);
                 let precision = own.clone().neg().exp();
                 // A task of which nothing is known says nothing of how uncertain it is.
                 let half = if teaches[task] { 0.5 } else { 0.0 };
