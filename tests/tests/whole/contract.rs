@@ -43,20 +43,25 @@ pub fn cases() -> Vec<Case> {
     registered().into_iter().flat_map(of).collect()
 }
 
-/// The settings of a model: as they are without a word, but for a rate that shows something in few steps where the model
-/// has an optimiser of its own; and without chance, which devices draw differently.
-fn settings(model: &ModelInfo) -> ModelConfig {
+/// A model without chance, which devices draw differently.
+pub fn without_chance(model: &ModelInfo) -> ModelInfo {
     let mut value = serde_json::to_value(&model.default).unwrap();
-    for (key, _) in model.default.optimizers() {
-        value[model.name][key]["learning_rate"] = 10.0.into();
-    }
-    let own = value[model.name].as_object_mut().unwrap();
-    for (key, setting) in own.iter_mut() {
+    for (key, setting) in value[model.name].as_object_mut().unwrap().iter_mut() {
         match key.as_str() {
             "noise" => *setting = false.into(),
             key if key.ends_with("dropout") => *setting = 0.0.into(),
             _ => {}
         }
+    }
+    ModelInfo { default: serde_json::from_value(value).unwrap(), ..model.clone() }
+}
+
+/// The settings of a model: as they are without a word, but for a rate that shows something in few steps where the model
+/// has an optimiser of its own; and without chance, which devices draw differently.
+fn settings(model: &ModelInfo) -> ModelConfig {
+    let mut value = serde_json::to_value(without_chance(model).default).unwrap();
+    for (key, _) in model.default.optimizers() {
+        value[model.name][key]["learning_rate"] = 10.0.into();
     }
     serde_json::from_value(value).unwrap()
 }

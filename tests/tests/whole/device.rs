@@ -84,6 +84,7 @@ fn models() -> impl Iterator<Item = ModelInfo> {
     registered()
         .into_iter()
         .filter(move |m| plain(&m.reads) && m.reads.learns == Learns::Rows && !m.reads.heads.multiplies())
+        .map(|m| super::contract::without_chance(&m))
 }
 
 /// A model of one lookup, and one of two: weights of single ids beside vectors.
