@@ -130,9 +130,10 @@ fn killed_at_any_moment_every_entry_is_learned_from_once_and_acknowledged_when_i
     let resume = [&of("clicks", "c", "killed")[..], &["--resume"]].concat();
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let mut left = 0;
-    for _ in 0..20 {
+    // Longer from time to time: a slow machine takes longer to begin.
+    for round in 0..20u64 {
         let mut child = command(folder.path(), &resume).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(rng.random_range(20..250)));
+        std::thread::sleep(Duration::from_millis(rng.random_range(20..250 + 100 * round)));
         child.kill().unwrap();
         child.wait().unwrap();
         let groups: Vec<redis::Value> = cmd("XINFO").arg("GROUPS").arg("clicks").query(&mut connection).unwrap();
