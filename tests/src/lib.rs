@@ -55,13 +55,13 @@ pub fn outcome(command: &mut Command) -> Outcome {
     Outcome { code: status.code(), out: text(stdout), err: text(stderr) }
 }
 
-/// Runs a command that can go on, ends it by a signal (`KILL`, `INT`) after a random time of at most so many seconds, and again, until
-/// it comes to its own end; how often it was ended.
-pub fn ended_at_random(folder: &Path, arguments: &[&str], signal: &str, longest: f64, rng: &mut ChaCha8Rng) -> usize {
+/// Runs a command that can go on, ends it by a signal (`KILL`, `INT`) after a random time of at most 60% of the seconds that it takes
+/// as a whole, and again, until it comes to its own end; how often it was ended.
+pub fn ended_at_random(folder: &Path, arguments: &[&str], signal: &str, whole: f64, rng: &mut ChaCha8Rng) -> usize {
     for times in 0.. {
         let mut job = command(folder, arguments);
         let mut child = job.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts");
-        let end = Instant::now() + Duration::from_secs_f64(rng.random_range(0.02..longest));
+        let end = Instant::now() + Duration::from_secs_f64(rng.random_range(0.02..0.6 * whole));
         let mut ended = None;
         while ended.is_none() && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(2));

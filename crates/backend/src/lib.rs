@@ -37,7 +37,7 @@ pub use error::BackendError;
 pub use fm::pair_term;
 pub use fresh::filled_by_chunks;
 pub use gru::{Update, gru};
-pub use jagged::{Segments, segment_softmax, segment_sum, spread, spread_add, spread_mul, weighted_sum};
+pub use jagged::{Segments, Steps, segment_softmax, segment_sum, spread, spread_add, spread_mul, weighted_sum};
 pub use kind::{DeviceName, Opened};
 pub use launches::LaunchCounter;
 pub use outer::outer_dense;

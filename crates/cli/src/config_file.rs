@@ -16,6 +16,9 @@ fn said(message: &str) -> String {
         _ if message == "wanted exactly 1 element, more than 1 element" => {
             "an experiment has one model; keep one [model.NAME] table".into()
         }
+        _ if message.contains("expected internally tagged enum") => {
+            "is a table with its kind, such as { kind = \"…\" }".into()
+        }
         Some(key) => format!(
             "{message}; what is learned stands in a table [tasks.NAME] with its label, loss and metrics: move `{key}` there"
         ),

@@ -30,7 +30,7 @@ pub use error::DataError;
 pub use formats::{Object, Reads, kind_at, open_path};
 pub use hash::sha256;
 pub use public::{Announce, Manifest, Origin, SideFile, fetch, find, list, place, resolve};
-pub use rows::{open, open_to_score};
+pub use rows::{open, open_to_score, with_missing};
 pub use source::{CHUNK_ROWS, Column, Location, POSITION, RowStream, Source, Typed, positions};
 pub use synthetic::zipf::Zipf;
 pub use time::{time_text, time_values, times};

@@ -66,12 +66,14 @@ pub struct Near {
     pub window: usize,
     /// Positions of other ids that are drawn for each pair.
     pub others: usize,
+    /// Whether what is drawn is of another id than the first of the pair too.
+    pub apart: bool,
 }
 
 /// What comes next, and one other.
 impl Default for Near {
     fn default() -> Self {
-        Self { window: 1, others: 1 }
+        Self { window: 1, others: 1, apart: false }
     }
 }
 
@@ -92,9 +94,7 @@ impl Schema {
                     let mut draw = || {
                         let mut draws = (0..DRAWS).map(|_| rng.random_range(0..keys.len()));
                         draws
-                            .find(|other| {
-                                keys[*other] != truth && (near.others == 1 || keys[*other] != keys[from as usize])
-                            })
+                            .find(|other| keys[*other] != truth && (!near.apart || keys[*other] != keys[from as usize]))
                             .map(|other| other as u32)
                     };
                     let others: Option<Vec<u32>> = (0..near.others).map(|_| draw()).collect();

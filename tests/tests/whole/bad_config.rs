@@ -45,6 +45,10 @@ fn a_key_that_is_unknown() {
 #[test]
 fn a_value_of_the_wrong_type() {
     refused_config(|c| c.replace("epochs = 1", "epochs = \"one\""), &["job.toml:24:10", "invalid type"]);
+    for key in ["mixer", "schedule"] {
+        let given = format!("epochs = 1\n{key} = \"pcgrad\"");
+        refused_config(|c| c.replace("epochs = 1", &given), &["job.toml:25", "is a table with its kind"]);
+    }
 }
 
 #[test]

@@ -140,8 +140,9 @@ fn a_tower_for_positions_ranks_relevance_better_than_one_that_does_not_know_them
             }
         }
         std::fs::write(folder.path().join("log.csv"), text).unwrap();
-        let rows: String = (0..200).map(|item| format!("i{item},0\n")).collect();
-        std::fs::write(folder.path().join("rows.csv"), format!("item,position\n{rows}")).unwrap();
+        // What is asked about has no position yet.
+        let rows: String = (0..200).map(|item| format!("i{item}\n")).collect();
+        std::fs::write(folder.path().join("rows.csv"), format!("item\n{rows}")).unwrap();
         let config = |fields: &str, model: &str| {
             format!(
                 "[data]\nsource = \"log.csv\"\n[run]\nseed = {seed}\n[features.fields]\nitem = \"categorical\"\n{fields}[tasks.click]\nlabel = \"clicked\"\n\
@@ -151,6 +152,10 @@ fn a_tower_for_positions_ranks_relevance_better_than_one_that_does_not_know_them
         };
         trained(folder.path(), "with", &config("position = \"categorical\"\n", "youtube_ranker]\nbottom = [8]"));
         trained(folder.path(), "without", &config("", "mmoe]"));
+        let asked = predicted(folder.path(), "with", "prediction");
+        let placed: String = (0..200).map(|item| format!("i{item},{}\n", item % 10)).collect();
+        std::fs::write(folder.path().join("rows.csv"), format!("item,position\n{placed}")).unwrap();
+        assert_eq!(asked, predicted(folder.path(), "with", "prediction"), "positions have a say in what is asked");
         let truth: Vec<f64> = worth.iter().map(|w| chance(3.0 * w)).collect();
         let [with, without] = ["with", "without"].map(|run| auc(&predicted(folder.path(), run, "prediction"), &truth));
         (with, without)

@@ -73,7 +73,7 @@ fn killed_at_ten_random_moments_and_resumed_clicks_and_weights_are_the_same() {
         // By hand now and then, which saves at whatever minute it is.
         let signal = if number % 2 == 0 { "INT" } else { "KILL" };
         let again = ["simulate", "site.toml", "--out", &out, "--resume"];
-        kills += ended_at_random(folder.path(), &again, signal, whole * 0.6, &mut rng);
+        kills += ended_at_random(folder.path(), &again, signal, whole, &mut rng);
         let hours = |out: &str| std::fs::read_to_string(folder.path().join(out).join("hours.jsonl")).unwrap();
         assert_eq!(hours("whole"), hours(&out));
         for agent in ["dbgd", "last"] {

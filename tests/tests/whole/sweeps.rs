@@ -1,6 +1,7 @@
 //! Trying settings out: whole, killed and resumed, with trials that fail.
 
 use std::path::Path;
+use std::time::Instant;
 
 use burnrec_tests::{ended_at_random, job, run, run_ok};
 use rand::SeedableRng;
@@ -32,14 +33,16 @@ const SPACE: &str = "[sweep.space]\n\"train.learning_rate\" = { low = 1e-4, high
 #[test]
 fn killed_at_any_moment_and_resumed_it_tries_the_same_and_nothing_twice() {
     let folder = swept("deepfm", &format!("method = \"tpe\"\ntrials = 8\nfirst = 4\n{SPACE}"));
+    let begun = Instant::now();
     run_ok(folder.path(), &["sweep", "job.toml", "--out", "whole"]);
+    let whole = begun.elapsed().as_secs_f64();
     let refused = run(folder.path(), &["sweep", "job.toml", "--out", "whole"]);
     assert!(refused.code == Some(2) && refused.err.contains("--resume"), "{}", refused.err);
     let mut rng = ChaCha8Rng::seed_from_u64(4);
     for signal in ["KILL", "TERM"] {
         let out = format!("by-{signal}");
         let times =
-            ended_at_random(folder.path(), &["sweep", "job.toml", "--out", &out, "--resume"], signal, 1.5, &mut rng);
+            ended_at_random(folder.path(), &["sweep", "job.toml", "--out", &out, "--resume"], signal, whole, &mut rng);
         assert!(times > 0, "it was never ended by {signal}");
         assert_eq!(ledger(&folder.path().join("whole")), ledger(&folder.path().join(&out)));
         assert_eq!(ledger(&folder.path().join(&out)).len(), 8);

@@ -1,15 +1,10 @@
 //! The unit composed of a tensor library's operations: a step for all rows that still have a position.
 
+use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
-use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::Update;
 use crate::jagged::Segments;
-
-fn ints(values: Vec<i32>, device: &Device) -> Tensor<1, Int> {
-    let length = values.len();
-    Tensor::from_data(TensorData::new(values, [length]), &device.clone().inner())
-}
 
 pub(super) fn gru(
     xw: Tensor<2>,
@@ -18,21 +13,14 @@ pub(super) fn gru(
     segments: &Segments,
     update: Update,
 ) -> Tensor<2> {
-    let (offsets, device, h) = (segments.offsets(), xw.device(), weight.dims()[0]);
-    let mut rows: Vec<usize> = (0..segments.rows()).collect();
-    let length = |row: usize| (offsets[row + 1] - offsets[row]) as usize;
-    rows.sort_by_key(|row| std::cmp::Reverse(length(*row)));
-    let longest = rows.first().map_or(0, |row| length(*row));
-    if longest == 0 {
+    let (device, h, steps) = (xw.device(), weight.dims()[0], segments.steps());
+    if steps.0.is_empty() {
         return Tensor::zeros([0, h], &device);
     }
     let mut state: Option<Tensor<2>> = None;
-    let (mut outputs, mut order) = (Vec::new(), Vec::<i32>::new());
-    for step in 0..longest {
-        let active = rows.partition_point(|row| length(*row) > step);
-        let places: Vec<i32> = rows[..active].iter().map(|row| offsets[*row] as i32 + step as i32).collect();
-        order.extend(&places);
-        let at = ints(places, &device);
+    let mut outputs = Vec::with_capacity(steps.0.len());
+    for (step, places) in steps.0.iter().enumerate() {
+        let (active, at) = (places.len(), steps.at(step, &device));
         let x = xw.clone().select(0, at.clone()); // [active, 3h]
         let a = (update != Update::Plain).then(|| attention.clone().select(0, at)); // [active, 1]
         let before = match state {
@@ -43,9 +31,7 @@ pub(super) fn gru(
         outputs.push(next.clone());
         state = Some(next);
     }
-    let mut back = vec![0; order.len()];
-    order.iter().zip(0..).for_each(|(place, at)| back[*place as usize] = at);
-    Tensor::cat(outputs, 0).select(0, ints(back, &device))
+    steps.in_order(outputs)
 }
 
 /// One step of the rows that still run.

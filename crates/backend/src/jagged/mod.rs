@@ -75,10 +75,52 @@ impl Segments {
         Tensor::from_data(TensorData::new(values, [self.positions(), 1]), device)
     }
 
+    /// The positions of each step of time: the first ones of all rows that have one, then the second ones, the longest rows first;
+    /// so the rows of a step are the first ones of the step before.
+    pub fn steps(&self) -> Steps {
+        let length = |row: usize| (self.host[row + 1] - self.host[row]) as usize;
+        let mut rows: Vec<usize> = (0..self.rows()).collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(length(*row)));
+        let longest = rows.first().map_or(0, |row| length(*row));
+        let step = |step: usize| {
+            let active = rows.partition_point(|row| length(*row) > step);
+            rows[..active].iter().map(|row| self.host[*row] as i32 + step as i32).collect()
+        };
+        Steps((0..longest).map(step).collect())
+    }
+
     /// Where each row starts, and the end.
     pub fn offsets(&self) -> &[u32] {
         &self.host
     }
+}
+
+/// Positions of each step of time, see [`Segments::steps`].
+pub struct Steps(pub Vec<Vec<i32>>);
+
+impl Steps {
+    /// The positions of a step as indices.
+    pub fn at(&self, step: usize, device: &Device) -> Tensor<1, Int> {
+        indices(self.0[step].clone(), device)
+    }
+
+    /// What was made step after step, in the order of the positions.
+    ///
+    /// # Shapes
+    /// - `made`: `[rows of the step, d]` each
+    /// - output: `[positions, d]`
+    pub fn in_order(&self, made: Vec<Tensor<2>>) -> Tensor<2> {
+        let mut back = vec![0; self.0.iter().map(Vec::len).sum()];
+        self.0.iter().flatten().zip(0..).for_each(|(place, at)| back[*place as usize] = at);
+        let all = Tensor::cat(made, 0);
+        let device = all.device();
+        all.select(0, indices(back, &device))
+    }
+}
+
+fn indices(values: Vec<i32>, device: &Device) -> Tensor<1, Int> {
+    let length = values.len();
+    Tensor::from_data(TensorData::new(values, [length]), &device.clone().inner())
 }
 
 /// A row of the batch at each of its positions.

@@ -20,7 +20,7 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
     let kind = kind(&args.output)?;
     let place = Place::of(&args.output, "--output")?;
     let saved = open(&args.run, &args.place)?;
-    let InFile { columns: predictions, written, names } = of_file(&saved, &args.input, &args.place)?;
+    let InFile { columns: predictions, written, names, .. } = of_file(&saved, &args.input, &args.place)?;
     let keep = args.columns.clone().unwrap_or(names);
     for column in &keep {
         written.column(column)?;
@@ -51,6 +51,8 @@ pub fn run(args: &PredictArgs) -> Result<(), CliError> {
 pub struct InFile {
     /// One entry a column.
     pub columns: Vec<Column>,
+    /// The group of every row; empty where the file has no such column.
+    pub groups: Vec<u64>,
     /// The rows as they stand in the file.
     pub written: Arc<dyn Source>,
     /// The names of the file's own columns.
@@ -70,15 +72,17 @@ pub fn of_file(saved: &SavedModel, input: &Path, place: &crate::args::Place) -> 
     }
     let scored = burnrec_train::predict(&saved.weights, &saved.checked, &encoder, source.stream(&columns)?, &source)?;
     tell_unseen(input, encoder.schema(), &scored.strangers);
-    let predictions = match Arc::ptr_eq(&source, &written) {
-        true => scored.columns,
-        false => as_written(scored.columns, &*source, &columns)?,
-    };
-    Ok(InFile { columns: predictions, written, names })
+    if Arc::ptr_eq(&source, &written) {
+        return Ok(InFile { columns: scored.columns, groups: scored.groups, written, names });
+    }
+    let order = as_written(&*source, &columns)?;
+    let groups = order.iter().filter_map(|row| scored.groups.get(*row).copied()).collect();
+    let columns = scored.columns.into_iter().map(|column| column.in_order(&order)).collect();
+    Ok(InFile { columns, groups, written, names })
 }
 
-/// Predictions of rows in the order of time, in the order of the file.
-fn as_written(scored: Vec<Column>, source: &dyn Source, columns: &[String]) -> Result<Vec<Column>, CliError> {
+/// The order of the file, of rows in the order of time.
+fn as_written(source: &dyn Source, columns: &[String]) -> Result<Vec<usize>, CliError> {
     let mut places: Vec<u64> = Vec::new();
     for batch in source.stream(&columns[..columns.len().min(1)])? {
         places.extend_from_slice(positions(&batch?));
@@ -86,11 +90,11 @@ fn as_written(scored: Vec<Column>, source: &dyn Source, columns: &[String]) -> R
     let mut order: Vec<usize> = (0..places.len()).collect();
     // Rows of one place, as those of one impression, stay in their order.
     order.sort_by_key(|row| places[*row]);
-    Ok(scored.into_iter().map(|column| column.in_order(&order)).collect())
+    Ok(order)
 }
 
 /// No rows of some columns.
-fn nothing(source: &dyn Source, columns: &[String]) -> Result<RecordBatch, CliError> {
+pub fn nothing(source: &dyn Source, columns: &[String]) -> Result<RecordBatch, CliError> {
     let mut fields = Vec::with_capacity(columns.len() + 1);
     for name in columns {
         fields.push(Field::new(name, source.column(name)?.data_type.clone(), true));

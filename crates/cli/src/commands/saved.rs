@@ -94,6 +94,11 @@ pub fn other_rows(input: &Path, saved: &SavedModel, data_dir: &Path, needed: &[S
     needed.extend(join.iter().map(|table| table.on.clone()));
     let data = DataConfig { join, history, sort_by, ..plain };
     let rows = burnrec_data::open_to_score(input, &data, &needed)?;
+    // What is read in training alone need not be there.
+    let unasked = saved.checked.experiment().model.unasked();
+    let schema = saved.checked.schema();
+    let places = (0..schema.categorical.len()).filter(|place| unasked.contains(&schema.categorical[*place].name));
+    let unasked: Vec<String> = places.flat_map(|place| schema.columns_of(place)).cloned().collect();
     let absent: Vec<&String> = needed.iter().filter(|n| bare.column(n).is_err() && rows.column(n).is_ok()).collect();
     for name in absent.iter().filter(|n| data.history.iter().all(|h| !h.columns.contains_key(**n))) {
         tracing::warn!("{}: no line has the key `{name}`; it is missing everywhere", input.display());
@@ -106,7 +111,7 @@ pub fn other_rows(input: &Path, saved: &SavedModel, data_dir: &Path, needed: &[S
         }
         None => rows.clone(),
     };
-    Ok(Other { rows: Dataset::whole(rows), written, names })
+    Ok(Other { rows: Dataset::whole(burnrec_data::with_missing(rows, &unasked)), written, names })
 }
 
 /// A file without a header that has no columns for labels, as those that are to be scored.

@@ -58,6 +58,15 @@ pub fn open_to_score(path: &Path, config: &DataConfig, keys: &[String]) -> Resul
     stack(source, config, true)
 }
 
+/// A source with columns that it lacks, missing on all rows; itself where it lacks none.
+pub fn with_missing(source: Arc<dyn Source>, names: &[String]) -> Arc<dyn Source> {
+    let absent: Vec<String> = names.iter().filter(|name| source.column(name).is_err()).cloned().collect();
+    match absent.is_empty() {
+        true => source,
+        false => Arc::new(Widened::new(source, absent)),
+    }
+}
+
 /// Side tables, the sort and the histories over rows.
 fn stack(mut source: Arc<dyn Source>, config: &DataConfig, asked: bool) -> Result<Arc<dyn Source>, DataError> {
     // Rows that were divided before, as predict writes them, are not divided again.

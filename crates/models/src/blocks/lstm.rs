@@ -4,7 +4,7 @@
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::activation::sigmoid;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use burnrec_backend::{Activation, Segments};
 
 use crate::blocks::layer;
@@ -57,35 +57,22 @@ impl LstmUnit {
     /// - `x`: `[positions, d]`
     /// - output: `[positions, h]`
     pub fn forward(&self, x: Tensor<2>, properties: GatedBy, segments: &Segments) -> Tensor<2> {
-        let (offsets, device, h) = (segments.offsets(), x.device(), self.recurrent.dims()[0]);
-        let mut rows: Vec<usize> = (0..segments.rows()).collect();
-        let length = |row: usize| (offsets[row + 1] - offsets[row]) as usize;
-        rows.sort_by_key(|row| std::cmp::Reverse(length(*row)));
-        let longest = rows.first().map_or(0, |row| length(*row));
-        if longest == 0 {
+        let (device, h, steps) = (x.device(), self.recurrent.dims()[0], segments.steps());
+        if steps.0.is_empty() {
             return Tensor::zeros([0, h], &device);
         }
         let gates = layer(&self.gates, x.clone(), properties, Activation::Identity); // [positions, 3h]
         let candidates = layer(&self.candidate, x, None, Activation::Identity); // [positions, h]
-        let ints = |values: Vec<i32>| -> Tensor<1, Int> {
-            let count = values.len();
-            Tensor::from_data(TensorData::new(values, [count]), &device.clone().inner())
-        };
         let mut state: Option<(Tensor<2>, Tensor<2>)> = None;
-        let (mut outputs, mut order) = (Vec::with_capacity(longest), Vec::<i32>::new());
-        for step in 0..longest {
-            let active = rows.partition_point(|row| length(*row) > step);
-            let places: Vec<i32> = rows[..active].iter().map(|row| offsets[*row] as i32 + step as i32).collect();
-            order.extend(&places);
-            let at = ints(places);
+        let mut outputs = Vec::with_capacity(steps.0.len());
+        for (step, places) in steps.0.iter().enumerate() {
+            let (active, at) = (places.len(), steps.at(step, &device));
             let before = state.map(|(h_0, c_0)| (h_0.narrow(0, 0, active), c_0.narrow(0, 0, active)));
             let next = self.step(gates.clone().select(0, at.clone()), candidates.clone().select(0, at), before);
             outputs.push(next.0.clone());
             state = Some(next);
         }
-        let mut back = vec![0; order.len()];
-        order.iter().zip(0..).for_each(|(place, at)| back[*place as usize] = at);
-        Tensor::cat(outputs, 0).select(0, ints(back))
+        steps.in_order(outputs)
     }
 
     /// One step of the rows that still run: `(h', c')`.

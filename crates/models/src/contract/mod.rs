@@ -70,6 +70,11 @@ pub trait Architecture {
         false
     }
 
+    /// Fields that are read in training alone: rows that are asked about need not have them.
+    fn unasked(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The optimisers of its own that the settings name, with their keys.
     fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
         Vec::new()

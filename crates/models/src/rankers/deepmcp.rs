@@ -226,7 +226,7 @@ impl Model for DeepMcp {
     }
 
     fn wants_following(&self) -> Option<Near> {
-        let near = Near { window: self.config.window, others: self.config.negatives };
+        let near = Near { window: self.config.window, others: self.config.negatives, apart: true };
         (self.config.correlation > 0.0).then_some(near)
     }
 }

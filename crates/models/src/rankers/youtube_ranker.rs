@@ -197,6 +197,11 @@ impl Architecture for YoutubeRankerConfig {
         }
     }
 
+    /// Places are missing when asked.
+    fn unasked(&self) -> Vec<String> {
+        self.places.clone()
+    }
+
     fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
         self.optimizer.iter().map(|o| ("optimizer", o)).collect()
     }

@@ -117,6 +117,11 @@ macro_rules! registry {
                 match self { $(Self::$variant(c) => c.learns_as_it_predicts(),)* }
             }
 
+            /// Fields that are read in training alone.
+            pub fn unasked(&self) -> Vec<String> {
+                match self { $(Self::$variant(c) => c.unasked(),)* }
+            }
+
             /// The optimisers of its own that the settings name, with their keys.
             pub fn optimizers(&self) -> Vec<(&'static str, &SparseOptimizer)> {
                 match self { $(Self::$variant(c) => c.optimizers(),)* }

@@ -13,7 +13,11 @@ use crate::metrics::{MetricName, Predictions};
 pub struct Fused {
     /// One column a score, row by row, in the order of [`Fusion::names`].
     pub columns: Vec<Vec<f64>>,
-    /// Labels, groups and weights of these rows; its scores are replaced.
+    /// The group of every row; empty where there is none.
+    pub groups: Vec<u64>,
+    /// The rows whose label is known, by their places.
+    pub known: Vec<u32>,
+    /// Labels, groups and weights of those rows; its scores are replaced.
     pub judged: Predictions,
 }
 
@@ -23,10 +27,11 @@ impl Fused {
     /// # Errors
     /// Why it is undefined.
     pub fn judge(&self, fusion: &Fusion, weights: &[f64], metric: MetricName) -> Result<f64, String> {
-        self.judge_scores(&fusion.fuse(&self.columns, weights, &self.judged.groups), metric)
+        // Ranks are among all rows of a group, whatever is known of them.
+        self.judge_scores(&fusion.fuse(&self.columns, weights, &self.groups), metric)
     }
 
-    /// What a column of scores comes to.
+    /// What a column of scores of all rows comes to.
     ///
     /// # Errors
     /// Why it is undefined.
@@ -35,6 +40,7 @@ impl Fused {
             let of: Vec<String> = self.columns.iter().map(|column| column[row].to_string()).collect();
             return Err(format!("the joined score is {} where the scores are {}", scores[row], of.join(", ")));
         }
+        let scores: Vec<f64> = self.known.iter().map(|row| scores[*row as usize]).collect();
         // Metrics of ranking look at the order alone, which places keep where 32 bits of a score would not.
         let mut order: Vec<usize> = (0..scores.len()).collect();
         order.sort_by(|a, b| scores[*a].total_cmp(&scores[*b]));
@@ -114,7 +120,8 @@ mod tests {
         let (a, b, noise) = (draw(), draw(), draw());
         let labels: Vec<f32> =
             (0..4000).map(|r| f32::from(u8::from(a[r] + 0.3 * b[r] + 0.5 * noise[r] > 0.0))).collect();
-        let rows = Fused { columns: vec![a, b], judged: Predictions { labels, ..Predictions::default() } };
+        let judged = Predictions { labels, ..Predictions::default() };
+        let rows = Fused { columns: vec![a, b], groups: Vec::new(), known: (0..4000).collect(), judged };
         let (weights, value) = tune(&config, &fusion, &rows, MetricName::Auc).unwrap();
         let before = rows.judge(&fusion, &[0.01, 1.0], MetricName::Auc).unwrap();
         assert!(value > before + 0.1, "{value} {before}");

@@ -44,6 +44,8 @@ impl Column {
 pub struct Predicted {
     /// One entry a column.
     pub columns: Vec<Column>,
+    /// The group of every row; empty where the rows have no such column.
+    pub groups: Vec<u64>,
     /// The inputs of whose ids none was learned from, by their place in the schema, and how many ids they have.
     pub strangers: Vec<(usize, u64)>,
 }
@@ -94,7 +96,7 @@ pub fn predict(
             columns.push(Column { name: title(&given_name(&task.name, &tasks[parent].name)), values });
         }
     }
-    Ok(Predicted { columns, strangers: scored.strangers.found().collect() })
+    Ok(Predicted { columns, groups: scored.groups, strangers: scored.strangers.found().collect() })
 }
 
 fn linked(task: &Task, scores: &[f32]) -> Vec<f32> {

@@ -49,6 +49,8 @@ pub struct Scored {
     pub(crate) given: Vec<Vec<GivenRow>>,
     /// The inputs of whose ids none was learned from.
     pub strangers: Strangers,
+    /// The group of every row; empty where there is no group column.
+    pub groups: Vec<u64>,
     /// One entry a task: the rows whose label is known, by their places.
     pub known_rows: Vec<Vec<u32>>,
     rows: usize,
@@ -140,6 +142,7 @@ impl Scoring {
             scores: vec![Vec::new(); tasks.len()],
             known: vec![Predictions::default(); tasks.len()],
             given: vec![Vec::new(); tasks.len()],
+            groups: Vec::new(),
             known_rows: vec![Vec::new(); tasks.len()],
             strangers: Strangers::default(),
             rows: 0,
@@ -205,6 +208,7 @@ pub fn score_rows(weights: &Weights, tasks: &Arc<[Task]>, asked: Asked<'_>, stop
         }
         scoring.scored.strangers.see(&weights.tables, &prepared.batch);
         let known = scoring.labels(&prepared.batch);
+        scoring.scored.groups.extend(&prepared.batch.group);
         scoring.add(known, frozen.scores(prepared));
     }
     Ok(scoring.finish())
