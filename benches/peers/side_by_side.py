@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """burnrec and PyTorch peers in turn, on one machine, in one run: a Markdown table of medians and ratios.
 
-    python side_by_side.py [--burnrec PATH] [--rows 1e6,1e7] [--rounds 3] [--workload deepfm|wide_deep|deep_crossing|din]
+    python side_by_side.py [--burnrec PATH] [--rows 1e6,1e7] [--rounds 3] [--workload deepfm|wide_deep|deep_crossing|din|mmoe]
 """
 import argparse
 import json
@@ -12,7 +12,8 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-WORKLOADS = {"deepfm": "W1", "wide_deep": "W1b", "deep_crossing": "W4", "mlp": "W0", "din": "W2"}
+WORKLOADS = {"deepfm": "W1", "wide_deep": "W1b", "deep_crossing": "W4", "mlp": "W0", "din": "W2",
+             "mmoe": "W3"}
 PEERS = [
     ("fuxictr", "default"),
     ("torch-rechub", "default"),

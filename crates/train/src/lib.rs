@@ -26,7 +26,7 @@ pub use error::TrainError;
 pub use experiment::{
     BackendConfig, Between, CombinedConfig, DenseOptimizer, DenseRule, Experiment, FullConfig, GateConfig,
     IncrementalConfig, LossKind, MixerConfig, OnlineConfig, RateSchedule, RunConfig, ScheduleConfig, StaleConfig,
-    Start, SweepConfig, SweepMethod, SweepRange, TaskConfig, TasksConfig, TrainConfig,
+    Start, SweepCase, SweepConfig, SweepMethod, SweepRange, TaskConfig, TasksConfig, TrainConfig,
 };
 pub use feed::{Prepared, prepare};
 pub use measure::{Asked, Column, Measurement, Predicted, Scored, Values, measure, predict, score_rows};

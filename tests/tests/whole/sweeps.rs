@@ -78,6 +78,39 @@ fn a_grid_over_models_has_repeats_a_front_and_rows_of_what_failed() {
     assert!(out.out.contains("Pareto") && out.out.contains("±") && out.out.contains("best: trial"), "{}", out.out);
 }
 
+/// One task alone, the other alone, both: each metric is compared with that of its own task alone, and a task that a trial does not
+/// have has no figure there.
+#[test]
+fn cases_change_several_settings_and_are_compared_seed_by_seed() {
+    let tasks = "set.tasks.click = { label = \"clicked\" }\n";
+    let other = "set.tasks.dear = { label = { column = \"price\", threshold = 5.0 } }\n";
+    let case = |name: &str, set: &str| {
+        format!("[[sweep.space.of.cases]]\nname = \"{name}\"\nset.model.shared_bottom = {{ bottom = [8] }}\n{set}")
+    };
+    let sweep = format!(
+        "method = \"grid\"\nrepeats = 2\nshow = [\"test.click.auc\", \"test.dear.auc\"]\nagainst = [\"click\", \"dear\"]\n{}{}{}",
+        case("click", tasks),
+        case("dear", other),
+        case("both", &format!("{tasks}{other}"))
+    );
+    let folder = swept("deepfm", &sweep);
+    let fields = "features.fields={ user = \"categorical\", item = \"categorical\" }";
+    let out = run_ok(folder.path(), &["sweep", "job.toml", "--out", "out", "--set", fields]);
+    assert!(out.out.contains("Δ test.click.auc") && out.out.contains("click or dear"), "{}", out.out);
+    let table: Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join("out/sweep.json")).unwrap()).unwrap();
+    let row =
+        |name: &str| table["trials"].as_array().unwrap().iter().find(|row| row["settings"]["of"] == name).unwrap();
+    let (click, dear, both) = (row("click"), row("dear"), row("both"));
+    assert!(click["metrics"]["test.dear.auc"].is_null() && dear["metrics"]["test.click.auc"].is_null(), "{table}");
+    for (alone, name) in [(click, "test.click.auc"), (dear, "test.dear.auc")] {
+        let mean = |row: &Value| row["metrics"][name]["mean"].as_f64().unwrap();
+        let by = both["differences"][name]["mean"].as_f64().unwrap();
+        assert!((by - (mean(both) - mean(alone))).abs() < 1e-12);
+        assert!(both["differences"][name]["plus_minus"].as_f64().is_some() && alone["differences"][name].is_null());
+    }
+}
+
 #[test]
 fn halving_gives_few_the_epochs_of_all() {
     let folder = swept("deepfm", &format!("method = \"halving\"\ntrials = 4\nfactor = 2\n{SPACE}"));
@@ -111,6 +144,11 @@ fn spaces_that_cannot_be_tried_are_refused_with_their_place() {
         ("fresh_data = true\nrepeats = 2\n[sweep.space]\n\"train.l2\" = { values = [1.0] }", "fresh_data"),
         ("method = \"random\"\nfirst = 3\n[sweep.space]\n\"train.l2\" = { values = [1.0] }", "tpe"),
         ("method = \"random\"\ntrials = 200000\n[sweep.space]\n\"train.l2\" = { values = [1.0] }", "sweep.trials"),
+        ("against = [\"x\"]\n[sweep.space]\n\"train.l2\" = { values = [1.0] }", "names `x`"),
+        ("[[sweep.space.a.cases]]\nname = \"x\"\nset = {}", "sets nothing"),
+        ("[[sweep.space.a.cases]]\nname = \"x\"\nset = { \"run.out\" = \"y\" }", "run.out"),
+        ("[[sweep.space.a.cases]]\nname = \"x\"\nset = { \"train.l3\" = 1.0 }", "l3"),
+        ("[[sweep.space.a.cases]]\nname = \"x\"\nset.train.l2 = 1.0", "name settings"),
         ("method = \"best\"\n[sweep.space]\n\"train.l2\" = { values = [1.0] }", "job.toml:"),
     ] {
         let folder = swept("deepfm", sweep);

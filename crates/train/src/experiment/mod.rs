@@ -23,7 +23,7 @@ pub use schedule::{
     Between, CombinedConfig, FullConfig, GateConfig, IncrementalConfig, OnlineConfig, ScheduleConfig, StaleConfig,
     Start,
 };
-pub use sweep::{SweepConfig, SweepMethod, SweepRange};
+pub use sweep::{SweepCase, SweepConfig, SweepMethod, SweepRange};
 pub use tasks::{TaskConfig, TasksConfig};
 pub use train::{DenseOptimizer, DenseRule, TrainConfig};
 

@@ -29,7 +29,7 @@ pub struct Tried {
     pub run: String,
     /// What it is ranked by, on the validation rows; none where that is undefined, or the run failed.
     pub value: Option<f64>,
-    /// Metrics by side.
+    /// Metrics by side, each by its task, of a single task as well.
     pub metrics: BTreeMap<String, Values>,
     /// Seconds that it took.
     pub seconds: f64,
@@ -126,9 +126,9 @@ impl Ledger {
 /// What a line of a ledger must be to be believed.
 fn sound(own: &Tried, sweep: &SweepConfig, before: &[Tried]) -> Result<(), &'static str> {
     let same = |other: &Tried| (other.trial, other.rung, other.repeat) == (own.trial, own.rung, own.repeat);
-    let at = |(range, at): (&SweepRange, &f64)| match range {
-        SweepRange::Values { values } => *at >= 0.0 && at.fract() == 0.0 && (*at as usize) < values.len(),
-        SweepRange::Between { .. } => (0.0..=1.0).contains(at),
+    let at = |(range, at): (&SweepRange, &f64)| match range.places() {
+        Some(places) => *at >= 0.0 && at.fract() == 0.0 && (*at as usize) < places,
+        None => (0.0..=1.0).contains(at),
     };
     match () {
         () if !(1..=sweep.count()).contains(&own.trial) || own.repeat >= sweep.repeats => Err("is of no trial"),

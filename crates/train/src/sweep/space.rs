@@ -13,6 +13,9 @@ impl SweepRange {
     pub(super) fn at(&self, coordinate: f64) -> toml::Value {
         match self {
             Self::Values { values } => values.get(coordinate as usize).cloned().unwrap_or(toml::Value::Boolean(false)),
+            Self::Cases { cases } => {
+                toml::Value::String(cases.get(coordinate as usize).map_or_else(String::new, |case| case.name.clone()))
+            }
             Self::Between { low, high, log, integer } => {
                 let share = coordinate.clamp(0.0, 1.0);
                 let value = match log {
@@ -29,9 +32,9 @@ impl SweepRange {
     }
 
     pub(super) fn draw(&self, rng: &mut ChaCha8Rng) -> f64 {
-        match self {
-            Self::Values { values } => rng.random_range(0..values.len().max(1)) as f64,
-            Self::Between { .. } => rng.random::<f64>(),
+        match self.places() {
+            Some(places) => rng.random_range(0..places.max(1)) as f64,
+            None => rng.random::<f64>(),
         }
     }
 }
@@ -46,9 +49,9 @@ impl SweepConfig {
     pub(super) fn on_grid(&self, number: usize) -> Point {
         let mut left = number;
         let place = |range: &SweepRange| {
-            let SweepRange::Values { values } = range else { return 0.0 };
-            let own = left % values.len();
-            left /= values.len();
+            let Some(places) = range.places() else { return 0.0 };
+            let own = left % places;
+            left /= places;
             own as f64
         };
         let mut point: Point = self.space.values().rev().map(place).collect();
@@ -56,9 +59,30 @@ impl SweepConfig {
         point
     }
 
-    /// The settings at a point, by key.
+    /// What stands at a point, by the keys of the space: a setting, or the name of a case.
     pub fn settings(&self, point: &Point) -> Vec<(String, toml::Value)> {
         self.space.iter().zip(point).map(|((key, range), at)| (key.clone(), range.at(*at))).collect()
+    }
+
+    /// The settings that a coordinate of a point changes.
+    pub fn changes(&self, coordinate: usize, at: f64) -> Vec<(String, toml::Value)> {
+        match self.space.iter().nth(coordinate) {
+            Some((_, SweepRange::Cases { cases })) => {
+                let case = cases.get(at as usize).map(|case| case.set.clone());
+                case.unwrap_or_default().into_iter().collect()
+            }
+            Some((key, range)) => vec![(key.clone(), range.at(at))],
+            None => Vec::new(),
+        }
+    }
+
+    /// The point of what another is compared with: the same, with another case.
+    pub(super) fn compared(&self, point: &Point, name: &str) -> Point {
+        let own = |(range, at): (&SweepRange, &f64)| {
+            let place = range.cases().iter().position(|case| case.name == name);
+            place.map_or(*at, |place| place as f64)
+        };
+        self.space.values().zip(point).map(own).collect()
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::front::front;
 use super::ledger::Tried;
 use super::next::value;
+use super::space::Point;
 use crate::error::{TrainError, bad};
 use crate::experiment::SweepConfig;
 use crate::metrics::MetricName;
@@ -35,6 +36,9 @@ pub struct Row {
     pub value: Option<Mean>,
     /// The metrics that were asked for.
     pub metrics: BTreeMap<String, Option<Mean>>,
+    /// Of each metric that is shown its difference to that of the case that it is compared with, seed by seed.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub differences: BTreeMap<String, Option<Mean>>,
     /// Whether no other beats it in both metrics; none where none are named.
     pub front: Option<bool>,
     /// Seconds of all its runs.
@@ -79,7 +83,7 @@ impl SweepConfig {
         for (key, name) in shown.chain(self.pareto.iter().flatten().map(|name| ("sweep.pareto", name))) {
             let (_, task, metric) = parts(key, name)?;
             // Tasks may be among the settings that are tried.
-            if self.space.keys().any(|setting| setting.starts_with("tasks")) {
+            if self.changed().any(|setting| setting.starts_with("tasks")) {
                 continue;
             }
             let own = tasks.iter().find(|own| own.name == task || (tasks.len() == 1 && task.is_empty()));
@@ -100,7 +104,23 @@ impl SweepConfig {
 
 fn metric(values: &BTreeMap<String, Values>, name: &str) -> Option<f64> {
     let (side, task, metric) = parts("sweep", name).ok()?;
-    values.get(side)?.get(task, &metric.name())
+    let own = values.get(side)?;
+    // The only task needs no name.
+    let only = own.0.keys().next().filter(|_| task.is_empty() && own.0.len() == 1);
+    own.get(only.map_or(task, String::as_str), &metric.name())
+}
+
+/// The differences of a metric at a point to that of the first case that has it, over the repeats that both have; none at that
+/// case itself.
+fn difference(sweep: &SweepConfig, tried: &[Tried], at: &Point, name: &str) -> Option<Mean> {
+    let of = |point: &Point| -> BTreeMap<usize, f64> {
+        let own = tried.iter().filter(|t| t.at == *point);
+        own.filter_map(|t| Some((t.repeat, metric(&t.metrics, name)?))).collect()
+    };
+    let mut cases = sweep.against.iter().map(|case| sweep.compared(at, case));
+    let (base, other) = cases.find_map(|point| Some((of(&point), point)).filter(|(values, _)| !values.is_empty()))?;
+    let pairs = of(at).into_iter().filter_map(|(repeat, value)| Some(value - base.get(&repeat)?));
+    mean(&pairs.collect::<Vec<_>>()).filter(|_| other != *at)
 }
 
 /// Every trial, the best first, those that failed behind.
@@ -109,6 +129,12 @@ pub fn rows(sweep: &SweepConfig, tried: &[Tried], rises: bool) -> Vec<Row> {
     let mut trials: Vec<usize> = tried.iter().map(|t| t.trial).collect();
     trials.sort_unstable();
     trials.dedup();
+    let differences = |at: Option<&Point>| match at {
+        Some(at) if !sweep.against.is_empty() => {
+            sweep.show.iter().map(|name| (name.clone(), difference(sweep, tried, at, name))).collect()
+        }
+        _ => BTreeMap::new(),
+    };
     let row = |trial: usize| {
         let rung = tried.iter().filter(|t| t.trial == trial).map(|t| t.rung).max().unwrap_or(0);
         let own: Vec<&Tried> = tried.iter().filter(|t| t.trial == trial && t.rung == rung).collect();
@@ -121,6 +147,7 @@ pub fn rows(sweep: &SweepConfig, tried: &[Tried], rises: bool) -> Vec<Row> {
             rung,
             value: mean(&values).filter(|_| whole),
             metrics: names.iter().map(|name| ((*name).clone(), of(name))).collect(),
+            differences: differences(own.first().map(|t| &t.at)),
             front: None,
             seconds: tried.iter().filter(|t| t.trial == trial).map(|t| t.seconds).sum(),
             reason: own.iter().find_map(|t| t.reason.clone()),

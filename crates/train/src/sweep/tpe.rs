@@ -26,15 +26,15 @@ enum Density {
 
 impl Density {
     fn of(range: &SweepRange, points: &[f64]) -> Self {
-        match range {
-            SweepRange::Values { values } => {
+        match range.places() {
+            Some(places) => {
                 // Each value counts as seen once in all beforehand.
-                let mut counts = vec![1.0; values.len()];
+                let mut counts = vec![1.0; places];
                 points.iter().for_each(|at| counts[*at as usize] += 1.0);
                 let sum: f64 = counts.iter().sum();
                 Self::Values(counts.into_iter().map(|count| count / sum).collect())
             }
-            SweepRange::Between { .. } => {
+            None => {
                 let mut sorted = points.to_vec();
                 sorted.sort_by(f64::total_cmp);
                 let least = 1.0 / (1.0 + points.len() as f64).min(100.0);

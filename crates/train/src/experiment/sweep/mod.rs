@@ -1,11 +1,15 @@
 //! `[sweep]`: which settings are tried out, and how.
 
+mod range;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{TrainError, bad};
+
+pub use range::{SweepCase, SweepRange};
 
 /// Settings that are tried out. A trial is a run of this experiment with some settings changed; trials are ranked by
 /// `train.monitor` on the validation rows.
@@ -39,8 +43,12 @@ pub struct SweepConfig {
     /// Two metrics, as `valid.click.auc`; the trials that no other beats in both are its Pareto front.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pareto: Option<[String; 2]>,
+    /// Grid: cases that the others are compared with, by name. Each metric that is shown has its difference to that of the first of
+    /// them that has it, seed by seed, beside it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub against: Vec<String>,
     /// Settings by their keys: `"train.learning_rate" = { low = 1e-4, high = 1e-1, log = true }`,
-    /// `"model.deepfm.embedding_dim" = { values = [8, 16, 32] }`.
+    /// `"model.deepfm.embedding_dim" = { values = [8, 16, 32] }`; or, under any name, cases that change several settings at once.
     pub space: BTreeMap<String, SweepRange>,
 }
 
@@ -58,31 +66,6 @@ pub enum SweepMethod {
     /// By chance, with few epochs; the best go on with more (Jamieson & Talwalkar, AISTATS 2016). A trial that goes on is trained
     /// anew, as if it had had its epochs from the start.
     Halving,
-}
-
-/// What a setting may be.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged, deny_unknown_fields)]
-pub enum SweepRange {
-    /// One of these.
-    Values {
-        /// The values, whole tables among them.
-        #[schemars(with = "Vec<serde_json::Value>")]
-        values: Vec<toml::Value>,
-    },
-    /// A number between two others, both included.
-    Between {
-        /// The lower end.
-        low: f64,
-        /// The upper end.
-        high: f64,
-        /// Whether it is drawn evenly on a logarithmic scale.
-        #[serde(default)]
-        log: bool,
-        /// Whether it is a whole number.
-        #[serde(default)]
-        integer: bool,
-    },
 }
 
 fn one() -> usize {
@@ -114,11 +97,37 @@ impl SweepConfig {
         }
     }
 
+    /// The keys of the settings that trials change.
+    pub fn changed(&self) -> impl Iterator<Item = &str> {
+        self.space.iter().flat_map(|(key, range)| match range {
+            SweepRange::Cases { cases } => cases.iter().flat_map(|case| case.set.keys()).map(String::as_str).collect(),
+            _ => vec![key.as_str()],
+        })
+    }
+
+    fn check_against(&self) -> Result<(), TrainError> {
+        let refused = |problem: String| Err(bad("sweep.against", problem));
+        let mut names: Vec<&str> = self.space.values().flat_map(SweepRange::cases).map(|c| c.name.as_str()).collect();
+        if let Some(name) = self.against.iter().find(|name| !names.contains(&name.as_str())) {
+            return refused(format!("names `{name}`, and the cases of the space are: {}", names.join(", ")));
+        }
+        if !self.against.is_empty() && (self.method != SweepMethod::Grid || self.show.is_empty()) {
+            return refused("compares the metrics of sweep.show in a grid; set method = \"grid\" and show".into());
+        }
+        names.sort_unstable();
+        match names.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(bad("sweep.space", format!("has two cases of the name `{}`", pair[0]))),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses settings that cannot work.
     pub(crate) fn check(&self, epochs: usize) -> Result<(), TrainError> {
         let refused = |key: &str, problem: &str| Err(bad(format!("sweep.{key}"), problem));
         for (key, range) in &self.space {
             range.check(&format!("sweep.space.{key}"), self.method)?;
+        }
+        for key in self.changed() {
             let own = ["run.seed", "train.epochs"];
             if self.repeats > 1 && key == own[0] {
                 return refused("repeats", "changes run.seed, which the space has too; remove one");
@@ -128,12 +137,14 @@ impl SweepConfig {
             }
             let part = key.split('.').next().unwrap_or("");
             if matches!(part, "sweep" | "backend" | "schedule") || (part == "run" && key != own[0]) {
-                return refused(
-                    "space",
-                    &format!("has `{key}`, which is not of what is learned; give it to all trials"),
-                );
+                let problem = format!("has `{key}`, which is not of what is learned; give it to all trials");
+                return refused("space", &problem);
+            }
+            if key == "train" {
+                return refused("space", "has all of `train`, which would lose the rest; name settings: \"train.l2\"");
             }
         }
+        self.check_against()?;
         match self {
             _ if self.space.is_empty() => refused("space", "is empty; name a setting and what it may be"),
             _ if self.method == SweepMethod::Grid && self.count() > MOST => {
@@ -160,34 +171,6 @@ impl SweepConfig {
                 refused("method", "halving begins with a part of train.epochs, which are fewer than factor; raise them")
             }
             _ => Ok(()),
-        }
-    }
-}
-
-impl SweepRange {
-    fn count(&self) -> usize {
-        match self {
-            Self::Values { values } => values.len(),
-            Self::Between { .. } => usize::MAX,
-        }
-    }
-
-    fn check(&self, key: &str, method: SweepMethod) -> Result<(), TrainError> {
-        match self {
-            Self::Values { values } if values.is_empty() => Err(bad(key, "has no values")),
-            Self::Values { .. } => Ok(()),
-            Self::Between { .. } if method == SweepMethod::Grid => {
-                Err(bad(key, "is a range, and a grid needs values = […]"))
-            }
-            Self::Between { low, high, .. } if !(low.is_finite() && high.is_finite() && low < high) => {
-                Err(bad(key, "needs numbers low below high"))
-            }
-            Self::Between { low, high, .. } if !(high - low).is_finite() => Err(bad(key, "is too wide")),
-            Self::Between { low, high, integer: true, .. } if low.fract() != 0.0 || high.fract() != 0.0 => {
-                Err(bad(key, "is of whole numbers; give whole ones for low and high"))
-            }
-            Self::Between { low, log: true, .. } if *low <= 0.0 => Err(bad(key, "needs low above 0 with log = true")),
-            Self::Between { .. } => Ok(()),
         }
     }
 }
