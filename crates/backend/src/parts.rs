@@ -84,7 +84,7 @@ pub fn product(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
 /// # Shapes
 /// - `x`: `[E, B, in]`, `weight`: `[E, in, out]`, `bias`: `[E, 1, out]`
 /// - output: `[E, B, out]`
-pub fn linear_each(x: Tensor<3>, weight: Tensor<3>, bias: Tensor<3>) -> Tensor<3> {
+pub(crate) fn linear_each(x: Tensor<3>, weight: Tensor<3>, bias: Tensor<3>) -> Tensor<3> {
     let [experts, rows, inputs] = x.dims();
     let outputs = weight.dims()[2];
     match Cut::of(rows).filter(|cut| cut.rows() == rows && !is_flex(&x.device())) {

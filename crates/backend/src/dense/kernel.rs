@@ -37,7 +37,7 @@ pub(super) struct Found {
 }
 
 /// Rows of a block, and how many threads share it.
-fn blocks(rows: usize) -> (usize, gemm::Parallelism) {
+pub(crate) fn blocks(rows: usize) -> (usize, gemm::Parallelism) {
     let count = if rows < 512 { 1 } else { (rows / 2048).clamp(2, 8) };
     let threads = rayon::current_num_threads();
     let each = threads.div_ceil(count);
@@ -57,8 +57,39 @@ pub(crate) struct Matrix<'a> {
 /// # Safety
 /// `to` must be writable for m·n floats, and initialised if `sum`.
 pub(crate) unsafe fn product(
+    shape: [usize; 3],
+    to: *mut f32,
+    sum: bool,
+    a: Matrix<'_>,
+    b: Matrix<'_>,
+    parallelism: gemm::Parallelism,
+) {
+    // SAFETY: rows of n floats, n apart, are m·n floats.
+    unsafe { multiply(shape, to, shape[1], sum, a, b, parallelism) }
+}
+
+/// `to = a·b` with rows of n floats that stand `apart` from each other.
+///
+/// # Safety
+/// `to` must be writable for m rows of n floats, `apart` from each other.
+pub(crate) unsafe fn product_into(
+    shape: [usize; 3],
+    to: *mut f32,
+    apart: usize,
+    a: Matrix<'_>,
+    b: Matrix<'_>,
+    parallelism: gemm::Parallelism,
+) {
+    // SAFETY: the caller's promise.
+    unsafe { multiply(shape, to, apart, false, a, b, parallelism) }
+}
+
+/// # Safety
+/// `to` must be writable for m rows of n floats, `apart` from each other, and initialised if `sum`.
+unsafe fn multiply(
     [m, n, k]: [usize; 3],
     to: *mut f32,
+    apart: usize,
     sum: bool,
     a: Matrix<'_>,
     b: Matrix<'_>,
@@ -77,7 +108,7 @@ pub(crate) unsafe fn product(
             k,
             to,
             1,
-            stride(n),
+            stride(apart),
             sum,
             a.values.as_ptr(),
             stride(a.strides[1]),
@@ -131,7 +162,7 @@ pub(super) fn forward(
 
 /// Adds bias and residual and cuts at zero.
 #[inline(always)]
-fn finish(out: &mut [f32], b: &[f32], residual: Option<&[f32]>, relu: bool) {
+pub(crate) fn finish(out: &mut [f32], b: &[f32], residual: Option<&[f32]>, relu: bool) {
     let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
     let keep = |z: f32| if z < floor { floor } else { z };
     match residual {
@@ -264,7 +295,7 @@ impl Task<'_> {
 
 /// Leaves the gradient where the output is above zero, and adds it up over rows.
 #[inline(always)]
-fn mask(gradient: &mut [f32], cut: &[f32], bias: &mut [f32]) {
+pub(crate) fn mask(gradient: &mut [f32], cut: &[f32], bias: &mut [f32]) {
     let n = bias.len();
     for (row, cut) in gradient.chunks_exact_mut(n).zip(cut.chunks_exact(n)) {
         for ((g, y), b) in row.iter_mut().zip(cut).zip(bias.iter_mut()) {
@@ -275,12 +306,12 @@ fn mask(gradient: &mut [f32], cut: &[f32], bias: &mut [f32]) {
 }
 
 #[inline(always)]
-fn add(sum: &mut [f32], values: &[f32]) {
+pub(crate) fn add(sum: &mut [f32], values: &[f32]) {
     sum.iter_mut().zip(values).for_each(|(s, v)| *s += v);
 }
 
 /// The sum of the blocks' shares, in the order of the blocks.
-fn total(shares: Vec<&[f32]>) -> Vec<f32> {
+pub(crate) fn total(shares: Vec<&[f32]>) -> Vec<f32> {
     let mut sum = shares.first().map(|s| s.to_vec()).unwrap_or_default();
     sum.par_chunks_mut(1 << 14).enumerate().for_each(|(chunk, sum)| {
         let first = chunk << 14;

@@ -16,7 +16,7 @@ use burn::tensor::activation::relu;
 
 use crate::kind::is_flex;
 use crate::parts::{add_row, product};
-pub(crate) use kernel::{Matrix, product as matrix_product};
+pub(crate) use kernel::{Matrix, add, blocks, finish, mask, product as matrix_product, product_into, total};
 use op::DenseOps;
 pub(crate) use op::{Flat, contiguous, own, tensor, values};
 
@@ -97,7 +97,7 @@ pub fn dense_residual(
     ))
 }
 
-fn activate(z: Tensor<2>, activation: Activation) -> Tensor<2> {
+pub(crate) fn activate<const D: usize>(z: Tensor<D>, activation: Activation) -> Tensor<D> {
     match activation {
         Activation::Identity => z,
         Activation::Relu => relu(z),

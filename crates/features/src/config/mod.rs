@@ -3,6 +3,7 @@
 mod field;
 mod items;
 mod label;
+mod pattern;
 mod trees;
 
 use std::collections::BTreeMap;
@@ -33,7 +34,9 @@ pub struct FeaturesConfig {
     /// since its windows bring ids that the first one did not have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<IndexPolicy>,
-    /// The input fields by name: `user_id = "categorical"`, or a table with more settings.
+    /// The input fields by name: `user_id = "categorical"`, or a table with more settings. A name with a range stands for many,
+    /// `"C[1-26]" = "categorical"`, `"x[000-099]" = "numeric"`; a field that has a line of its own goes by that.
+    #[serde(deserialize_with = "pattern::fields")]
     pub fields: BTreeMap<String, FieldConfig>,
     /// Which fields are of the item, and who the user is.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,8 +2,8 @@
 
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Linear};
-use burn::tensor::{Device, Tensor, activation::relu, activation::softmax};
-use burnrec_backend::{Activation, linear_each};
+use burn::tensor::{Device, Tensor, activation::softmax};
+use burnrec_backend::{Activation, layer_each, mixtures};
 
 use crate::blocks::layer;
 use crate::initial::Initial;
@@ -44,16 +44,8 @@ impl Experts {
     /// - output `[B, E·h]`, expert after expert
     pub fn forward(&self, x: Tensor<2>, beside: Option<Tensor<2>>) -> Tensor<2> {
         let first = layer(&self.first, x, beside, Activation::Relu); // [B, E·h]
-        if self.weights.is_empty() {
-            return first;
-        }
-        let [rows, width] = first.dims();
-        let each = first.reshape([rows, self.count, width / self.count]).swap_dims(0, 1); // [E, B, h]
-        let each = self.weights.iter().zip(&self.biases).fold(each, |each, (weight, bias)| {
-            relu(linear_each(each, weight.val(), bias.val())) // [E, B, h']
-        });
-        let width = each.dims()[2];
-        each.swap_dims(0, 1).reshape([rows, self.count * width])
+        let layers = self.weights.iter().zip(&self.biases);
+        layers.fold(first, |x, (weight, bias)| layer_each(x, weight.val(), bias.val(), Activation::Relu)) // [B, E·h']
     }
 }
 
@@ -97,14 +89,14 @@ impl ExpertGate {
     /// - `shares`: `[B, E]`; `experts`: `[B, E·h]`
     /// - output `[B, h]`
     pub fn mix(shares: Tensor<2>, experts: Tensor<2>) -> Tensor<2> {
-        let ([rows, count], width) = (shares.dims(), experts.dims()[1]);
-        let each = experts.reshape([rows, count, width / count]); // [B, E, h]
-        (each * shares.unsqueeze_dim::<3>(2)).sum_dim(1).reshape([rows, width / count])
+        mixtures(vec![shares], experts).swap_remove(0)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::activation::relu;
+
     use super::*;
 
     fn read<const D: usize>(t: Tensor<D>) -> Vec<f32> {

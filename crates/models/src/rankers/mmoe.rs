@@ -8,6 +8,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
+use burnrec_backend::mixtures;
 use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
@@ -130,7 +131,8 @@ impl Model for Mmoe {
         let (flat, experts) = (trunk.0.swap_remove(1), trunk.0.swap_remove(0));
         let shares: Vec<Tensor<2>> =
             self.gates.iter().map(|gate| gate.forward(flat.clone(), inputs.numeric.clone())).collect();
-        let outputs = self.towers.forward(|task| ExpertGate::mix(shares[task].clone(), experts.clone()));
+        let mixed = mixtures(shares.clone(), experts); // [B, h], one a task
+        let outputs = self.towers.forward(|task| mixed[task].clone());
         Outputs {
             gates: shares.into_iter().enumerate().map(|(t, s)| (format!("gate {}", t + 1), s)).collect(),
             ..outputs

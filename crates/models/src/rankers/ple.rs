@@ -9,6 +9,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
+use burnrec_backend::mixtures;
 use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
@@ -141,19 +142,41 @@ impl Level {
         let of_all = self.shared.forward(shared.0.clone(), shared.1.clone()); // [B, s·h]
         let of_tasks: Vec<Tensor<2>> =
             self.own.iter().zip(own).map(|(experts, (x, beside))| experts.forward(x.clone(), beside.clone())).collect();
-        let mut shares = Vec::with_capacity(own.len());
-        let mixed = |((gate, experts), (x, beside)): ((&ExpertGate, &Tensor<2>), &Input)| {
-            let share = gate.forward(x.clone(), beside.clone());
-            shares.push(share.clone());
-            ExpertGate::mix(share, Tensor::cat(vec![experts.clone(), of_all.clone()], 1))
-        };
-        let mixed = self.gates.iter().zip(&of_tasks).zip(own).map(mixed).collect();
-        let next = self.shared_gate.as_ref().map(|gate| {
-            let all = Tensor::cat(of_tasks.iter().cloned().chain([of_all.clone()]).collect(), 1);
-            ExpertGate::mix(gate.forward(shared.0, shared.1), all)
-        });
+        let shares: Vec<Tensor<2>> =
+            self.gates.iter().zip(own).map(|(g, (x, beside))| g.forward(x.clone(), beside.clone())).collect();
+        let next = self.shared_gate.as_ref().map(|gate| gate.forward(shared.0, shared.1)); // [B, T·o + s]
+        let (mixed, next) = extract(of_tasks, of_all, &shares, next.as_ref());
         (mixed, next, shares)
     }
+}
+
+/// What the gates take of the experts: of each task's own and of the shared ones, each group read once for all gates.
+///
+/// # Shapes
+/// - `own`: `[B, o·h]` a task; `shared`: `[B, s·h]`; `shares`: `[B, o + s]` a task; `all`: `[B, T·o + s]`
+/// - output: `[B, h]` a task, and that of `all`
+fn extract(
+    own: Vec<Tensor<2>>,
+    shared: Tensor<2>,
+    shares: &[Tensor<2>],
+    all: Option<&Tensor<2>>,
+) -> (Vec<Tensor<2>>, Option<Tensor<2>>) {
+    let (tasks, rows, width) = (own.len(), shared.dims()[0], shares[0].dims()[1]);
+    // Experts are of one width.
+    let count = own[0].dims()[1] * width / (own[0].dims()[1] + shared.dims()[1]);
+    let part = |share: &Tensor<2>, at: std::ops::Range<usize>| share.clone().slice([0..rows, at]);
+    let of_shared = shares.iter().map(|share| part(share, count..width));
+    let rest = all.map(|share| part(share, tasks * count..tasks * count + width - count));
+    let mut mixed = mixtures(of_shared.chain(rest).collect(), shared);
+    let mut next = all.and_then(|_| mixed.pop());
+    for (task, experts) in own.into_iter().enumerate() {
+        let gates = std::iter::once(part(&shares[task], 0..count));
+        let gates = gates.chain(all.map(|share| part(share, task * count..(task + 1) * count)));
+        let mut found = mixtures(gates.collect(), experts);
+        next = next.map(|sum| found.pop().map_or(sum.clone(), |own| sum + own));
+        mixed[task] = mixed[task].clone() + found.swap_remove(0);
+    }
+    (mixed, next)
 }
 
 impl Model for Ple {

@@ -11,7 +11,7 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Distribution, Tensor};
-use burnrec_backend::Activation;
+use burnrec_backend::{Activation, mixtures};
 use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
@@ -243,7 +243,8 @@ impl Model for YoutubeRanker {
     fn heads(&self, mut trunk: Trunk, inputs: &Inputs) -> Outputs {
         let (shared, experts) = (trunk.0.swap_remove(1), trunk.0.swap_remove(0));
         let shares: Vec<Tensor<2>> = self.gates.iter().map(|gate| gate.forward(shared.clone(), None)).collect();
-        let logits = self.towers.logits(|task| (ExpertGate::mix(shares[task].clone(), experts.clone()), None));
+        let mixed = mixtures(shares.clone(), experts); // [B, h], one a task
+        let logits = self.towers.logits(|task| (mixed[task].clone(), None));
         let mut places = self.of_places(inputs).map(Vec::into_iter);
         let head =
             |(logit, biased): (Tensor<2>, &bool)| match places.as_mut().filter(|_| *biased).and_then(Iterator::next) {
