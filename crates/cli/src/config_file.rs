@@ -16,6 +16,9 @@ fn said(message: &str) -> String {
         _ if message == "wanted exactly 1 element, more than 1 element" => {
             "an experiment has one model; keep one [model.NAME] table".into()
         }
+        _ if message.contains("untagged enum SweepRange") => {
+            "is one of { values = […] }, { low = …, high = … } and { cases = [{ name = …, set = { … } }] }, without keys of another".into()
+        }
         _ if message.contains("expected internally tagged enum") => {
             "is a table with its kind, such as { kind = \"…\" }".into()
         }

@@ -75,6 +75,12 @@ fn settings_that_would_be_ignored_are_refused() {
         |c| c.replace("price = \"numeric\"", "price = { kind = \"numeric\", separator = \"|\" }"),
         &["job.toml:15", "separator", "no meaning"],
     );
+    // One expert's share is 1 whatever the gate says.
+    let alone = "[model.moe]\nactive = 1\nload = 0.0\n";
+    refused_config(
+        |c| c.replace("[model.wide_deep]", alone).replace("user_x_item", "# user_x_item"),
+        &["moe.active", "take 2"],
+    );
 }
 
 #[test]

@@ -11,6 +11,17 @@ fn json(path: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
+/// A group serves metrics alone, so that rows to be scored need not have it.
+#[test]
+fn rows_without_the_group_are_scored() {
+    let folder = job(500, "lr", "epochs = 1");
+    let fields = "features.fields={ item = \"categorical\" }";
+    run_ok(folder.path(), &["train", "job.toml", "--out", "run", "--set", fields, "--set", "features.group=user"]);
+    std::fs::write(folder.path().join("new.csv"), "item\n3\n4\n").unwrap();
+    run_ok(folder.path(), &["predict", "run", "--input", "new.csv", "--output", "out.csv"]);
+    assert_eq!(std::fs::read_to_string(folder.path().join("out.csv")).unwrap().lines().count(), 3);
+}
+
 #[test]
 fn a_job_leaves_what_the_run_folder_promises() {
     let folder = job(3000, "wide_deep", TRAIN);

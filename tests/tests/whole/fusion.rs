@@ -133,6 +133,10 @@ fn what_cannot_be_joined_is_refused_with_its_place() {
 #[test]
 fn ranks_of_other_rows_are_within_the_groups_of_the_run() {
     let folder = folder();
+    let named = FUSION.replace("[fuse.scores.click]", "[fuse.scores.fused]");
+    std::fs::write(folder.path().join("fuse.toml"), named).unwrap();
+    let refused = run(folder.path(), &["fuse", "fuse.toml"]);
+    assert!(refused.code == Some(2) && refused.err.contains("take another"), "{}", refused.err);
     let text = FUSION
         .replace("product", "rank")
         .replace("tune = { trials = 60 }\n", "")

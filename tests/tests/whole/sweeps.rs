@@ -111,6 +111,52 @@ fn cases_change_several_settings_and_are_compared_seed_by_seed() {
     }
 }
 
+/// A rate that diverges is a row with its reason; it is on no front.
+#[test]
+fn a_trial_that_diverges_does_not_end_the_sweep() {
+    let sweep = "method = \"grid\"\npareto = [\"valid.auc\", \"valid.logloss\"]\n\
+                 [sweep.space]\n\"train.learning_rate\" = { values = [1e30, 0.01, 0.01] }\n";
+    let folder = swept("mlp", sweep);
+    run_ok(folder.path(), &["sweep", "job.toml", "--out", "out", "--set", "train.optimizer={kind=\"sgd\"}"]);
+    let runs = ledger(&folder.path().join("out"));
+    assert!(runs[0]["reason"].as_str().is_some_and(|reason| reason.contains("loss")), "{}", runs[0]);
+    assert!(runs[1]["value"].is_f64() && runs[1]["value"] == runs[2]["value"]);
+    // Two values of one setting are two points; `check` says how many there are.
+    let checked = run_ok(folder.path(), &["check", "job.toml"]);
+    assert!(checked.out.contains("grid, 3 trials of train.learning_rate, 3 runs"), "{}", checked.out);
+    let table: Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join("out/sweep.json")).unwrap()).unwrap();
+    let rows = table["trials"].as_array().unwrap();
+    assert!(rows.iter().all(|row| row["front"] == row["value"].is_object()), "{table}");
+}
+
+/// Tpe over a few values comes back to them: what was trained is not trained again.
+#[test]
+fn a_point_is_trained_once() {
+    let folder = swept("lr", "method = \"tpe\"\ntrials = 6\n[sweep.space]\n\"train.l2\" = { values = [0.0, 1e-3] }\n");
+    run_ok(folder.path(), &["sweep", "job.toml", "--out", "out"]);
+    let runs = ledger(&folder.path().join("out"));
+    let folders = std::fs::read_dir(folder.path().join("out/trials")).unwrap().count();
+    assert!(runs.len() == 6 && folders == 2, "{folders}");
+    for own in &runs {
+        let first = runs.iter().find(|run| run["at"] == own["at"]).unwrap();
+        assert!(first["value"] == own["value"] && first["run"] == own["run"]);
+    }
+}
+
+#[test]
+fn a_sweep_does_not_go_on_over_other_rows() {
+    let folder = swept("lr", "method = \"grid\"\n[sweep.space]\n\"train.l2\" = { values = [0.0, 1e-3] }\n");
+    run_ok(folder.path(), &["sweep", "job.toml", "--out", "out"]);
+    let path = folder.path().join("out/sweep.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    std::fs::write(&path, format!("{}\n{}\n", lines[0], lines[1])).unwrap();
+    std::fs::write(folder.path().join("log.csv"), burnrec_tests::click_log(2000, 8)).unwrap();
+    let outcome = run(folder.path(), &["sweep", "job.toml", "--out", "out", "--resume"]);
+    assert!(outcome.code == Some(2) && outcome.err.contains("not those that were there"), "{}", outcome.err);
+}
+
 #[test]
 fn halving_gives_few_the_epochs_of_all() {
     let folder = swept("deepfm", &format!("method = \"halving\"\ntrials = 4\nfactor = 2\n{SPACE}"));
@@ -144,6 +190,12 @@ fn spaces_that_cannot_be_tried_are_refused_with_their_place() {
         ("fresh_data = true\nrepeats = 2\n[sweep.space]\n\"train.l2\" = { values = [1.0] }", "fresh_data"),
         ("method = \"random\"\nfirst = 3\n[sweep.space]\n\"train.l2\" = { values = [1.0] }", "tpe"),
         ("method = \"random\"\ntrials = 200000\n[sweep.space]\n\"train.l2\" = { values = [1.0] }", "sweep.trials"),
+        (
+            "[sweep.space]\n\"train.l2\" = { values = [1.0] }\n[[sweep.space.a.cases]]\nname = \"x\"\nset = { \"train.l2\" = 0.1 }",
+            "keep one",
+        ),
+        ("show = [\"test.nope.auc\"]\n[sweep.space]\n\"tasks.clicked.weight\" = { values = [1.0] }", "test.nope.auc"),
+        ("[sweep.space]\n\"train.l2\" = { values = [1.0], low = 2.0 }", "without keys of another"),
         ("against = [\"x\"]\n[sweep.space]\n\"train.l2\" = { values = [1.0] }", "names `x`"),
         ("[[sweep.space.a.cases]]\nname = \"x\"\nset = {}", "sets nothing"),
         ("[[sweep.space.a.cases]]\nname = \"x\"\nset = { \"run.out\" = \"y\" }", "run.out"),

@@ -75,6 +75,12 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
         if e.schedule.is_some() {
             explain_schedule(args, &file, &checked)?;
         }
+        if let Some(sweep) = &e.sweep {
+            super::sweep::check_space(config, &args.overrides, sweep)?;
+            let keys = sweep.space.keys().cloned().collect::<Vec<_>>().join(", ");
+            let (count, runs) = (sweep.count(), sweep.count().saturating_mul(sweep.repeats));
+            out::line(&format!("  sweep   {:?}, {count} trials of {keys}, {runs} runs", sweep.method).to_lowercase())?;
+        }
         if e.train.refit {
             out::line("  refit   for the best epochs over the rows of training and validation")?;
         }

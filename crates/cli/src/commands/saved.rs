@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burnrec_data::split::Dataset;
-use burnrec_data::{Column, DataConfig, DataError, ExplodeConfig, FormatKind, Source, TextConfig};
+use burnrec_data::{Column, DataConfig, DataError, ExplodeConfig, FormatKind, Side, Source, TextConfig};
 use burnrec_features::Schema;
 use burnrec_train::{RunFolder, SavedModel};
 
@@ -50,6 +50,27 @@ pub fn open(run: &Path, place: &Place) -> Result<SavedModel, CliError> {
     setup::threads(place.threads.or(experiment.backend.threads))?;
     let opened = setup::device(place.device.unwrap_or(experiment.backend.device))?;
     Ok(SavedModel::open(run, &opened)?)
+}
+
+/// The rows that a run was trained on, as they are now.
+pub fn own_rows(saved: &SavedModel, data_dir: &Path) -> Result<Dataset, CliError> {
+    let mut own = saved.checked.experiment().data.clone();
+    burnrec_data::place(data_dir, &mut own, &saved.folder);
+    let (path, data) = burnrec_data::resolve(data_dir, &own, &|line| tracing::info!("{line}"))?;
+    Ok(Dataset::open(&path, &data)?)
+}
+
+/// Refuses rows of a side that are not those of the training.
+pub fn check_fitted(saved: &SavedModel, dataset: &Dataset, side: Side) -> Result<(), CliError> {
+    match saved.encoder.is_as_fitted(dataset, side)? {
+        true => Ok(()),
+        false => Err(CliError::Usage(format!(
+            "{}: the {} rows are not those that were there when {} was trained; train it again, or bring them back",
+            dataset.source(side).path().display(),
+            side.name(),
+            saved.folder.display()
+        ))),
+    }
 }
 
 /// Rows of another file.

@@ -85,7 +85,9 @@ impl Columns {
             Purpose::Predict => (Targets::default(), Vec::new()),
             _ => self.targets(batch, source)?,
         };
-        let group = match &self.schema.group {
+        // Groups serve metrics alone: what is to be predicted need not have them.
+        let there = |column: &String| purpose != Purpose::Predict || batch.schema().index_of(column).is_ok();
+        let group = match self.schema.group.as_ref().filter(|column| there(column)) {
             Some(column) => {
                 let reader = Reader { batch, source, feature: "group", column };
                 match keys::one(&reader, IdKind::Text, xxh3_64(b"group"))? {

@@ -16,7 +16,8 @@ pub(super) fn fields<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Stri
     let mut all: BTreeMap<String, FieldConfig> = BTreeMap::new();
     let mut of_range: BTreeMap<String, &str> = BTreeMap::new();
     for (name, field) in &given {
-        let Some(names) = names(name).map_err(D::Error::custom)? else { continue };
+        let wrong = |problem: String| D::Error::custom(format!("field `{name}` {problem}"));
+        let Some(names) = names(name).map_err(wrong)? else { continue };
         if field.column.is_some() {
             let problem =
                 format!("field `{name}` stands for several, each of which reads its own column; remove `column`");
@@ -51,11 +52,11 @@ fn names(name: &str) -> Result<Option<Vec<String>>, String> {
     let width = if first.starts_with('0') { first.len() } else { 1 };
     let (Ok(from), Ok(to)) = (first.parse::<usize>(), last.parse::<usize>()) else { return Ok(None) };
     if from > to {
-        return Err(format!("field `{name}` counts down; write [{last}-{first}]"));
+        return Err(format!("counts down; write [{last}-{first}]"));
     }
     let rest = names(behind)?.unwrap_or_else(|| vec![behind.to_string()]);
     if (to - from + 1).saturating_mul(rest.len()) > MOST {
-        return Err(format!("field `{name}` stands for more than {MOST} fields"));
+        return Err(format!("stands for more than {MOST} fields"));
     }
     let own = (from..=to).flat_map(|number| rest.iter().map(move |rest| format!("{before}{number:0width$}{rest}")));
     Ok(Some(own.collect()))

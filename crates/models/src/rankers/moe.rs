@@ -94,6 +94,11 @@ impl Architecture for MoeConfig {
             () if !(1..=self.experts).contains(&self.active) => {
                 setting("moe", "active", "must be at least 1, and at most the number of experts")
             }
+            () if self.active == 1 && self.experts > 1 && !(self.noise && self.load > 0.0) => setting(
+                "moe",
+                "active",
+                "is 1, so that the only share is always 1 and no gradient tells the gate which expert to take, but that of load, which needs noise; set both, or take 2",
+            ),
             () if !weight(self.importance) => setting("moe", "importance", "must be at least 0"),
             () if !weight(self.load) => setting("moe", "load", "must be at least 0"),
             () if self.load != 0.1 && (!self.noise || self.active == self.experts) => {

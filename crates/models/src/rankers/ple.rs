@@ -137,7 +137,8 @@ type Input = (Tensor<2>, Option<Tensor<2>>);
 impl Level {
     /// # Shapes
     /// - `own`: a task's `[B, i]` each; `shared`: `[B, i]`
-    /// - output: `[B, h]` a task, and the shared one if there is a level behind; the shares of each gate
+    /// - output: `[B, h]` a task, and the shared one if there is a level behind; the shares of each gate, that of
+    ///   the shared one last
     fn forward(&self, own: &[Input], shared: Input) -> (Vec<Tensor<2>>, Option<Tensor<2>>, Vec<Tensor<2>>) {
         let of_all = self.shared.forward(shared.0.clone(), shared.1.clone()); // [B, s·h]
         let of_tasks: Vec<Tensor<2>> =
@@ -145,8 +146,8 @@ impl Level {
         let shares: Vec<Tensor<2>> =
             self.gates.iter().zip(own).map(|(g, (x, beside))| g.forward(x.clone(), beside.clone())).collect();
         let next = self.shared_gate.as_ref().map(|gate| gate.forward(shared.0, shared.1)); // [B, T·o + s]
-        let (mixed, next) = extract(of_tasks, of_all, &shares, next.as_ref());
-        (mixed, next, shares)
+        let (mixed, taken) = extract(of_tasks, of_all, &shares, next.as_ref());
+        (mixed, taken, shares.into_iter().chain(next).collect())
     }
 }
 
@@ -182,24 +183,30 @@ fn extract(
 impl Model for Ple {
     /// # Shapes
     /// - lookup 0: vectors `[B, F, k]`, numeric `[B, N]`
-    /// - trunk: the last mixture of each task `[B, h]`, then the shares of its gate `[B, E]`
+    /// - trunk: the last mixture of each task `[B, h]`, then the shares `[B, E]` of every gate, level by level
     fn trunk(&self, inputs: &Inputs) -> Trunk {
         let first: Input = (inputs.flat(0), inputs.numeric.clone());
         let mut own = vec![first.clone(); self.levels.first().map_or(0, |level| level.own.len())];
         let (mut shared, mut shares) = (first, Vec::new());
         for level in &self.levels {
             let (mixed, next, gates) = level.forward(&own, shared.clone());
+            shares.extend(gates);
             own = mixed.into_iter().map(|x| (x, None)).collect();
             shared = next.map_or(shared, |x| (x, None));
-            shares = gates;
         }
         Trunk(own.into_iter().map(|(x, _)| x).chain(shares).collect())
     }
 
     fn heads(&self, trunk: Trunk, _inputs: &Inputs) -> Outputs {
-        let (mixed, shares) = trunk.0.split_at(trunk.0.len() / 2);
-        let gates = shares.iter().enumerate().map(|(task, share)| (format!("gate {}", task + 1), share.clone()));
-        Outputs { gates: gates.collect(), ..self.towers.forward(|task| mixed[task].clone()) }
+        let tasks = self.levels.first().map_or(0, |level| level.own.len());
+        let (mixed, shares) = trunk.0.split_at(tasks);
+        let names = self.levels.iter().enumerate().flat_map(|(at, level)| {
+            let of = if self.levels.len() > 1 { format!("level {} ", at + 1) } else { String::new() };
+            let shared = level.shared_gate.is_some().then(|| format!("{of}shared gate"));
+            (0..tasks).map(|task| format!("{of}gate {}", task + 1)).chain(shared).collect::<Vec<_>>()
+        });
+        let gates = names.zip(shares.iter().cloned()).collect();
+        Outputs { gates, ..self.towers.forward(|task| mixed[task].clone()) }
     }
 }
 
@@ -221,6 +228,26 @@ mod tests {
             gradient.map_or(0.0, |g| g.abs().max().into_scalar::<f32>())
         };
         model.levels.iter().map(of).collect()
+    }
+
+    #[test]
+    fn every_gate_of_every_level_is_told() {
+        let device = Device::flex();
+        let shapes = InputShapes { lookups: vec![(2, 3)], outputs: vec![vec![0.1], vec![-0.2]], ..Default::default() };
+        let config = PleConfig { levels: vec![5, 4], tower: vec![3], own_experts: 1, ..PleConfig::default() };
+        let mut initial = Initial::new(3);
+        let model = config.init(&shapes, &mut initial, &device);
+        let gates = model.forward(&Inputs::slots(vec![initial.normal(1.0, [8, 2, 3], &device).val()], None)).gates;
+        let names: Vec<&str> = gates.iter().map(|(name, _)| name.as_str()).collect();
+        let shared = PleConfig::default().shared_experts;
+        assert_eq!(
+            names,
+            ["level 1 gate 1", "level 1 gate 2", "level 1 shared gate", "level 2 gate 1", "level 2 gate 2"]
+        );
+        assert_eq!((gates[0].1.dims()[1], gates[2].1.dims()[1]), (1 + shared, 2 + shared));
+        assert!(
+            gates.iter().all(|(_, shares)| (shares.clone().sum_dim(1) - 1.0).abs().max().into_scalar::<f32>() < 1e-5)
+        );
     }
 
     #[test]

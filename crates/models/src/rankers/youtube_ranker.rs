@@ -134,6 +134,9 @@ impl Architecture for YoutubeRankerConfig {
         let task = |name: &&String| schema.targets.iter().any(|target| target.name == **name);
         match () {
             () if self.places.is_empty() => setting(model, "places", "names no field; without places it is mmoe"),
+            () if self.places.iter().enumerate().any(|(at, name)| self.places[..at].contains(name)) => {
+                setting(model, "places", "names a field twice")
+            }
             () if !self.places.iter().all(|name| known(&name)) => {
                 let name = self.places.iter().find(|name| !known(name)).map_or("", String::as_str);
                 let problem = format!(
@@ -142,7 +145,7 @@ impl Architecture for YoutubeRankerConfig {
                 Err(ModelError::Field { model, problem })
             }
             () if found.len() == fields.len() => {
-                setting(model, "places", "names all fields; what is asked about needs some")
+                setting(model, "places", "names all fields of ids; what is asked about needs some")
             }
             () if self.biased.iter().flatten().any(|name| !task(&name)) => {
                 setting(model, "biased", "names a task that there is not")

@@ -8,10 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::tasks::TasksConfig;
 use crate::error::{TrainError, bad};
 
-/// How the losses of several tasks are weighed, or their gradients mixed. The `weight` of a task multiplies its loss before.
+/// How the losses of several tasks are weighed, or their gradients mixed. The `weight` of a task multiplies its loss before;
+/// uncertainty and gradnorm, which even losses out, all but undo it.
 ///
-/// The last four take a forward and a backward pass a task, and read a small matrix from the device at every step. Gradients
-/// are compared over what tasks share: dense weights that more than one reaches, and the vectors looked up for the batch.
+/// The last four take a forward and a backward pass a task, and read a small matrix from the device, at every step that mixes:
+/// all of pcgrad and mgda, those of pe_ltr that solve, those of gradnorm behind its first ones. Gradients are compared over what
+/// tasks share: dense weights that more than one reaches, and the vectors looked up for the batch, place by place, so that what
+/// a method promises holds of the tables where an id stands once in the batch, and about so where it stands often.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "snake_case", tag = "kind")]
 pub enum MixerConfig {
@@ -70,7 +73,7 @@ impl Default for MixerConfig {
     }
 }
 
-/// What gradients are divided by before they are mixed.
+/// What gradients are divided by before the shortest mixture is sought. It is of the gradients so divided, and no task opposes it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalise {

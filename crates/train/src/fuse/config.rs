@@ -114,6 +114,9 @@ impl FuseConfig {
             return refused(&format!("scores.{name}"), "is no plain name: letters, digits and `_`, a digit not first");
         }
         match self {
+            _ if self.scores.contains_key("fused") => {
+                refused("scores.fused", "is the name of what comes out; take another")
+            }
             _ if self.scores.len() < 2 => refused("scores", "needs two or more; one by itself is ranked by predict"),
             _ if !self.scores.contains_key(&self.target) => refused("target", "names no score of fuse.scores"),
             _ if by_formula != self.formula.is_some() => {

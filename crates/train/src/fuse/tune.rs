@@ -71,12 +71,13 @@ pub fn tune(
     let judge = |weights: &[f64]| {
         let value = rows.judge(fusion, weights, metric);
         value.map_err(|problem| {
-            bad("fuse.metric", format!("{} is undefined on the validation rows: {problem}", metric.name()))
+            let key = if config.method == FuseMethod::Formula { "fuse.formula" } else { "fuse.metric" };
+            bad(key, format!("{} is undefined on the validation rows: {problem}", metric.name()))
         })
     };
     let mut best = (judge(&given)?, given.clone());
     let most = if config.method == FuseMethod::Gated { 2.0 } else { 0.0 };
-    let sign = |weight: f64| if weight < 0.0 { -1.0 } else { 1.0 };
+    let sign = |weight: f64| if weight == 0.0 { 0.0 } else { weight.signum() };
     let Some(tune) = config.tune.as_ref().filter(|_| config.method != FuseMethod::Formula) else {
         return Ok((best.1, best.0));
     };
@@ -92,6 +93,9 @@ pub fn tune(
                 best.1.iter().map(&mut near).collect()
             }
         };
+        if fusion.check(&rows.columns, &weights).is_err() {
+            continue;
+        }
         let value = judge(&weights)?;
         if if metric.larger_is_better() { value > best.0 } else { value < best.0 } {
             best = (value, weights);
@@ -107,6 +111,25 @@ pub fn tune(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The more of b the better, and b's part is `1 - w b`, which must stay above 0.
+    #[test]
+    fn weights_that_the_method_cannot_join_are_not_found() {
+        let text = "method = \"gated\"\ntarget = \"a\"\nmetric = \"auc\"\ntune = { trials = 200 }\n[scores.a]\nrun = \"x\"\nweight = 0.0\n[scores.b]\nrun = \"y\"\nweight = -0.5";
+        let config: FuseConfig = toml::from_str(text).unwrap();
+        let fusion = Fusion::new(&config).unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        let columns: Vec<Vec<f64>> = (0..2).map(|_| (0..500).map(|_| rng.random::<f64>()).collect()).collect();
+        let labels = columns[1].iter().map(|b| f32::from(u8::from(*b < 0.5))).collect();
+        let rows = Fused {
+            columns,
+            groups: Vec::new(),
+            known: (0..500).collect(),
+            judged: Predictions { labels, ..Predictions::default() },
+        };
+        let (weights, _) = tune(&config, &fusion, &rows, MetricName::Auc).unwrap();
+        assert!(fusion.check(&rows.columns, &weights).is_ok() && weights[0] == 0.0, "{weights:?}");
+    }
 
     #[test]
     fn the_weights_that_are_found_are_near_those_that_labels_are_made_of() {

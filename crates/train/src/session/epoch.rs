@@ -75,7 +75,7 @@ impl Session<'_> {
             if let dead @ [_, ..] = gate.dead().as_slice() {
                 let names: Vec<String> = dead.iter().map(ToString::to_string).collect();
                 self.observer.notice(&Notice::Note(&format!(
-                    "{}: expert {} of {} gets less than a hundredth of an equal share and has died; try gate_dropout, fewer experts, or a lower learning rate",
+                    "{}: expert {} of {} gets less than a hundredth of an equal share and has died; try fewer experts, a lower learning rate, or what the model has against it: gate_dropout, or importance and load in moe",
                     gate.name,
                     names.join(", "),
                     gate.shares.len()

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::space::Point;
 use crate::error::{TrainError, bad};
-use crate::experiment::{SweepConfig, SweepRange};
+use crate::experiment::{SweepConfig, SweepMethod, SweepRange};
 
 /// A run of a trial that ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -132,6 +132,10 @@ fn sound(own: &Tried, sweep: &SweepConfig, before: &[Tried]) -> Result<(), &'sta
     };
     match () {
         () if !(1..=sweep.count()).contains(&own.trial) || own.repeat >= sweep.repeats => Err("is of no trial"),
+        () if own.rung > 64 || (own.rung > 0 && sweep.method != SweepMethod::Halving) => Err("is of no rung"),
+        () if before.iter().any(|other| other.trial == own.trial && other.at != own.at) => {
+            Err("is at another point than the runs of its trial")
+        }
         () if own.at.len() != sweep.space.len() || !sweep.space.values().zip(&own.at).all(at) => {
             Err("is at no point of the space")
         }

@@ -49,7 +49,7 @@ pub struct Row {
     pub runs: Vec<String>,
 }
 
-/// Student's t at 97.5% for 1 to 30 degrees of freedom; 1.96 beyond.
+/// Student's t at 97.5% for 1 to 30 degrees of freedom; its expansion in their inverse beyond.
 const STUDENT: [f64; 30] = [
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
     2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
@@ -59,7 +59,8 @@ fn mean(values: &[f64]) -> Option<Mean> {
     let count = values.len();
     let mean = values.iter().sum::<f64>() / count.max(1) as f64;
     let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / count.saturating_sub(1).max(1) as f64;
-    let t = STUDENT.get(count.wrapping_sub(2)).copied().unwrap_or(1.96);
+    let beyond = || 1.960 + 2.372 / count.saturating_sub(1).max(1) as f64;
+    let t = STUDENT.get(count.wrapping_sub(2)).copied().unwrap_or_else(beyond);
     let plus_minus = (count > 1).then(|| t * (variance / count as f64).sqrt());
     (count > 0).then_some(Mean { mean, plus_minus })
 }
@@ -82,8 +83,9 @@ impl SweepConfig {
         let shown = self.show.iter().map(|name| ("sweep.show", name));
         for (key, name) in shown.chain(self.pareto.iter().flatten().map(|name| ("sweep.pareto", name))) {
             let (_, task, metric) = parts(key, name)?;
-            // Tasks may be among the settings that are tried.
-            if self.changed().any(|setting| setting.starts_with("tasks")) {
+            // Whole tasks may be among the settings that are tried.
+            let tries = |setting: &str| setting.split('.').next() == Some("tasks") && setting.split('.').count() < 3;
+            if self.changed().any(tries) {
                 continue;
             }
             let own = tasks.iter().find(|own| own.name == task || (tasks.len() == 1 && task.is_empty()));
@@ -114,7 +116,10 @@ fn metric(values: &BTreeMap<String, Values>, name: &str) -> Option<f64> {
 /// case itself.
 fn difference(sweep: &SweepConfig, tried: &[Tried], at: &Point, name: &str) -> Option<Mean> {
     let of = |point: &Point| -> BTreeMap<usize, f64> {
-        let own = tried.iter().filter(|t| t.at == *point);
+        // Of a trial of which a run failed, or is still to come, nothing is said.
+        let own: Vec<&Tried> = tried.iter().filter(|t| t.at == *point).collect();
+        let whole = own.len() == sweep.repeats && own.iter().all(|t| t.reason.is_none());
+        let own = own.into_iter().filter(|_| whole);
         own.filter_map(|t| Some((t.repeat, metric(&t.metrics, name)?))).collect()
     };
     let mut cases = sweep.against.iter().map(|case| sweep.compared(at, case));
@@ -158,7 +163,11 @@ pub fn rows(sweep: &SweepConfig, tried: &[Tried], rises: bool) -> Vec<Row> {
     if let Some(pair) = &sweep.pareto {
         let pairs: Vec<[Option<f64>; 2]> = rows
             .iter()
-            .map(|row| [0, 1].map(|at| row.metrics.get(&pair[at]).copied().flatten().map(|mean| mean.mean)))
+            .map(|row| {
+                // A trial that failed, or cannot be ranked, beats nobody.
+                let mean = |at: usize| row.value.and(row.metrics.get(&pair[at]).copied().flatten());
+                [0, 1].map(|at| mean(at).map(|mean| mean.mean))
+            })
             .collect();
         let rise = |name: &String| parts("sweep", name).is_ok_and(|(.., metric)| metric.larger_is_better());
         let on = front(&pairs, [rise(&pair[0]), rise(&pair[1])]);

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use burnrec_data::Side;
-use burnrec_data::split::Dataset;
 use burnrec_features::{Draws, Purpose};
 use burnrec_train::fuse::Fused;
 use burnrec_train::metrics::Protocol;
 use burnrec_train::{Asked, SavedModel, Stop, Task, score_rows};
 
+use super::super::saved::{check_fitted, own_rows};
 use crate::error::CliError;
 
 /// A score: its run, and the place of its task there.
@@ -89,18 +89,8 @@ pub fn side(scores: &[Score], target: usize, side: Side, data_dir: &Path) -> Res
     let mut judged = None;
     for (at, score) in scores.iter().enumerate() {
         let saved = &score.saved;
-        let mut own = saved.checked.experiment().data.clone();
-        burnrec_data::place(data_dir, &mut own, &saved.folder);
-        let (path, data) = burnrec_data::resolve(data_dir, &own, &|line| tracing::info!("{line}"))?;
-        let dataset = Dataset::open(&path, &data)?;
-        if !saved.encoder.is_as_fitted(&dataset, side)? {
-            return Err(CliError::Usage(format!(
-                "{}: the {} rows are not those that were there when {} was trained; train it again, or bring them back",
-                dataset.source(side).path().display(),
-                side.name(),
-                saved.folder.display()
-            )));
-        }
+        let dataset = own_rows(saved, data_dir)?;
+        check_fitted(saved, &dataset, side)?;
         let rows = dataset.stream(side, &saved.encoder.schema().columns(true))?;
         let encoder = &saved.encoder;
         let asked =

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
+use burnrec_data::Side;
 use burnrec_data::split::Dataset;
 use burnrec_record::{Summary, Values};
-use burnrec_train::sweep::{Trial, Tried};
-use burnrec_train::{Job, RunFolder};
+use burnrec_train::sweep::{Ledger, Trial, Tried};
+use burnrec_train::{Job, RunFolder, SavedModel, TrainError};
 
+use super::super::saved::{check_fitted, own_rows};
 use super::super::train::checked_alone;
 use super::Sweep;
 use crate::args::Overrides;
@@ -68,6 +70,18 @@ impl Sweep<'_> {
         }))
     }
 
+    /// Refuses to go on over rows that are not those of the runs before.
+    pub(super) fn check_data(&self, ledger: &Ledger) -> Result<(), CliError> {
+        let Some(latest) = ledger.tried.iter().rev().find(|tried| tried.reason.is_none()) else { return Ok(()) };
+        let folder = self.folder.join(&latest.run);
+        if !folder.exists() {
+            return Ok(());
+        }
+        let saved = SavedModel::open(&folder, &self.opened)?;
+        let dataset = own_rows(&saved, &self.args.overrides.data_dir)?;
+        [Side::Train, Side::Valid].into_iter().try_for_each(|side| check_fitted(&saved, &dataset, side))
+    }
+
     /// The seeds of a repeat.
     fn seeds(&self, trial: &Trial) -> Vec<String> {
         let experiment = self.checked.experiment();
@@ -123,6 +137,8 @@ fn is_of_machine(error: &CliError) -> bool {
     match error {
         CliError::Device(_) | CliError::Disk { .. } | CliError::Output { .. } => true,
         CliError::Data(_) => true,
+        // These hang on the settings that are tried.
+        CliError::Train(TrainError::Diverged { .. } | TrainError::TooManyRejected { .. }) => false,
         CliError::Train(error) => error.is_environment(),
         _ => false,
     }

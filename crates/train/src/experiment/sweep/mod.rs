@@ -63,8 +63,8 @@ pub enum SweepMethod {
     /// Where good trials are dense and bad ones are not (Bergstra et al., NeurIPS 2011).
     #[default]
     Tpe,
-    /// By chance, with few epochs; the best go on with more (Jamieson & Talwalkar, AISTATS 2016). A trial that goes on is trained
-    /// anew, as if it had had its epochs from the start.
+    /// By chance, with few epochs; the best go on with more (Jamieson & Talwalkar, AISTATS 2016). A trial that advances is
+    /// trained again from the start.
     Halving,
 }
 
@@ -99,9 +99,16 @@ impl SweepConfig {
 
     /// The keys of the settings that trials change.
     pub fn changed(&self) -> impl Iterator<Item = &str> {
-        self.space.iter().flat_map(|(key, range)| match range {
-            SweepRange::Cases { cases } => cases.iter().flat_map(|case| case.set.keys()).map(String::as_str).collect(),
-            _ => vec![key.as_str()],
+        self.space.iter().flat_map(|(key, range)| range.changes(key))
+    }
+
+    /// Two keys of different coordinates that are one, or one within the other.
+    fn twice(&self) -> Option<(&str, &str)> {
+        let below = |a: &str, b: &str| a.strip_prefix(b).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let keys: Vec<Vec<&str>> = self.space.iter().map(|(key, range)| range.changes(key)).collect();
+        keys.iter().enumerate().find_map(|(at, own)| {
+            let mut others = keys[..at].iter().flatten();
+            others.find_map(|a| own.iter().find(|b| below(a, b) || below(b, a)).map(|b| (*a, *b)))
         })
     }
 
@@ -111,8 +118,11 @@ impl SweepConfig {
         if let Some(name) = self.against.iter().find(|name| !names.contains(&name.as_str())) {
             return refused(format!("names `{name}`, and the cases of the space are: {}", names.join(", ")));
         }
-        if !self.against.is_empty() && (self.method != SweepMethod::Grid || self.show.is_empty()) {
-            return refused("compares the metrics of sweep.show in a grid; set method = \"grid\" and show".into());
+        if !self.against.is_empty() && self.method != SweepMethod::Grid {
+            return refused("compares every point of a grid; set method = \"grid\"".into());
+        }
+        if !self.against.is_empty() && self.show.is_empty() {
+            return refused("compares the metrics that sweep.show names; name some".into());
         }
         names.sort_unstable();
         match names.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -145,6 +155,9 @@ impl SweepConfig {
             }
         }
         self.check_against()?;
+        if let Some((a, b)) = self.twice() {
+            return refused("space", &format!("changes `{a}` in one place and `{b}` in another; keep one"));
+        }
         match self {
             _ if self.space.is_empty() => refused("space", "is empty; name a setting and what it may be"),
             _ if self.method == SweepMethod::Grid && self.count() > MOST => {

@@ -58,6 +58,14 @@ impl SweepRange {
         }
     }
 
+    /// The settings that it changes, of one that stands under a key.
+    pub(super) fn changes<'a>(&'a self, key: &'a str) -> Vec<&'a str> {
+        match self {
+            Self::Cases { cases } => cases.iter().flat_map(|case| case.set.keys()).map(String::as_str).collect(),
+            _ => vec![key],
+        }
+    }
+
     /// How many values it has; none for a range of numbers.
     pub fn places(&self) -> Option<usize> {
         match self {

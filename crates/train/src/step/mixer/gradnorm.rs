@@ -1,7 +1,5 @@
 //! Weights that keep gradients of like size, larger for tasks that learn slowly (Chen et al., ICML 2018).
 
-use burnrec_backend::traffic;
-
 use super::{Mixed, Mixer, MixerState, Pass, Shares, SmallAdam};
 
 /// GradNorm: `Σ |G_k - Ḡ r_k^α|` is brought down by the weights, of which `dG_k/dw_k = G_k/w_k`: no gradient of a gradient is
@@ -63,10 +61,7 @@ impl GradNorm {
 impl Mixer for GradNorm {
     fn gradients(&mut self, pass: Pass<'_>) -> Mixed {
         let (teaching, own_memory, model) = (pass.teaching(), pass.own_memory(), pass.model);
-        let losses: Vec<f64> = teaching
-            .iter()
-            .map(|task| f64::from(traffic::read_from(pass.passed.losses[*task].clone().inner(), own_memory)[0]))
-            .collect();
+        let losses = pass.read(&teaching, own_memory);
         self.steps += 1;
         for (task, loss) in teaching.iter().zip(&losses) {
             if self.seen[*task] < self.first_steps as f64 {

@@ -1,7 +1,5 @@
 //! Mixtures of gradients that are as short as can be: no task is made worse to make another better.
 
-use burnrec_backend::traffic;
-
 use super::solve::{Gram, shortest, with_floors};
 use super::{Mixed, Mixer, MixerState, Pass, Shares};
 use crate::experiment::Normalise;
@@ -20,6 +18,15 @@ fn divided(gram: &Gram, by: &[f64]) -> Gram {
     gram.iter().zip(by).map(row).collect()
 }
 
+/// What each gradient is multiplied by, 1 in all: the shortest mixture of the gradients divided by `by` is a mixture of the
+/// gradients as they are, each by its share over what it was divided by.
+fn shares(gram: &Gram, by: &[f64]) -> Vec<f64> {
+    let of_divided = shortest(&divided(gram, by));
+    let own: Vec<f64> = of_divided.iter().zip(by).map(|(share, by)| share / by).collect();
+    let sum = own.iter().sum::<f64>();
+    own.into_iter().map(|share| share / sum).collect()
+}
+
 impl Mgda {
     pub(super) fn new(weights: Vec<f64>, normalise: Normalise) -> Self {
         let latest = vec![1.0 / weights.len() as f64; weights.len()];
@@ -33,12 +40,10 @@ impl Mixer for Mgda {
         if teaching.len() < 2 {
             return pass.walk(&self.weights);
         }
-        let loss = |task: &usize| {
-            let loss = pass.passed.losses[*task].clone().inner();
-            f64::from(traffic::read_from(loss, own_memory)[0]).abs().max(1e-12)
-        };
         let losses: Vec<f64> = match self.normalise {
-            Normalise::Loss | Normalise::LossL2 => teaching.iter().map(loss).collect(),
+            Normalise::Loss | Normalise::LossL2 => {
+                pass.read(&teaching, own_memory).into_iter().map(|loss| loss.abs().max(1e-12)).collect()
+            }
             Normalise::None | Normalise::L2 => vec![1.0; teaching.len()],
         };
         let (each, statistics) = pass.each(&teaching, &self.weights);
@@ -48,7 +53,7 @@ impl Mixer for Mgda {
             Normalise::None | Normalise::Loss => 1.0,
         };
         let by: Vec<f64> = losses.iter().enumerate().map(|(task, loss)| loss * length(task)).collect();
-        let shared = shortest(&divided(&gram, &by));
+        let shared = shares(&gram, &by);
         self.latest = vec![0.0; self.weights.len()];
         teaching.iter().zip(&shared).for_each(|(task, share)| self.latest[*task] = *share);
         let walked = each.mixed(model, &Shares { shared, own: vec![1.0; teaching.len()] });
@@ -118,5 +123,33 @@ impl Mixer for PeLtr {
         (self.shares, self.steps) = (state.take("shares", self.weights.len())?, state.steps);
         self.due = state.take("due", 1)?[0] != 0.0;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The gradients, their products, and what each is divided by.
+    fn opposed(by: impl Fn(&[f64; 2]) -> f64) -> Vec<f64> {
+        let gradients = [[1.0, 0.0], [-90.0, 40.0]];
+        let inner = |a: &[f64; 2], b: &[f64; 2]| a[0] * b[0] + a[1] * b[1];
+        let gram: Gram = gradients.iter().map(|a| gradients.iter().map(|b| inner(a, b)).collect()).collect();
+        let by: Vec<f64> = gradients.iter().map(by).collect();
+        let shares = shares(&gram, &by);
+        let mixed: [f64; 2] = std::array::from_fn(|at| shares[0] * gradients[0][at] + shares[1] * gradients[1][at]);
+        assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        gradients.iter().zip(by).map(|(g, by)| inner(&mixed, g) / by).collect()
+    }
+
+    #[test]
+    fn no_task_opposes_the_mixture_however_gradients_are_divided() {
+        let length = |g: &[f64; 2]| (g[0] * g[0] + g[1] * g[1]).sqrt();
+        for along in [opposed(|_| 1.0), opposed(length), opposed(|g| g[1] + 0.5), opposed(|g| length(g) * (g[1] + 0.5))]
+        {
+            assert!(along.iter().all(|x| *x > 0.0), "{along:?}");
+            // Inside the simplex all divided gradients gain alike.
+            assert!((along[0] - along[1]).abs() < 1e-9 * along[0].abs().max(1.0), "{along:?}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use burn::tensor::{Gradients, Tensor};
-use burnrec_backend::has_own_memory;
+use burnrec_backend::{has_own_memory, traffic};
 use burnrec_models::AnyModel;
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +72,15 @@ impl Pass<'_> {
         let mut gradient = None;
         let mixed = self.walk_taking(weights, |gradients| gradient = leaf.grad_remove(gradients));
         (mixed, gradient)
+    }
+
+    /// The losses of these tasks, in one reading.
+    fn read(&self, tasks: &[usize], own_memory: bool) -> Vec<f64> {
+        let losses: Vec<Tensor<1>> = tasks.iter().map(|task| self.passed.losses[*task].clone().inner()).collect();
+        match losses.is_empty() {
+            true => Vec::new(),
+            false => traffic::read_from(Tensor::cat(losses, 0), own_memory).into_iter().map(f64::from).collect(),
+        }
     }
 
     /// The tasks that have something to learn in this batch.

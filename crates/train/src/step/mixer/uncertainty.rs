@@ -22,6 +22,8 @@ pub(super) struct Uncertainty {
     /// s and the two moments of its gradient, `[K]` each; on the host until there is a device.
     values: [Vec<f32>; 3],
     there: Option<[Tensor<1>; 3]>,
+    /// Batches that taught each task, by which its moments are corrected.
+    taught: Vec<f64>,
     steps: u64,
 }
 
@@ -33,7 +35,8 @@ impl Uncertainty {
         };
         let by_kind = tasks.iter().map(half).collect();
         let zeros = vec![0.0; weights.len()];
-        Self { weights, by_kind, rate, values: [zeros.clone(), zeros.clone(), zeros], there: None, steps: 0 }
+        let taught = vec![0.0; weights.len()];
+        Self { weights, by_kind, rate, values: [zeros.clone(), zeros.clone(), zeros], there: None, taught, steps: 0 }
     }
 
     fn read(&self) -> [Vec<f32>; 3] {
@@ -68,7 +71,11 @@ impl Mixer for Uncertainty {
         pass.passed.losses = weighed;
         let (mixed, gradient) = pass.walk_with(&vec![1.0; count], &leaf);
         self.steps += 1;
-        let time = i32::try_from(self.steps).unwrap_or(i32::MAX);
+        self.taught.iter_mut().zip(&teaches).for_each(|(count, teaches)| *count += f64::from(u8::from(*teaches)));
+        let corrected = |moment: Tensor<1>, decay: f64| {
+            let by: Vec<f32> = self.taught.iter().map(|count| (1.0 - decay.powf(count.max(1.0))) as f32).collect();
+            moment / Tensor::<1>::from_floats(by.as_slice(), &plain)
+        };
         let gradient = gradient.unwrap_or_else(|| s.zeros_like());
         let known: Vec<f32> = teaches.iter().map(|teaches| f32::from(u8::from(*teaches))).collect();
         let known = Tensor::<1>::from_floats(known.as_slice(), &plain);
@@ -76,7 +83,7 @@ impl Mixer for Uncertainty {
         let moved = |old: Tensor<1>, new: Tensor<1>| old.clone() + (new - old) * known.clone();
         let first = moved(first.clone(), first * 0.9 + gradient.clone() * 0.1);
         let second = moved(second.clone(), second * 0.999 + gradient.clone() * gradient * 0.001);
-        let (m, v) = (first.clone() / (1.0 - 0.9f64.powi(time)), second.clone() / (1.0 - 0.999f64.powi(time)));
+        let (m, v) = (corrected(first.clone(), 0.9), corrected(second.clone(), 0.999));
         let step = m / (v.sqrt() + 1e-8) * self.rate * known.clone();
         let s = (s - step).clamp(-FARTHEST, FARTHEST);
         self.there = Some([s, first, second]);
@@ -92,7 +99,8 @@ impl Mixer for Uncertainty {
     fn state(&self) -> Option<MixerState> {
         let exact = |values: Vec<f32>| values.into_iter().map(f64::from).collect();
         let named = ["s", "first", "second"].map(String::from).into_iter().zip(self.read().map(exact));
-        Some(MixerState { steps: self.steps, values: named.collect() })
+        let taught = [("taught".to_string(), self.taught.clone())];
+        Some(MixerState { steps: self.steps, values: named.chain(taught).collect() })
     }
 
     fn restore(&mut self, state: &MixerState) -> Result<(), String> {
@@ -100,6 +108,7 @@ impl Mixer for Uncertainty {
         for (values, name) in self.values.iter_mut().zip(["s", "first", "second"]) {
             *values = state.take(name, count)?.iter().map(|v| *v as f32).collect();
         }
+        self.taught = state.take("taught", count)?;
         (self.there, self.steps) = (None, state.steps);
         Ok(())
     }
