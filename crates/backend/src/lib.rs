@@ -22,6 +22,8 @@ mod math;
 mod outer;
 mod parts;
 mod rows;
+#[cfg(test)]
+mod testing;
 mod tracked;
 pub mod traffic;
 mod vector;

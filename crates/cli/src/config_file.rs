@@ -107,8 +107,12 @@ fn set(document: &mut DocumentMut, given: &str) -> Result<(), CliError> {
     let (key, value) =
         given.split_once('=').ok_or_else(|| usage("needs the form KEY=VALUE, for example train.epochs=5"))?;
     let value: Value = value.trim().parse().unwrap_or_else(|_| Value::from(value.trim()));
-    let mut parts: Vec<&str> = key.trim().split('.').collect();
-    let last = parts.pop().filter(|p| !p.is_empty()).ok_or_else(|| usage("has no key"))?;
+    // Keys that hold points stand in quotes, as in a file; what is no key of a file, such as a range of fields, is split at points.
+    let parts = toml_edit::Key::parse(key.trim()).map_or_else(
+        |_| key.trim().split('.').map(String::from).collect(),
+        |keys| keys.iter().map(|key| key.get().to_string()).collect::<Vec<String>>(),
+    );
+    let (last, parts) = parts.split_last().filter(|(last, _)| !last.is_empty()).ok_or_else(|| usage("has no key"))?;
     let mut item: &mut Item = document.as_item_mut();
     for part in parts {
         let table = item.as_table_like_mut().ok_or_else(|| usage("goes below a key that is not a table"))?;

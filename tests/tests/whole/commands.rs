@@ -20,6 +20,11 @@ fn rows_without_the_group_are_scored() {
     std::fs::write(folder.path().join("new.csv"), "item\n3\n4\n").unwrap();
     run_ok(folder.path(), &["predict", "run", "--input", "new.csv", "--output", "out.csv"]);
     assert_eq!(std::fs::read_to_string(folder.path().join("out.csv")).unwrap().lines().count(), 3);
+    // A line of JSON may lack keys, and a file of other lines is another file.
+    std::fs::write(folder.path().join("other.jsonl"), "{\"a\": 1}\n{\"b\": 2}\n").unwrap();
+    let refused = run(folder.path(), &["predict", "run", "--input", "other.jsonl", "--output", "no.csv"]);
+    assert!(refused.code == Some(2) && refused.err.contains("`item`"), "{}", refused.err);
+    assert!(!folder.path().join("no.csv").exists());
 }
 
 #[test]

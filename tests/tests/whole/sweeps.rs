@@ -36,6 +36,11 @@ fn killed_at_any_moment_and_resumed_it_tries_the_same_and_nothing_twice() {
     let begun = Instant::now();
     run_ok(folder.path(), &["sweep", "job.toml", "--out", "whole"]);
     let whole = begun.elapsed().as_secs_f64();
+    // A key of the space holds points, and stands in quotes.
+    let set = "sweep.space.\"model.deepfm.embedding_dim\"={ values = [2] }";
+    let checked = run(folder.path(), &["check", "job.toml", "--set", set, "--set", "sweep.method=random"]);
+    assert!(checked.code == Some(2) && checked.err.contains("first"), "{}", checked.err);
+    run_ok(folder.path(), &["check", "job.toml", "--set", set]);
     let refused = run(folder.path(), &["sweep", "job.toml", "--out", "whole"]);
     assert!(refused.code == Some(2) && refused.err.contains("--resume"), "{}", refused.err);
     let mut rng = ChaCha8Rng::seed_from_u64(4);

@@ -65,28 +65,14 @@ pub(crate) unsafe fn product(
     parallelism: gemm::Parallelism,
 ) {
     // SAFETY: rows of n floats, n apart, are m·n floats.
-    unsafe { multiply(shape, to, shape[1], sum, a, b, parallelism) }
+    unsafe { product_into(shape, to, shape[1], sum, a, b, parallelism) }
 }
 
-/// `to = a·b` with rows of n floats that stand `apart` from each other.
+/// The same with rows of `to` that stand `apart` from each other.
 ///
 /// # Safety
-/// `to` must be writable for m rows of n floats, `apart` from each other.
-pub(crate) unsafe fn product_into(
-    shape: [usize; 3],
-    to: *mut f32,
-    apart: usize,
-    a: Matrix<'_>,
-    b: Matrix<'_>,
-    parallelism: gemm::Parallelism,
-) {
-    // SAFETY: the caller's promise.
-    unsafe { multiply(shape, to, apart, false, a, b, parallelism) }
-}
-
-/// # Safety
 /// `to` must be writable for m rows of n floats, `apart` from each other, and initialised if `sum`.
-unsafe fn multiply(
+pub(crate) unsafe fn product_into(
     [m, n, k]: [usize; 3],
     to: *mut f32,
     apart: usize,

@@ -1,25 +1,10 @@
 use super::*;
+use crate::testing::{close, numbers, random};
 use burn::tensor::Device;
-use burn::tensor::{Distribution, Tensor};
+use burn::tensor::Tensor;
 
 const SHAPES: [[usize; 4]; 6] =
     [[1, 1, 1, 0], [3, 5, 4, 2], [700, 33, 17, 0], [2500, 40, 24, 13], [0, 3, 2, 0], [515, 7, 1, 1]];
-
-fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
-    Tensor::random(shape, Distribution::Normal(0.0, 1.0), device).require_grad()
-}
-
-fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_to_vec().unwrap()
-}
-
-fn close(found: &[f32], expected: &[f32], what: &str) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    let scale = expected.iter().fold(1.0f32, |m, x| m.max(x.abs()));
-    for (f, e) in found.iter().zip(expected) {
-        assert!((f - e).abs() <= 2e-5 * scale, "{what}: {f} {e}");
-    }
-}
 
 /// Both ways of one layer: output, then gradients of x, W, b and the fourth tensor.
 fn both([rows, inputs, outputs, more]: [usize; 4], residual: bool, activation: Activation) -> [Vec<Vec<f32>>; 2] {

@@ -60,7 +60,7 @@ pub(super) fn forward(shape: Shape, x: &[f32], w: &[f32], b: &[f32], relu: bool)
             let weight = Matrix { values: &w[e * from * to..(e + 1) * from * to], strides: [to, 1] };
             let target = out[e * to..].as_mut_ptr().cast();
             // SAFETY: rows of `to` floats from there on, `outputs` apart, are within `out`.
-            unsafe { product_into([m, to, from], target, outputs, a, weight, parallelism) };
+            unsafe { product_into([m, to, from], target, outputs, false, a, weight, parallelism) };
         }
         // SAFETY: the products of all experts wrote every element.
         let out = unsafe { floats(out) };
@@ -112,16 +112,13 @@ pub(super) fn backward(
     tasks.par_iter_mut().with_max_len(1).enumerate().for_each(|(block, task)| {
         task.run(shape, block * step, x, w, cut, wanted[1], parallelism);
     });
-    let sum = |of: &dyn Fn(&Task<'_>) -> Vec<f32>, length: usize| match tasks.is_empty() {
+    let shares: Vec<[Vec<f32>; 2]> = tasks.into_iter().map(|task| [task.weight, task.bias]).collect();
+    let sum = |at: usize, length: usize| match shares.is_empty() {
         true => vec![0.0; length],
-        false => {
-            let own: Vec<Vec<f32>> = tasks.iter().map(of).collect();
-            total(own.iter().map(Vec::as_slice).collect())
-        }
+        false => total(shares.iter().map(|share| share[at].as_slice()).collect()),
     };
-    let weight = wanted[1].then(|| sum(&|task| task.weight.clone(), inputs * shape.to));
-    let bias = wanted[2].then(|| sum(&|task| task.bias.clone(), outputs));
-    drop(tasks);
+    let weight = wanted[1].then(|| sum(0, inputs * shape.to));
+    let bias = wanted[2].then(|| sum(1, outputs));
     // SAFETY: the tasks cover all rows, and each wrote all of its part.
     [target.map(|values| unsafe { values.written() }), weight, bias]
 }
@@ -157,13 +154,13 @@ impl Task<'_> {
                 let turned = Matrix { values: columns(x, inputs, first, e, from), strides: [1, inputs] };
                 let target = of_weights.0[span.clone()].as_mut_ptr().cast();
                 // SAFETY: the span holds from·to floats.
-                unsafe { product_into([from, to, m], target, to, turned, g, parallelism) };
+                unsafe { product_into([from, to, m], target, to, false, turned, g, parallelism) };
             }
             if let Some(target) = &mut self.x {
                 let turned = Matrix { values: &w[span], strides: [1, to] };
                 let target = target[e * from..].as_mut_ptr().cast();
                 // SAFETY: rows of `from` floats from there on, `inputs` apart, are within the task's part.
-                unsafe { product_into([m, from, to], target, inputs, g, turned, parallelism) };
+                unsafe { product_into([m, from, to], target, inputs, false, g, turned, parallelism) };
             }
         }
         // SAFETY: every expert's span was written, where it is wanted; else it is empty.

@@ -1,19 +1,6 @@
 use super::*;
-use burn::tensor::{Device, Distribution};
-
-fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
-    Tensor::random(shape, Distribution::Normal(0.0, 1.0), device).require_grad()
-}
-
-fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_to_vec().unwrap()
-}
-
-fn close(found: &[f32], expected: &[f32], what: &str) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    let scale = expected.iter().fold(1.0f32, |m, x| m.max(x.abs()));
-    found.iter().zip(expected).for_each(|(f, e)| assert!((f - e).abs() <= 2e-5 * scale, "{what}: {f} {e}"));
-}
+use crate::testing::{close, numbers, random};
+use burn::tensor::Device;
 
 #[test]
 fn layers_of_experts_and_their_gradients_equal_the_composed_ones() {

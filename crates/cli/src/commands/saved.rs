@@ -121,6 +121,12 @@ pub fn other_rows(input: &Path, saved: &SavedModel, data_dir: &Path, needed: &[S
     let places = (0..schema.categorical.len()).filter(|place| unasked.contains(&schema.categorical[*place].name));
     let unasked: Vec<String> = places.flat_map(|place| schema.columns_of(place)).cloned().collect();
     let absent: Vec<&String> = needed.iter().filter(|n| bare.column(n).is_err() && rows.column(n).is_ok()).collect();
+    if !(needed.is_empty() || names.is_empty()) && absent.len() == needed.len() {
+        let names = needed.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let text =
+            format!("{}: no line has any key that the model reads: {names}; is it the right file?", input.display());
+        return Err(CliError::Usage(text));
+    }
     for name in absent.iter().filter(|n| data.history.iter().all(|h| !h.columns.contains_key(**n))) {
         tracing::warn!("{}: no line has the key `{name}`; it is missing everywhere", input.display());
     }

@@ -231,6 +231,21 @@ mod tests {
     }
 
     #[test]
+    fn groups_read_once_are_what_each_gate_takes_of_its_experts_side_by_side() {
+        let (device, mut initial) = (Device::flex(), Initial::new(3));
+        let mut random = |width: usize| initial.normal(1.0, [6, width], &device).val();
+        // Three tasks of 2 experts and 4 shared ones, 5 wide.
+        let (own, shared) = ([random(10), random(10), random(10)], random(20));
+        let (shares, all) = ([random(6), random(6), random(6)], random(10));
+        let (mixed, next) = extract(own.to_vec(), shared.clone(), &shares, Some(&all));
+        let close = |a: Tensor<2>, b: Tensor<2>| assert!((a - b).abs().max().into_scalar::<f32>() < 1e-4);
+        for ((mixed, own), share) in mixed.into_iter().zip(&own).zip(shares) {
+            close(mixed, ExpertGate::mix(share, Tensor::cat(vec![own.clone(), shared.clone()], 1)));
+        }
+        close(next.unwrap(), ExpertGate::mix(all, Tensor::cat(own.into_iter().chain([shared]).collect(), 1)));
+    }
+
+    #[test]
     fn every_gate_of_every_level_is_told() {
         let device = Device::flex();
         let shapes = InputShapes { lookups: vec![(2, 3)], outputs: vec![vec![0.1], vec![-0.2]], ..Default::default() };
