@@ -5,7 +5,7 @@ use burn::tensor::Device;
 use burnrec_record::DeviceFacts;
 
 use crate::error::BackendError;
-use crate::kind::{DeviceName, Opened};
+use crate::kind::{DeviceName, Opened, runs_kernels};
 
 /// Opens a device.
 ///
@@ -26,13 +26,7 @@ pub fn open(name: DeviceName) -> Result<Opened, BackendError> {
 
 /// Whether a device's memory is not the host's, so that rows and batches have to travel.
 pub fn has_own_memory(device: &Device) -> bool {
-    #[cfg(feature = "cube")]
-    return matches!(device.clone().inner().as_dispatch(), burn::backend::DispatchDevice::Cube(_));
-    #[cfg(not(feature = "cube"))]
-    return {
-        let _ = device;
-        false
-    };
+    runs_kernels(device)
 }
 
 /// Every device that answers in this build.

@@ -77,3 +77,19 @@ pub struct Opened {
 pub(crate) fn is_flex(device: &Device) -> bool {
     matches!(device.clone().inner().as_dispatch(), DispatchDevice::Flex(_))
 }
+
+/// Whether a device, with autodiff or without, has operations of our own: flex, and those that run kernels.
+pub(crate) fn has_kernels(device: &Device) -> bool {
+    is_flex(device) || runs_kernels(device)
+}
+
+/// Whether a device runs kernels.
+pub(crate) fn runs_kernels(device: &Device) -> bool {
+    #[cfg(feature = "cube")]
+    return matches!(device.clone().inner().as_dispatch(), DispatchDevice::Cube(_));
+    #[cfg(not(feature = "cube"))]
+    return {
+        let _ = device;
+        false
+    };
+}

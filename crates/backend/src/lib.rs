@@ -4,20 +4,22 @@
 //! no GPU it takes the CPU and says why, and a software adapter (llvmpipe) is used only when it is named.
 
 mod adam;
-#[cfg(feature = "cube")]
-mod adam_cube;
 mod cross;
+#[cfg(feature = "cube")]
+mod cubes;
 mod dense;
 mod device;
 mod dice;
 mod error;
 mod experts;
+mod fields;
 mod fm;
 mod fresh;
 mod gru;
 mod jagged;
 mod kind;
 mod launches;
+mod logistic;
 mod math;
 mod outer;
 mod parts;
@@ -30,20 +32,22 @@ mod vector;
 #[cfg(any(feature = "wgpu", feature = "vulkan"))]
 mod wgpu;
 
-pub use adam::{AdamStep, adam, has_adam};
+pub use adam::{AdamQueue, AdamStep, adam, has_adam};
 pub use burnrec_record::DeviceFacts;
 pub use cross::cross_term;
-pub use dense::{Activation, dense, dense_beside, dense_residual};
+pub use dense::{Activation, dense, dense_beside, dense_plus, dense_residual};
 pub use device::{has_own_memory, list, open};
 pub use dice::{dice, moments};
 pub use error::BackendError;
 pub use experts::{layer_each, mixtures};
+pub use fields::sum_fields;
 pub use fm::pair_term;
 pub use fresh::filled_by_chunks;
 pub use gru::{Update, gru};
 pub use jagged::{Segments, Steps, segment_softmax, segment_sum, spread, spread_add, spread_mul, weighted_sum};
 pub use kind::{DeviceName, Opened};
-pub use launches::LaunchCounter;
+pub use launches::{KernelUse, LaunchCounter, LaunchTimer};
+pub use logistic::logistic_loss;
 pub use outer::outer_dense;
 pub use parts::{add_row, average, mul_row, product, sum_rows, total};
 pub use rows::{ALIGN, Columns, DeviceRows, Gather, PIECE, PackedBatch, Packer, Parts, Plan, RowStep, rule};

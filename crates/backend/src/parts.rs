@@ -9,7 +9,8 @@
 
 use burn::tensor::Tensor;
 
-use crate::kind::is_flex;
+use crate::dense::multiply;
+use crate::kind::{has_kernels, is_flex};
 
 /// A batch as a cube of rows with this side times some layers, and what is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +69,8 @@ fn below(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
 /// - `x`: `[B, in]`, `weight`: `[in, out]`
 /// - output: `[B, out]`
 pub fn product(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
-    if is_flex(&x.device()) {
-        return x.matmul(weight);
+    if has_kernels(&x.device()) {
+        return multiply(x, weight);
     }
     let [inputs, outputs] = weight.dims();
     let parts = |x: Tensor<2>, cut: Cut| {
@@ -223,11 +224,7 @@ mod tests {
     #[test]
     fn in_parts_everything_is_what_it_is_whole() {
         agrees(700, 3, 5, &Device::flex());
-        let Ok(opened) = crate::open(crate::DeviceName::Wgpu) else {
-            use std::io::Write;
-            drop(writeln!(std::io::stderr().lock(), "\n*** SKIPPED: no wgpu adapter\n"));
-            return;
-        };
+        let Ok(opened) = crate::open(crate::DeviceName::Wgpu) else { return crate::testing::skipped() };
         for (rows, inputs, outputs) in
             [(1, 3, 5), (7, 3, 5), (513, 5, 1), (4095, 13, 7), (4096, 29, 17), (65_536, 3, 2), (65_537, 3, 2)]
         {

@@ -20,4 +20,6 @@ pub use optimizer::{SparseOptimizer, SparseRule};
 pub use placement::{Placement, TableDevice};
 pub use space::{Indexer, SpaceBatch, slot_order};
 pub use table::LookupGradient;
-pub use tables::{Admission, Eviction, Gathered, Gradients, Packing, Strangers, TableFacts, Tables, Update, Uploaded};
+pub use tables::{
+    Admission, DeviceGradient, Eviction, Gathered, Gradients, Packing, Strangers, TableFacts, Tables, Update, Uploaded,
+};

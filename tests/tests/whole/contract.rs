@@ -217,8 +217,13 @@ impl Trained {
 
     /// The same with more keys of each task.
     pub fn told(case: &Case, opened: &Opened, train: TrainConfig, more: &str) -> Self {
+        Self::placed(case, opened, train, more, Placement::Host)
+    }
+
+    /// The same with tables at a place.
+    pub fn placed(case: &Case, opened: &Opened, train: TrainConfig, more: &str, placement: Placement) -> Self {
         let experiment = experiment(&features(&case.model), &tasks(case, more), settings(&case.model), train, 9);
-        let small = Small::new(experiment, ids, opened, Placement::Host);
+        let small = Small::new(experiment, ids, opened, placement);
         let batch = batch(case, small.checked.schema());
         Self { small, batch }
     }
@@ -319,8 +324,20 @@ fn wgpu_and_flex_agree_before_and_after_training() {
         Ok(opened) => opened,
         Err(error) => return burnrec_tests::skipped(&format!("models on wgpu: {error}")),
     };
-    for case in cases() {
-        let (mut cpu, mut gpu) = (Trained::new(&case, &flex(), 1e-3), Trained::new(&case, &opened, 1e-3));
+    let sparse = SparseOptimizer::new(SparseRule::Adam, 1e-3);
+    let train = TrainConfig { learning_rate: 1e-3, sparse, ..TrainConfig::default() };
+    // Models without sequences have tests of both places of their own.
+    let places = |case: &Case| match case.model.reads.reads_sequences() {
+        true => vec![Placement::Host, Placement::Device],
+        false => vec![Placement::Device],
+    };
+    for (case, placement) in
+        cases().into_iter().flat_map(|c| places(&c).into_iter().map(move |p| (Case { model: c.model.clone(), ..c }, p)))
+    {
+        let mut cpu = Trained::new(&case, &flex(), 1e-3);
+        let mut gpu = Trained::placed(&case, &opened, train.clone(), "", placement);
+        let found = gpu.small.stepper.weights.tables.placement();
+        assert_eq!(found, if placement == Placement::Host { "host" } else { "device" }, "{case}");
         for steps in [0, 10] {
             let (loss_cpu, loss_gpu) = (cpu.train(steps), gpu.train(steps));
             assert!((loss_cpu - loss_gpu).abs() < 1e-3 * loss_cpu.abs().max(1.0), "{case}: {loss_cpu} {loss_gpu}");

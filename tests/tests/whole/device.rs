@@ -249,3 +249,79 @@ fn a_step_never_waits_for_the_device_and_launches_as_often_for_fifty_two_fields_
         assert_eq!((spent.waits, spent.bytes_down), (0, 0), "{name}, clipped");
     }
 }
+
+#[test]
+fn a_step_of_a_model_of_histories_sends_ids_alone_and_waits_for_nothing() {
+    use super::contract::{Trained, cases};
+    let (_alone, Some(adapter)) = (alone(), adapter()) else { return };
+    for case in cases().into_iter().filter(|case| case.model.reads.reads_sequences()) {
+        let train = TrainConfig::default();
+        let mut trained = Trained::placed(&case, &adapter, train, "", Placement::Device);
+        trained.train(2);
+        let prepared = trained.small.ready(&trained.batch);
+        let before = traffic();
+        let losses = trained.small.stepper.step(prepared, 1.0).unwrap();
+        let after = traffic();
+        drop(losses);
+        assert_eq!((after.waits - before.waits, after.bytes_down - before.bytes_down), (0, 0), "{case}");
+        let positions = trained.batch.rows as u64 * 8;
+        assert!(after.bytes_up - before.bytes_up < positions * 16 * 4, "{case}: vectors went up");
+    }
+}
+
+/// Launches of one step of a model over 26 ids and 13 numbers, or over an item, its kind and histories of both.
+fn launches_of(model: &str, histories: bool, opened: &Opened) -> u64 {
+    const ROWS: usize = 640;
+    let fields: String = if histories {
+        let more = "h = { kind = \"sequence\", table = \"item\" }\n\
+                    g = { kind = \"sequence\", table = \"kind\", along = \"h\" }\n";
+        let ids: String = ["user", "item", "kind"].map(|f| format!("{f} = \"categorical\"\n")).concat();
+        ids + more
+    } else {
+        let ids: String = (0..26).map(|f| format!("c{f} = \"categorical\"\n")).collect();
+        ids + &(0..13).map(|n| format!("n{n} = \"numeric\"\n")).collect::<String>()
+    };
+    let model = toml::from_str(model).unwrap();
+    let experiment =
+        experiment(&format!("[fields]\n{fields}"), "[label]\nlabel = \"y\"\n", model, TrainConfig::default(), 9);
+    let mut small = Small::new(experiment, |_| 20, opened, Placement::Device);
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let mut ids = |count: usize| (0..count).map(|_| rng.random_range(1..=20)).collect::<Vec<u64>>();
+    let mut keys = |name: &str| match name {
+        "h" | "g" => {
+            let offsets: Vec<u32> = (0..=ROWS as u32).map(|row| row * 5).collect();
+            Keys::Many { keys: ids(ROWS * 5), weights: None, offsets }
+        }
+        _ => Keys::One(ids(ROWS)),
+    };
+    let schema = small.checked.schema().clone();
+    let batch = Batch {
+        rows: ROWS,
+        keys: schema.categorical.iter().map(|field| keys(&field.name)).collect(),
+        numeric: vec![0.5; ROWS * schema.numeric.len()],
+        targets: Targets::one((0..ROWS).map(|row| (row % 2) as f32).collect()),
+        ..Batch::default()
+    };
+    (0..2).for_each(|_| drop(small.step(&batch)));
+    let prepared = small.ready(&batch);
+    let counter = LaunchCounter::start();
+    drop(small.stepper.step(prepared, 1.0).unwrap());
+    counter.count()
+}
+
+#[test]
+fn a_step_is_few_launches() {
+    let (_alone, Some(adapter)) = (alone(), adapter()) else { return };
+    let three = "hidden = [24, 24, 24], embedding_dim = 8";
+    let models = [
+        (format!("deepfm = {{ {three} }}"), false, 45),
+        (format!("wide_deep = {{ {three}, wide_optimizer = {{ kind = \"adam\" }} }}"), false, 36),
+        ("deep_crossing = { hidden = [24, 24, 16, 16, 8], embedding_dim = 8 }".into(), false, 70),
+        (format!("xdeepfm = {{ {three}, cin = [10, 10] }}"), false, 80),
+        ("din = { embedding_dim = 8, attention = [8, 4], attention_activation = \"relu\", hidden = [8, 8], activation = \"relu\" }".into(), true, 80),
+    ];
+    for (model, histories, most) in models {
+        let found = launches_of(&model, histories, &adapter);
+        assert!(found <= most && found > 10, "{model}: {found} launches, {most} at most");
+    }
+}

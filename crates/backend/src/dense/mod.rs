@@ -2,8 +2,12 @@
 //!
 //! Composed of Burn's own operations it is a product, a sum, a maximum, and as many passes over memory back. On flex
 //! the operation here does its elementwise work on rows that are still in cache, never zero-fills what it is about to
-//! write, and splits the weights' gradient over the batch; elsewhere it is composed, and fused by the backend.
+//! write, and splits the weights' gradient over the batch. On devices with kernels it is one launch forward and three back, of
+//! which the weights' gradient is split over the batch too. Elsewhere it is composed.
 
+#[cfg(feature = "cube")]
+mod cube;
+mod flex;
 mod grad;
 mod kernel;
 mod op;
@@ -14,11 +18,13 @@ use burn::backend::Dispatch;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
-use crate::kind::is_flex;
+use crate::kind::has_kernels;
 use crate::parts::{add_row, product};
+#[cfg(feature = "cube")]
+pub(crate) use cube::{before_relu, outer_back, outer_forward};
+pub(crate) use flex::{Flat, contiguous, own, tensor, values};
 pub(crate) use kernel::{Matrix, add, blocks, finish, mask, product as matrix_product, product_into, total};
 use op::DenseOps;
-pub(crate) use op::{Flat, contiguous, own, tensor, values};
 
 /// What follows the linear part of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +41,7 @@ pub enum Activation {
 /// - `x`: `[B, in]`, `weight`: `[in, out]`, `bias`: `[out]`
 /// - output: `[B, out]`
 pub fn dense(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, activation: Activation) -> Tensor<2> {
-    if !is_flex(&x.device()) {
+    if !has_kernels(&x.device()) {
         return activate(add_row(product(x, weight), bias.unsqueeze::<2>()), activation);
     }
     let act = activation == Activation::Relu;
@@ -59,7 +65,7 @@ pub fn dense_beside(
     bias: Tensor<1>,
     activation: Activation,
 ) -> Tensor<2> {
-    if !is_flex(&x.device()) {
+    if !has_kernels(&x.device()) {
         return dense(Tensor::cat(vec![x, more], 1), weight, bias, activation);
     }
     let act = activation == Activation::Relu;
@@ -84,7 +90,7 @@ pub fn dense_residual(
     bias: Tensor<1>,
     activation: Activation,
 ) -> Tensor<2> {
-    if !is_flex(&x.device()) {
+    if !has_kernels(&x.device()) {
         return activate(add_row(product(x, weight), bias.unsqueeze::<2>()) + residual, activation);
     }
     let act = activation == Activation::Relu;
@@ -95,6 +101,27 @@ pub fn dense_residual(
         bias.into_dispatch(),
         act,
     ))
+}
+
+/// `x·W + residual`.
+///
+/// # Shapes
+/// - `x`: `[B, in]`, `residual`: `[B, out]`, `weight`: `[in, out]`
+/// - output: `[B, out]`
+pub fn dense_plus(x: Tensor<2>, residual: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+    if !has_kernels(&x.device()) {
+        return product(x, weight) + residual;
+    }
+    Tensor::from_dispatch(<Dispatch as DenseOps>::dense_plus(
+        x.into_dispatch(),
+        residual.into_dispatch(),
+        weight.into_dispatch(),
+    ))
+}
+
+/// `x·W` on devices that have operations of our own.
+pub(crate) fn multiply(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+    Tensor::from_dispatch(<Dispatch as DenseOps>::multiply(x.into_dispatch(), weight.into_dispatch()))
 }
 
 pub(crate) fn activate<const D: usize>(z: Tensor<D>, activation: Activation) -> Tensor<D> {

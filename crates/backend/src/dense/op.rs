@@ -1,14 +1,20 @@
-//! The operation behind Burn's run-time dispatch: on flex, plain.
+//! The operation behind Burn's run-time dispatch, and what a backend computes of it.
 
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
-use burn::tensor::TensorData;
+use burn::backend::{Backend, backend_extension};
 
-use super::kernel::{self, Part};
+#[cfg(feature = "cube")]
+use burn_cubecl::CubeBackend;
+
+use super::flex::Flat;
 
 /// Fused layers; see [`super::dense`].
-#[backend_extension(Flex, Autodiff)]
+#[backend_extension(Flex, Cube: cfg(feature = "cube"), Autodiff)]
 pub(crate) trait DenseOps: Backend {
+    fn multiply(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    fn dense_plus(x: FloatTensor<Self>, residual: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self>;
+
     fn dense(x: FloatTensor<Self>, w: FloatTensor<Self>, b: FloatTensor<Self>, relu: bool) -> FloatTensor<Self>;
 
     fn dense_beside(
@@ -28,66 +34,74 @@ pub(crate) trait DenseOps: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// A tensor of the flex backend.
-pub(crate) type Flat = FloatTensor<Flex>;
-
-/// Row-major values of a tensor; copied only if it is a view.
-pub(crate) fn contiguous(tensor: Flat) -> Flat {
-    if tensor.as_slice::<f32>().is_some() { tensor } else { tensor.to_contiguous() }
-}
-
-/// A tensor whose storage is its values, row-major from the start.
-pub(crate) fn own(tensor: Flat) -> Flat {
-    if tensor.is_contiguous() && tensor.layout().start_offset() == 0 { tensor } else { tensor.to_contiguous() }
-}
-
-/// The values of a tensor that [`contiguous`] gave.
-pub(crate) fn values(tensor: &Flat) -> &[f32] {
-    tensor.as_slice::<f32>().unwrap_or_default()
-}
-
-pub(crate) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Flat {
-    Flat::from_data(TensorData::new(values, shape))
-}
-
-pub(super) fn part(tensor: &Flat) -> Part<'_> {
-    Part { values: values(tensor), width: tensor.shape()[1] }
-}
-
 /// Which tensor, if any, stands beside x in an operation.
 #[derive(Clone, Debug)]
-pub(super) enum Fourth {
+pub(super) enum Fourth<B: Backend> {
     /// None.
     Nothing,
     /// More inputs, multiplied by the last rows of the weight.
-    More(Flat),
+    More(FloatTensor<B>),
     /// A sum to add before the activation.
-    Residual(Flat),
+    Residual(FloatTensor<B>),
 }
 
-pub(super) fn forward(x: &Flat, fourth: &Fourth, w: &Flat, b: &Flat, relu: bool) -> Flat {
-    let (rows, outputs) = (x.shape()[0], w.shape()[1]);
-    let parts = match fourth {
-        Fourth::More(more) => vec![part(x), part(more)],
-        _ => vec![part(x)],
+/// What the way back needs.
+#[derive(Clone, Debug)]
+pub(super) struct State<B: Backend> {
+    pub(super) x: FloatTensor<B>,
+    pub(super) fourth: Fourth<B>,
+    pub(super) w: FloatTensor<B>,
+    /// The output, where an activation cut it.
+    pub(super) cut: Option<FloatTensor<B>>,
+}
+
+/// A backend that computes layers.
+pub(super) trait Layer: Backend {
+    /// The same numbers row by row.
+    fn plain(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// `act([x, more]·W + b + residual)` of plain tensors.
+    fn forward(
+        x: &FloatTensor<Self>,
+        fourth: &Fourth<Self>,
+        w: &FloatTensor<Self>,
+        b: Option<&FloatTensor<Self>>,
+        relu: bool,
+    ) -> FloatTensor<Self>;
+
+    /// Gradients of x, W, b and the fourth tensor, of those that are wanted.
+    fn backward(state: State<Self>, gradient: FloatTensor<Self>, wanted: [bool; 4]) -> [Option<FloatTensor<Self>>; 4];
+}
+
+macro_rules! ops_of {
+    ($backend:ty, $tensor:ty) => {
+        impl DenseOps for $backend {
+            fn multiply(x: $tensor, w: $tensor) -> $tensor {
+                Self::forward(&Self::plain(x), &Fourth::Nothing, &Self::plain(w), None, false)
+            }
+
+            fn dense_plus(x: $tensor, residual: $tensor, w: $tensor) -> $tensor {
+                let residual = Fourth::Residual(Self::plain(residual));
+                Self::forward(&Self::plain(x), &residual, &Self::plain(w), None, false)
+            }
+
+            fn dense(x: $tensor, w: $tensor, b: $tensor, relu: bool) -> $tensor {
+                Self::forward(&Self::plain(x), &Fourth::Nothing, &Self::plain(w), Some(&Self::plain(b)), relu)
+            }
+
+            fn dense_beside(x: $tensor, more: $tensor, w: $tensor, b: $tensor, relu: bool) -> $tensor {
+                let more = Fourth::More(Self::plain(more));
+                Self::forward(&Self::plain(x), &more, &Self::plain(w), Some(&Self::plain(b)), relu)
+            }
+
+            fn dense_residual(x: $tensor, residual: $tensor, w: $tensor, b: $tensor, relu: bool) -> $tensor {
+                let residual = Fourth::Residual(Self::plain(residual));
+                Self::forward(&Self::plain(x), &residual, &Self::plain(w), Some(&Self::plain(b)), relu)
+            }
+        }
     };
-    let residual = match fourth {
-        Fourth::Residual(residual) => Some(values(residual)),
-        _ => None,
-    };
-    tensor(kernel::forward(rows, &parts, values(w), values(b), residual, relu), [rows, outputs])
 }
 
-impl DenseOps for Flex {
-    fn dense(x: Flat, w: Flat, b: Flat, relu: bool) -> Flat {
-        forward(&contiguous(x), &Fourth::Nothing, &contiguous(w), &contiguous(b), relu)
-    }
-
-    fn dense_beside(x: Flat, more: Flat, w: Flat, b: Flat, relu: bool) -> Flat {
-        forward(&contiguous(x), &Fourth::More(contiguous(more)), &contiguous(w), &contiguous(b), relu)
-    }
-
-    fn dense_residual(x: Flat, residual: Flat, w: Flat, b: Flat, relu: bool) -> Flat {
-        forward(&contiguous(x), &Fourth::Residual(contiguous(residual)), &contiguous(w), &contiguous(b), relu)
-    }
-}
+ops_of!(burn::backend::Flex, Flat);
+#[cfg(feature = "cube")]
+ops_of!(CubeBackend, burn_cubecl::tensor::CubeTensor);

@@ -1,56 +1,114 @@
 use super::*;
-use crate::testing::{close, numbers, random};
+use crate::testing::{close, drawn_on, numbers, random, skipped};
 use burn::tensor::Device;
 use burn::tensor::Tensor;
 
-const SHAPES: [[usize; 4]; 6] =
-    [[1, 1, 1, 0], [3, 5, 4, 2], [700, 33, 17, 0], [2500, 40, 24, 13], [0, 3, 2, 0], [515, 7, 1, 1]];
+/// Rows, inputs, outputs, more inputs: tiles that are whole and that are not, few rows, few columns, sums in parts.
+const SHAPES: [[usize; 4]; 9] = [
+    [1, 1, 1, 0],
+    [3, 5, 4, 2],
+    [700, 33, 17, 0],
+    [2500, 40, 24, 13],
+    [0, 3, 2, 0],
+    [515, 7, 1, 1],
+    [130, 65, 70, 0],
+    [9000, 9, 129, 4],
+    [1030, 200, 1, 0],
+];
 
-/// Both ways of one layer: output, then gradients of x, W, b and the fourth tensor.
-fn both([rows, inputs, outputs, more]: [usize; 4], residual: bool, activation: Activation) -> [Vec<Vec<f32>>; 2] {
-    let device = Device::flex().autodiff();
-    let x = random([rows, inputs], &device);
-    let fourth = random([rows, if residual { outputs } else { more }], &device);
-    let w = random([inputs + if residual { 0 } else { more }, outputs], &device);
-    let b = random([outputs], &device);
-    let pull = random([rows, outputs], &device).detach();
-    let composed = if residual {
-        activate(x.clone().matmul(w.clone()) + b.clone().unsqueeze::<2>() + fourth.clone(), activation)
-    } else if more > 0 {
-        let wide = Tensor::cat(vec![x.clone(), fourth.clone()], 1);
-        activate(wide.matmul(w.clone()) + b.clone().unsqueeze::<2>(), activation)
-    } else {
-        activate(x.clone().matmul(w.clone()) + b.clone().unsqueeze::<2>(), activation)
+/// What a layer of a device gives: output, then gradients of x, W, b and the fourth tensor.
+fn layer(shape: [usize; 4], residual: bool, activation: Activation, fused: Option<&Device>) -> Vec<Vec<f32>> {
+    let [rows, inputs, outputs, more] = shape;
+    let device = fused.cloned().unwrap_or_else(Device::flex).autodiff();
+    let beside = if residual { outputs } else { more };
+    let put = |shape: [usize; 2], seed| drawn_on(shape, seed, &device).require_grad();
+    let (x, fourth) = (put([rows, inputs], 1), put([rows, beside], 2));
+    let w = put([inputs + if residual { 0 } else { more }, outputs], 3);
+    let b = drawn_on([outputs], 4, &device).require_grad();
+    let pull = put([rows, outputs], 5).detach();
+    let output = match (fused.is_some(), residual, more > 0) {
+        (false, true, _) => {
+            activate(x.clone().matmul(w.clone()) + b.clone().unsqueeze::<2>() + fourth.clone(), activation)
+        }
+        (false, false, true) => {
+            let wide = Tensor::cat(vec![x.clone(), fourth.clone()], 1);
+            activate(wide.matmul(w.clone()) + b.clone().unsqueeze::<2>(), activation)
+        }
+        (false, false, false) => activate(x.clone().matmul(w.clone()) + b.clone().unsqueeze::<2>(), activation),
+        (true, true, _) => dense_residual(x.clone(), fourth.clone(), w.clone(), b.clone(), activation),
+        (true, false, true) => dense_beside(x.clone(), fourth.clone(), w.clone(), b.clone(), activation),
+        (true, false, false) => dense(x.clone(), w.clone(), b.clone(), activation),
     };
-    let fused = if residual {
-        dense_residual(x.clone(), fourth.clone(), w.clone(), b.clone(), activation)
-    } else if more > 0 {
-        dense_beside(x.clone(), fourth.clone(), w.clone(), b.clone(), activation)
-    } else {
-        dense(x.clone(), w.clone(), b.clone(), activation)
-    };
-    [composed, fused].map(|output| {
-        let grads = (output.clone() * pull.clone()).sum().backward();
-        let mut all = vec![numbers(output), numbers(x.grad(&grads).unwrap()), numbers(w.grad(&grads).unwrap())];
-        all.push(numbers(b.grad(&grads).unwrap()));
-        all.extend(fourth.grad(&grads).map(numbers));
-        all
-    })
+    let grads = (output.clone() * pull).sum().backward();
+    let mut all = vec![numbers(output), numbers(x.grad(&grads).unwrap()), numbers(w.grad(&grads).unwrap())];
+    all.push(numbers(b.grad(&grads).unwrap()));
+    all.extend(fourth.grad(&grads).map(numbers));
+    all
 }
 
-#[test]
-fn fused_layers_and_their_gradients_equal_the_composed_ones() {
+fn equal_the_composed_ones(device: &Device) {
     for shape in SHAPES.into_iter().filter(|s| s[0] > 0) {
         for activation in [Activation::Identity, Activation::Relu] {
             for residual in [false, true] {
-                let [composed, fused] = both(shape, residual, activation);
+                let composed = layer(shape, residual, activation, None);
+                let fused = layer(shape, residual, activation, Some(device));
                 assert_eq!(fused.len(), composed.len());
                 for (number, (f, c)) in fused.iter().zip(&composed).enumerate() {
                     close(f, c, &format!("{shape:?} {activation:?} residual {residual} output {number}"));
                 }
+                assert!(layer(shape, residual, activation, Some(device)) == fused, "{shape:?}: other bits");
             }
         }
     }
+}
+
+#[test]
+fn fused_layers_and_their_gradients_equal_the_composed_ones() {
+    equal_the_composed_ones(&Device::flex());
+}
+
+#[test]
+fn layers_of_a_gpu_and_their_gradients_equal_the_composed_ones() {
+    let Ok(opened) = crate::open(crate::DeviceName::Wgpu) else { return skipped() };
+    equal_the_composed_ones(&opened.device);
+    let none = dense(
+        Tensor::zeros([0, 3], &opened.device),
+        Tensor::ones([3, 2], &opened.device),
+        Tensor::ones([2], &opened.device),
+        Activation::Relu,
+    );
+    assert_eq!(none.dims(), [0, 2]);
+    let x = Tensor::<2>::from_floats([[f32::NAN, 1.0]], &opened.device);
+    let y = dense(x, Tensor::ones([2, 2], &opened.device), Tensor::ones([2], &opened.device), Activation::Relu);
+    assert!(numbers(y).iter().all(|v| v.is_nan()));
+}
+
+#[test]
+fn a_layer_of_a_gpu_is_a_launch_forward_and_three_back() {
+    let Ok(opened) = crate::open(crate::DeviceName::Wgpu) else { return skipped() };
+    let device = opened.device.autodiff();
+    let ones = |shape: [usize; 2]| Tensor::<2>::ones(shape, &device).require_grad();
+    let (x, w, b, pull) =
+        (ones([600, 30]), ones([30, 20]), Tensor::<1>::ones([20], &device).require_grad(), ones([600, 20]));
+    let counter = crate::LaunchCounter::start();
+    // Nothing else launches on this device meanwhile but other tests: the least of several tries is the layer's own.
+    let least = |run: &dyn Fn()| {
+        let once = || {
+            let before = counter.count();
+            run();
+            counter.count() - before
+        };
+        (0..8).map(|_| once()).min().unwrap()
+    };
+    let forward = || drop(dense(x.clone(), w.clone(), b.clone(), Activation::Relu));
+    assert_eq!(least(&forward), 1);
+    let both = || {
+        let y = dense(x.clone(), w.clone(), b.clone(), Activation::Relu);
+        // A product and a sum stand around the layer: at most four launches forward and back.
+        drop((y * pull.clone()).sum().backward());
+    };
+    let around = || drop((pull.clone() * pull.clone()).sum().backward());
+    assert!(least(&both) <= 4 + least(&around), "{} {}", least(&both), least(&around));
 }
 
 #[test]

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use burn::backend::{DType, Shape};
 use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
+use super::attend_kernel as kernel;
+use super::fused::{Attends, Places};
 use super::op::JaggedOps;
+use crate::cubes::{a_thread_each, empty};
 
 #[cube(launch)]
 fn spread_kernel(x: &Tensor<f32>, owners: &Tensor<i32>, out: &mut Tensor<f32>, width: usize, length: usize) {
@@ -49,24 +51,13 @@ fn reduce_kernel(
     out[ABSOLUTE_POS] = total;
 }
 
-fn empty(like: &CubeTensor, shape: [usize; 2]) -> CubeTensor {
-    let shape = Shape::from(shape.to_vec());
-    let handle = like.client.empty(shape.num_elements().max(1) * 4);
-    CubeTensor::new_contiguous(like.client.clone(), like.device.clone(), shape, handle, DType::F32)
-}
-
-fn threads(like: &CubeTensor, length: usize) -> (CubeCount, CubeDim) {
-    let dim = CubeDim::new_1d(64);
-    (cubecl::calculate_cube_count_elemwise(&like.client, length, dim), dim)
-}
-
 fn spread(x: CubeTensor, owners: CubeTensor) -> CubeTensor {
     let x = into_contiguous(x);
     let (positions, width) = (owners.meta.num_elements(), x.meta.shape()[1]);
     let out = empty(&x, [positions, width]);
     let length = positions * width;
     if length > 0 {
-        let (count, dim) = threads(&x, length);
+        let (count, dim) = a_thread_each(&x, length);
         spread_kernel::launch(
             &x.client.clone(),
             count,
@@ -87,7 +78,7 @@ fn reduce(x: CubeTensor, offsets: CubeTensor, largest: bool) -> CubeTensor {
     let out = empty(&x, [rows, width]);
     let length = rows * width;
     if length > 0 {
-        let (count, dim) = threads(&x, length);
+        let (count, dim) = a_thread_each(&x, length);
         reduce_kernel::launch(
             &x.client.clone(),
             count,
@@ -114,5 +105,92 @@ impl JaggedOps for CubeBackend {
 
     fn segment_max(x: CubeTensor, offsets: CubeTensor, owners: CubeTensor, _: Arc<[u32]>) -> CubeTensor {
         spread(reduce(x, offsets, true), owners)
+    }
+}
+
+/// Numbers of a tensor of positions `[positions, width]`.
+fn width(tensor: &CubeTensor) -> usize {
+    tensor.meta.shape()[1]
+}
+
+/// Launches what makes `[positions, d]` of what positions and rows have.
+macro_rules! by_positions {
+    ($kernel:ident, $at_positions:expr, $at_rows:expr, $places:expr, $width:expr $(, $more:expr)*) => {{
+        let (positions, width) = ($places.owners.meta.num_elements(), $width);
+        let out = empty($at_rows, [positions, width]);
+        let length = positions * width;
+        if length > 0 {
+            let (count, threads) = a_thread_each(&out, length);
+            kernel::$kernel::launch(
+                &out.client.clone(),
+                count,
+                threads,
+                $at_positions.clone().into_tensor_arg(),
+                $at_rows.clone().into_tensor_arg(),
+                $places.owners.clone().into_tensor_arg(),
+                out.clone().into_tensor_arg(),
+                length,
+                $($more),*
+            );
+        }
+        out
+    }};
+}
+
+/// Launches what sums `[B, d]` over positions.
+macro_rules! by_rows {
+    ($kernel:ident, $a:expr, $b:expr, $places:expr) => {{
+        let (rows, width) = ($places.offsets.meta.num_elements() - 1, width($a));
+        let out = empty($a, [rows, width]);
+        let length = rows * width;
+        if length > 0 {
+            let (count, threads) = a_thread_each(&out, length);
+            kernel::$kernel::launch(
+                &out.client.clone(),
+                count,
+                threads,
+                $a.clone().into_tensor_arg(),
+                $b.clone().into_tensor_arg(),
+                $places.offsets.clone().into_tensor_arg(),
+                out.clone().into_tensor_arg(),
+                width,
+                length,
+            );
+        }
+        out
+    }};
+}
+
+impl Attends for CubeBackend {
+    fn plain(tensor: CubeTensor) -> CubeTensor {
+        into_contiguous(tensor)
+    }
+
+    fn mul(keys: &CubeTensor, query: &CubeTensor, places: &Places<Self>) -> CubeTensor {
+        by_positions!(mul, keys, query, places, width(keys), width(keys))
+    }
+
+    fn sum_of_products(a: &CubeTensor, b: &CubeTensor, places: &Places<Self>) -> CubeTensor {
+        by_rows!(sum_of_products, a, b, places)
+    }
+
+    fn add(z: &CubeTensor, u: &CubeTensor, places: &Places<Self>, rectify: bool) -> CubeTensor {
+        by_positions!(add, z, u, places, width(z), width(z), rectify)
+    }
+
+    fn masked(gradient: CubeTensor, output: &CubeTensor) -> CubeTensor {
+        crate::dense::before_relu(into_contiguous(gradient), output.clone())
+    }
+
+    fn weigh(keys: &CubeTensor, weights: &CubeTensor, places: &Places<Self>) -> CubeTensor {
+        by_rows!(weigh, keys, weights, places)
+    }
+
+    fn dots(keys: &CubeTensor, gradient: &CubeTensor, places: &Places<Self>) -> CubeTensor {
+        by_positions!(dots, keys, gradient, places, 1, width(keys))
+    }
+
+    fn weigh_back(weights: &CubeTensor, gradient: &CubeTensor, places: &Places<Self>) -> CubeTensor {
+        by_positions!(weigh_back, weights, gradient, places, width(gradient), width(gradient))
     }
 }

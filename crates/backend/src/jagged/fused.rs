@@ -1,4 +1,4 @@
-//! What attention is made of, on flex: a pass each, forward and backward.
+//! What attention is made of: a pass each, forward and backward.
 
 use std::sync::Arc;
 
@@ -6,62 +6,94 @@ use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops};
-use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Flex, backend_extension};
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Autodiff, Backend, backend_extension};
 
-use super::flex::jagged;
-use super::kernel::Jagged;
-use crate::dense::{Flat, contiguous, own, tensor, values};
+use super::op::JaggedOps;
 use crate::tracked::tracked;
 
 /// See [`super::spread_mul`], [`super::spread_add`] and [`super::weighted_sum`].
-#[backend_extension(Flex, Autodiff)]
+#[backend_extension(Flex, Cube: cfg(feature = "cube"), Autodiff)]
 pub(crate) trait FusedOps: Backend {
-    fn spread_mul(keys: FloatTensor<Self>, query: FloatTensor<Self>, host: Arc<[u32]>) -> FloatTensor<Self>;
+    fn spread_mul(
+        keys: FloatTensor<Self>,
+        query: FloatTensor<Self>,
+        offsets: IntTensor<Self>,
+        owners: IntTensor<Self>,
+        host: Arc<[u32]>,
+    ) -> FloatTensor<Self>;
 
-    fn spread_add(z: FloatTensor<Self>, u: FloatTensor<Self>, host: Arc<[u32]>, rectify: bool) -> FloatTensor<Self>;
+    fn spread_add(
+        z: FloatTensor<Self>,
+        u: FloatTensor<Self>,
+        offsets: IntTensor<Self>,
+        owners: IntTensor<Self>,
+        host: Arc<[u32]>,
+        rectify: bool,
+    ) -> FloatTensor<Self>;
 
-    fn weighted_sum(keys: FloatTensor<Self>, weights: FloatTensor<Self>, host: Arc<[u32]>) -> FloatTensor<Self>;
+    fn weighted_sum(
+        keys: FloatTensor<Self>,
+        weights: FloatTensor<Self>,
+        offsets: IntTensor<Self>,
+        owners: IntTensor<Self>,
+        host: Arc<[u32]>,
+    ) -> FloatTensor<Self>;
 }
 
-impl FusedOps for Flex {
-    fn spread_mul(keys: Flat, query: Flat, host: Arc<[u32]>) -> Flat {
-        let (keys, query) = (contiguous(keys), contiguous(query));
-        let jagged = jagged(&host, &keys);
-        tensor(jagged.mul(values(&keys), values(&query)), [jagged.positions(), jagged.width])
-    }
+/// Where positions are: offsets and owners on the device, offsets on the host.
+#[derive(Clone, Debug)]
+pub(super) struct Places<B: Backend> {
+    pub(super) offsets: IntTensor<B>,
+    pub(super) owners: IntTensor<B>,
+    pub(super) host: Arc<[u32]>,
+}
 
-    fn spread_add(z: Flat, u: Flat, host: Arc<[u32]>, rectify: bool) -> Flat {
-        let (z, u) = (contiguous(z), contiguous(u));
-        let jagged = jagged(&host, &z);
-        tensor(jagged.add(values(&z), values(&u), rectify), [jagged.positions(), jagged.width])
-    }
+/// What a backend computes of them, of plain tensors.
+pub(super) trait Attends: JaggedOps {
+    /// The same numbers row by row.
+    fn plain(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
 
-    fn weighted_sum(keys: Flat, weights: Flat, host: Arc<[u32]>) -> Flat {
-        let (keys, weights) = (contiguous(keys), contiguous(weights));
-        let jagged = jagged(&host, &keys);
-        tensor(jagged.weigh(values(&keys), values(&weights)), [jagged.rows(), jagged.width])
-    }
+    /// `keys ⊙ spread(query)`.
+    fn mul(keys: &FloatTensor<Self>, query: &FloatTensor<Self>, places: &Places<Self>) -> FloatTensor<Self>;
+
+    /// The sums of `a ⊙ b` over the positions of each row.
+    fn sum_of_products(a: &FloatTensor<Self>, b: &FloatTensor<Self>, places: &Places<Self>) -> FloatTensor<Self>;
+
+    /// `act(z + spread(u))`.
+    fn add(z: &FloatTensor<Self>, u: &FloatTensor<Self>, places: &Places<Self>, rectify: bool) -> FloatTensor<Self>;
+
+    /// The gradient where the output is above zero.
+    fn masked(gradient: FloatTensor<Self>, output: &FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// The sums of `weights · keys` over the positions of each row.
+    fn weigh(keys: &FloatTensor<Self>, weights: &FloatTensor<Self>, places: &Places<Self>) -> FloatTensor<Self>;
+
+    /// `<keys, spread(gradient)>`.
+    fn dots(keys: &FloatTensor<Self>, gradient: &FloatTensor<Self>, places: &Places<Self>) -> FloatTensor<Self>;
+
+    /// `weights · spread(gradient)`.
+    fn weigh_back(
+        weights: &FloatTensor<Self>,
+        gradient: &FloatTensor<Self>,
+        places: &Places<Self>,
+    ) -> FloatTensor<Self>;
 }
 
 #[derive(Debug)]
 struct Mul;
 
-impl Backward<Flex, 2> for Mul {
-    type State = (Flat, Flat, Arc<[u32]>);
+impl<B: Attends> Backward<B, 2> for Mul {
+    type State = (FloatTensor<B>, FloatTensor<B>, Places<B>);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let gradient = contiguous(grads.consume::<Flex>(&ops.node));
-        let ([to_keys, to_query], (keys, query, host)) = (ops.parents, ops.state);
-        let jagged = jagged(&host, &keys);
-        let g = values(&gradient);
+        let gradient = B::plain(grads.consume::<B>(&ops.node));
+        let ([to_keys, to_query], (keys, query, places)) = (ops.parents, ops.state);
         if let Some(node) = to_query {
-            let sum = jagged.sum_of_products(g, values(&keys));
-            grads.register::<Flex>(node.id, tensor(sum, [jagged.rows(), jagged.width]));
+            grads.register::<B>(node.id, B::sum_of_products(&gradient, &keys, &places));
         }
         if let Some(node) = to_keys {
-            let product = jagged.mul(g, values(&query));
-            grads.register::<Flex>(node.id, tensor(product, [jagged.positions(), jagged.width]));
+            grads.register::<B>(node.id, B::mul(&gradient, &query, &places));
         }
     }
 }
@@ -69,82 +101,125 @@ impl Backward<Flex, 2> for Mul {
 #[derive(Debug)]
 struct Add;
 
-impl Backward<Flex, 2> for Add {
+impl<B: Attends> Backward<B, 2> for Add {
     /// The output where it was cut at zero.
-    type State = (Option<Flat>, Arc<[u32]>, usize);
+    type State = (Option<FloatTensor<B>>, Places<B>);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let gradient = grads.consume::<Flex>(&ops.node);
-        let ([to_z, to_u], (cut, host, width)) = (ops.parents, ops.state);
-        let jagged = Jagged { offsets: &host, width };
+        let gradient = grads.consume::<B>(&ops.node);
+        let ([to_z, to_u], (cut, places)) = (ops.parents, ops.state);
         let gradient = match cut {
-            Some(cut) => masked(own(gradient), &cut),
-            None => contiguous(gradient),
+            Some(cut) => B::masked(gradient, &cut),
+            None => B::plain(gradient),
         };
         if let Some(node) = to_u {
-            let sum = jagged.sum(values(&gradient));
-            grads.register::<Flex>(node.id, tensor(sum, [jagged.rows(), width]));
+            let Places { offsets, owners, host } = places;
+            grads.register::<B>(node.id, B::segment_sum(gradient.clone(), offsets, owners, host));
         }
         if let Some(node) = to_z {
-            grads.register::<Flex>(node.id, gradient);
+            grads.register::<B>(node.id, gradient);
         }
     }
-}
-
-/// The gradient where the output is above zero.
-fn masked(mut gradient: Flat, cut: &Flat) -> Flat {
-    use rayon::prelude::*;
-    let cut = values(cut);
-    let g = &mut gradient.storage_mut::<f32>()[..cut.len()];
-    g.par_chunks_mut(1 << 14).zip(cut.par_chunks(1 << 14)).for_each(|(g, y)| {
-        crate::vector::vectorized(|| g.iter_mut().zip(y).for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 }));
-    });
-    gradient
 }
 
 #[derive(Debug)]
 struct Weigh;
 
-impl Backward<Flex, 2> for Weigh {
-    type State = (Flat, Flat, Arc<[u32]>);
+impl<B: Attends> Backward<B, 2> for Weigh {
+    type State = (FloatTensor<B>, FloatTensor<B>, Places<B>);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let gradient = contiguous(grads.consume::<Flex>(&ops.node));
-        let ([to_keys, to_weights], (keys, weights, host)) = (ops.parents, ops.state);
-        let jagged = jagged(&host, &keys);
-        let g = values(&gradient);
+        let gradient = B::plain(grads.consume::<B>(&ops.node));
+        let ([to_keys, to_weights], (keys, weights, places)) = (ops.parents, ops.state);
         if let Some(node) = to_weights {
-            let dots = jagged.dots(values(&keys), g);
-            grads.register::<Flex>(node.id, tensor(dots, [jagged.positions(), 1]));
+            grads.register::<B>(node.id, B::dots(&keys, &gradient, &places));
         }
         if let Some(node) = to_keys {
-            let back = jagged.weigh_back(values(&weights), g);
-            grads.register::<Flex>(node.id, tensor(back, [jagged.positions(), jagged.width]));
+            grads.register::<B>(node.id, B::weigh_back(&weights, &gradient, &places));
         }
     }
 }
 
-impl<C: CheckpointStrategy> FusedOps for Autodiff<Flex, C> {
-    fn spread_mul(keys: FloatTensor<Self>, query: FloatTensor<Self>, host: Arc<[u32]>) -> FloatTensor<Self> {
+impl<B: Attends + FusedOps, C: CheckpointStrategy> FusedOps for Autodiff<B, C> {
+    fn spread_mul(
+        keys: FloatTensor<Self>,
+        query: FloatTensor<Self>,
+        offsets: IntTensor<Self>,
+        owners: IntTensor<Self>,
+        host: Arc<[u32]>,
+    ) -> FloatTensor<Self> {
         let ((keys, a), (query, b)) = (keys.into_parts(), query.into_parts());
-        let (keys, query) = (contiguous(keys), contiguous(query));
-        let output = Flex::spread_mul(keys.clone(), query.clone(), host.clone());
-        tracked!(Mul, [a, b], (keys, query, host), output)
+        let (keys, query, places) = (B::plain(keys), B::plain(query), Places { offsets, owners, host });
+        let output = B::mul(&keys, &query, &places);
+        tracked!(Mul, [a, b], (keys, query, places), output)
     }
 
-    fn spread_add(z: FloatTensor<Self>, u: FloatTensor<Self>, host: Arc<[u32]>, rectify: bool) -> FloatTensor<Self> {
-        use burn::backend::TensorMetadata;
+    fn spread_add(
+        z: FloatTensor<Self>,
+        u: FloatTensor<Self>,
+        offsets: IntTensor<Self>,
+        owners: IntTensor<Self>,
+        host: Arc<[u32]>,
+        rectify: bool,
+    ) -> FloatTensor<Self> {
         let ((z, a), (u, b)) = (z.into_parts(), u.into_parts());
-        let width = z.shape()[1];
-        let output = Flex::spread_add(z, u, host.clone(), rectify);
+        let places = Places::<B> { offsets, owners, host };
+        let output = B::add(&B::plain(z), &B::plain(u), &places, rectify);
         let cut = rectify.then(|| output.clone());
-        tracked!(Add, [a, b], (cut, host, width), output)
+        tracked!(Add, [a, b], (cut, places), output)
     }
 
-    fn weighted_sum(keys: FloatTensor<Self>, weights: FloatTensor<Self>, host: Arc<[u32]>) -> FloatTensor<Self> {
+    fn weighted_sum(
+        keys: FloatTensor<Self>,
+        weights: FloatTensor<Self>,
+        offsets: IntTensor<Self>,
+        owners: IntTensor<Self>,
+        host: Arc<[u32]>,
+    ) -> FloatTensor<Self> {
         let ((keys, a), (weights, b)) = (keys.into_parts(), weights.into_parts());
-        let (keys, weights) = (contiguous(keys), contiguous(weights));
-        let output = Flex::weighted_sum(keys.clone(), weights.clone(), host.clone());
-        tracked!(Weigh, [a, b], (keys, weights, host), output)
+        let (keys, weights, places) = (B::plain(keys), B::plain(weights), Places { offsets, owners, host });
+        let output = B::weigh(&keys, &weights, &places);
+        tracked!(Weigh, [a, b], (keys, weights, places), output)
     }
 }
+
+macro_rules! ops_of {
+    ($backend:ty) => {
+        impl FusedOps for $backend {
+            fn spread_mul(
+                keys: FloatTensor<Self>,
+                query: FloatTensor<Self>,
+                offsets: IntTensor<Self>,
+                owners: IntTensor<Self>,
+                host: Arc<[u32]>,
+            ) -> FloatTensor<Self> {
+                Self::mul(&Self::plain(keys), &Self::plain(query), &Places { offsets, owners, host })
+            }
+
+            fn spread_add(
+                z: FloatTensor<Self>,
+                u: FloatTensor<Self>,
+                offsets: IntTensor<Self>,
+                owners: IntTensor<Self>,
+                host: Arc<[u32]>,
+                rectify: bool,
+            ) -> FloatTensor<Self> {
+                Self::add(&Self::plain(z), &Self::plain(u), &Places { offsets, owners, host }, rectify)
+            }
+
+            fn weighted_sum(
+                keys: FloatTensor<Self>,
+                weights: FloatTensor<Self>,
+                offsets: IntTensor<Self>,
+                owners: IntTensor<Self>,
+                host: Arc<[u32]>,
+            ) -> FloatTensor<Self> {
+                Self::weigh(&Self::plain(keys), &Self::plain(weights), &Places { offsets, owners, host })
+            }
+        }
+    };
+}
+
+ops_of!(burn::backend::Flex);
+#[cfg(feature = "cube")]
+ops_of!(burn_cubecl::CubeBackend);

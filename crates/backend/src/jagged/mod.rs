@@ -1,9 +1,11 @@
 //! Operations on sequences laid end to end: nothing is padded, so that padding costs nothing.
 //!
 //! `spread` brings a row of the batch to each of its positions, `segment_sum` adds the positions of each row up; each is
-//! the other's gradient. On flex the pairs that attention is made of are operations of their own; elsewhere they are
-//! composed of these two, which are kernels there.
+//! the other's gradient. The pairs that attention is made of are operations of their own on flex and on devices with kernels;
+//! elsewhere they are composed of these two.
 
+#[cfg(feature = "cube")]
+mod attend_kernel;
 #[cfg(feature = "cube")]
 mod cube;
 mod flex;
@@ -15,12 +17,12 @@ mod tests;
 
 use std::sync::Arc;
 
-use burn::backend::Dispatch;
+use burn::backend::{Dispatch, DispatchTensor};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::dense::Activation;
-use crate::kind::is_flex;
+use crate::kind::has_kernels;
 use fused::FusedOps;
 use op::JaggedOps;
 
@@ -61,6 +63,11 @@ impl Segments {
     /// Positions of all rows.
     pub fn positions(&self) -> usize {
         self.host.last().map_or(0, |n| *n as usize)
+    }
+
+    /// Offsets and owners on the device, offsets on the host.
+    fn places(&self) -> (DispatchTensor, DispatchTensor, Arc<[u32]>) {
+        (self.offsets.clone().into_dispatch(), self.owners.clone().into_dispatch(), self.host.clone())
     }
 
     /// The offsets, shared.
@@ -159,11 +166,12 @@ pub fn segment_sum(x: Tensor<2>, segments: &Segments) -> Tensor<2> {
 /// - `keys`: `[positions, d]`, `query`: `[B, d]`
 /// - output: `[positions, d]`
 pub fn spread_mul(keys: Tensor<2>, query: Tensor<2>, segments: &Segments) -> Tensor<2> {
-    if !is_flex(&keys.device()) {
+    if !has_kernels(&keys.device()) {
         return keys * spread(query, segments);
     }
-    let host = segments.host.clone();
-    Tensor::from_dispatch(<Dispatch as FusedOps>::spread_mul(keys.into_dispatch(), query.into_dispatch(), host))
+    let (keys, query) = (keys.into_dispatch(), query.into_dispatch());
+    let (offsets, owners, host) = segments.places();
+    Tensor::from_dispatch(<Dispatch as FusedOps>::spread_mul(keys, query, offsets, owners, host))
 }
 
 /// `act(z + spread(u))`.
@@ -173,12 +181,13 @@ pub fn spread_mul(keys: Tensor<2>, query: Tensor<2>, segments: &Segments) -> Ten
 /// - output: `[positions, d]`
 pub fn spread_add(z: Tensor<2>, u: Tensor<2>, segments: &Segments, activation: Activation) -> Tensor<2> {
     let rectify = activation == Activation::Relu;
-    if !is_flex(&z.device()) {
+    if !has_kernels(&z.device()) {
         let sum = z + spread(u, segments);
         return if rectify { relu(sum) } else { sum };
     }
-    let host = segments.host.clone();
-    Tensor::from_dispatch(<Dispatch as FusedOps>::spread_add(z.into_dispatch(), u.into_dispatch(), host, rectify))
+    let (z, u) = (z.into_dispatch(), u.into_dispatch());
+    let (offsets, owners, host) = segments.places();
+    Tensor::from_dispatch(<Dispatch as FusedOps>::spread_add(z, u, offsets, owners, host, rectify))
 }
 
 /// The sum over each row's positions of `weights · keys`.
@@ -187,11 +196,12 @@ pub fn spread_add(z: Tensor<2>, u: Tensor<2>, segments: &Segments, activation: A
 /// - `keys`: `[positions, d]`, `weights`: `[positions, 1]`
 /// - output: `[B, d]`
 pub fn weighted_sum(keys: Tensor<2>, weights: Tensor<2>, segments: &Segments) -> Tensor<2> {
-    if !is_flex(&keys.device()) {
+    if !has_kernels(&keys.device()) {
         return segment_sum(keys * weights, segments);
     }
-    let host = segments.host.clone();
-    Tensor::from_dispatch(<Dispatch as FusedOps>::weighted_sum(keys.into_dispatch(), weights.into_dispatch(), host))
+    let (keys, weights) = (keys.into_dispatch(), weights.into_dispatch());
+    let (offsets, owners, host) = segments.places();
+    Tensor::from_dispatch(<Dispatch as FusedOps>::weighted_sum(keys, weights, offsets, owners, host))
 }
 
 /// The softmax over each row's positions.

@@ -149,18 +149,36 @@ impl DeviceRows {
         Some(Gather { vectors: Tensor::from_dispatch(out), winners: numbers.unsqueeze::<3>(), squares: None })
     }
 
-    /// The leaf's gradient summed over pieces of each row's occurrences, `[pieces, dim]`.
+    /// The vectors of positions of a sequence, whose rows stand in the packed batch from `at` on: `[positions, dim]`.
+    pub fn gather_positions(&self, batch: &PackedBatch, at: usize, positions: usize) -> Option<Tensor<2>> {
+        let weights = self.weights.clone()?.into_dispatch();
+        let parts = super::Parts { rows: at, ..super::Parts::default() };
+        let plan = Plan { parts, cells: positions, ..Plan::default() };
+        let columns = Columns { first: 0, count: 1, total: 1, squares: None, dim: self.dim };
+        let out = <Dispatch as RowOps>::gather_one(weights, batch.numbers.clone().into_dispatch(), plan, columns);
+        Some(Tensor::<3>::from_dispatch(out).reshape([positions, self.dim]))
+    }
+
+    /// The gradients of the leaf, and of the positions `[all, dim]` of all sequences behind it, summed over pieces of each row's
+    /// occurrences, `[pieces, dim]`; none where neither is given.
     pub fn sums(
         &self,
         batch: &PackedBatch,
-        gradient: &Tensor<3>,
+        (leaf, positions): (Option<&Tensor<3>>, Option<&Tensor<2>>),
         winners: &Tensor<3, Int>,
         plan: Plan,
         columns: Columns,
     ) -> Option<Tensor<2>> {
         let weights = self.weights.clone()?.into_dispatch();
+        let of_leaf = leaf.map(|leaf| leaf.clone().into_dispatch());
+        let of_positions = positions.map(|positions| positions.clone().into_dispatch());
+        let there = [of_leaf.is_some(), of_positions.is_some()];
+        let gradient = of_leaf.clone().or(of_positions.clone())?;
+        let tail = of_positions.or(of_leaf)?;
         Some(Tensor::from_dispatch(<Dispatch as RowOps>::sum_pieces(
-            gradient.clone().into_dispatch(),
+            gradient,
+            tail,
+            there,
             weights,
             batch.numbers.clone().into_dispatch(),
             winners.clone().into_dispatch(),

@@ -43,6 +43,8 @@ pub(super) struct Leaf {
     pub(super) total: usize,
     pub(super) squares: usize,
     pub(super) dim: usize,
+    /// Cells of all rows: behind them stand the positions of sequences.
+    pub(super) cells: usize,
 }
 
 /// `out[cell, d] = weights[row of cell, d]`.
@@ -138,10 +140,12 @@ pub(super) fn gather_squares(
     out[ABSOLUTE_POS] = sum;
 }
 
-/// The sum of the leaf's gradient over the occurrences of each piece.
+/// The sum of the gradients over the occurrences of each piece: of the leaf's cells, and of the positions of sequences behind them.
 #[cube(launch)]
+#[allow(clippy::too_many_arguments, reason = "what a sum over occurrences reads")]
 pub(super) fn sum_pieces(
     gradient: &Tensor<f32>,
+    tail: &Tensor<f32>,
     weights: &Tensor<f32>,
     packed: &Tensor<i32>,
     winners: &Tensor<i32>,
@@ -151,6 +155,8 @@ pub(super) fn sum_pieces(
     length: usize,
     #[comptime] pooled: bool,
     #[comptime] squares: bool,
+    #[comptime] from_leaf: bool,
+    #[comptime] from_tail: bool,
 ) {
     if ABSOLUTE_POS >= length {
         terminate!();
@@ -168,18 +174,26 @@ pub(super) fn sum_pieces(
         if comptime!(pooled) {
             place = packed[parts.places + occurrence as usize] as usize;
             share = f32::reinterpret(packed[parts.shares + occurrence as usize]);
-            let winner = winners[place * dim + d];
-            if winner >= 0 {
-                share = select(winner == occurrence, 1.0f32, 0.0f32);
+            if place < leaf.cells {
+                let winner = winners[place * dim + d];
+                if winner >= 0 {
+                    share = select(winner == occurrence, 1.0f32, 0.0f32);
+                }
             }
         }
-        let cell = place / leaf.count * leaf.total + leaf.first + place % leaf.count;
-        sum += share * gradient[cell * dim + d];
-        if comptime!(squares) {
-            // d (share w)² / d w
-            let cell = place / leaf.count * leaf.total + leaf.squares + place % leaf.count;
-            let weight = weights[packed[parts.rows + occurrence as usize] as usize * dim + d];
-            sum += 2.0f32 * share * share * weight * gradient[cell * dim + d];
+        if place < leaf.cells {
+            if comptime!(from_leaf) {
+                let cell = place / leaf.count * leaf.total + leaf.first + place % leaf.count;
+                sum += share * gradient[cell * dim + d];
+                if comptime!(squares) {
+                    // d (share w)² / d w
+                    let cell = place / leaf.count * leaf.total + leaf.squares + place % leaf.count;
+                    let weight = weights[packed[parts.rows + occurrence as usize] as usize * dim + d];
+                    sum += 2.0f32 * share * share * weight * gradient[cell * dim + d];
+                }
+            }
+        } else if comptime!(from_tail) {
+            sum += share * tail[(place - leaf.cells) * dim + d];
         }
     }
     sums[ABSOLUTE_POS] = sum;

@@ -4,10 +4,10 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, DType, Shape, backend_extension};
 use burn_cubecl::CubeBackend;
 use burn_cubecl::tensor::CubeTensor;
-use cubecl::prelude::*;
 
 use super::kernel;
 use super::{Columns, Parts, Plan, RowStep, rule};
+use crate::cubes::{a_thread_each, unwritten};
 
 /// Rows of tables on a device.
 #[backend_extension(Cube)]
@@ -39,9 +39,12 @@ pub(crate) trait RowOps: Backend {
         columns: Columns,
     ) -> FloatTensor<Self>;
 
-    /// Sums `[pieces, dim]` of the leaf's gradient.
+    /// Sums `[pieces, dim]` of the leaf's gradient and of that of the positions behind it, of those that `there` says are given.
+    #[allow(clippy::too_many_arguments, reason = "what a sum over occurrences reads")]
     fn sum_pieces(
         gradient: FloatTensor<Self>,
+        tail: FloatTensor<Self>,
+        there: [bool; 2],
         weights: FloatTensor<Self>,
         packed: IntTensor<Self>,
         winners: IntTensor<Self>,
@@ -95,19 +98,9 @@ fn parts(p: &Parts) -> kernel::PartsLaunch {
     kernel::PartsLaunch::new(p.rows, p.starts, p.places, p.shares, p.maxima, p.order, p.pieces, p.row_pieces, p.unique)
 }
 
-fn leaf(c: &Columns) -> kernel::LeafLaunch {
-    kernel::LeafLaunch::new(c.first, c.count, c.total, c.squares.unwrap_or(0), c.dim)
-}
-
-fn empty(like: &CubeTensor, shape: Shape, dtype: DType) -> CubeTensor {
-    let handle = like.client.empty(shape.num_elements().max(1) * 4);
-    CubeTensor::new_contiguous(like.client.clone(), like.device.clone(), shape, handle, dtype)
-}
-
-/// One thread an element.
-fn threads(like: &CubeTensor, length: usize) -> (CubeCount, CubeDim) {
-    let dim = CubeDim::new_1d(64);
-    (cubecl::calculate_cube_count_elemwise(&like.client, length, dim), dim)
+fn leaf(c: &Columns, plan: &Plan) -> kernel::LeafLaunch {
+    // A table of sequences alone has no slots to divide by.
+    kernel::LeafLaunch::new(c.first, c.count.max(1), c.total, c.squares.unwrap_or(0), c.dim, plan.cells)
 }
 
 impl RowOps for CubeBackend {
@@ -119,10 +112,10 @@ impl RowOps for CubeBackend {
 
     fn gather_one(weights: CubeTensor, packed: CubeTensor, plan: Plan, columns: Columns) -> CubeTensor {
         let shape = Shape::from(vec![plan.cells / columns.count.max(1), columns.count, columns.dim]);
-        let out = empty(&weights, shape, DType::F32);
+        let out = unwritten(&weights, shape, DType::F32);
         let length = plan.cells * columns.dim;
         if length > 0 {
-            let (count, dim) = threads(&weights, length);
+            let (count, dim) = a_thread_each(&weights, length);
             kernel::gather_one::launch(
                 &weights.client.clone(),
                 count,
@@ -145,11 +138,11 @@ impl RowOps for CubeBackend {
         columns: Columns,
     ) -> (CubeTensor, CubeTensor) {
         let shape = Shape::from(vec![plan.cells / columns.count.max(1), columns.count, columns.dim]);
-        let out = empty(&weights, shape.clone(), DType::F32);
-        let winners = empty(&weights, shape, DType::I32);
+        let out = unwritten(&weights, shape.clone(), DType::F32);
+        let winners = unwritten(&weights, shape, DType::I32);
         let length = plan.cells * columns.dim;
         if length > 0 {
-            let (count, dim) = threads(&weights, length);
+            let (count, dim) = a_thread_each(&weights, length);
             kernel::gather_pooled::launch(
                 &weights.client.clone(),
                 count,
@@ -159,7 +152,7 @@ impl RowOps for CubeBackend {
                 out.clone().into_tensor_arg(),
                 winners.clone().into_tensor_arg(),
                 parts(&plan.parts),
-                leaf(&columns),
+                leaf(&columns, &plan),
                 length,
             );
         }
@@ -168,10 +161,10 @@ impl RowOps for CubeBackend {
 
     fn gather_squares(weights: CubeTensor, packed: CubeTensor, plan: Plan, columns: Columns) -> CubeTensor {
         let shape = Shape::from(vec![plan.cells / columns.count.max(1), columns.count, columns.dim]);
-        let out = empty(&weights, shape, DType::F32);
+        let out = unwritten(&weights, shape, DType::F32);
         let length = plan.cells * columns.dim;
         if length > 0 {
-            let (count, dim) = threads(&weights, length);
+            let (count, dim) = a_thread_each(&weights, length);
             kernel::gather_squares::launch(
                 &weights.client.clone(),
                 count,
@@ -190,41 +183,47 @@ impl RowOps for CubeBackend {
 
     fn sum_pieces(
         gradient: CubeTensor,
+        tail: CubeTensor,
+        there: [bool; 2],
         weights: CubeTensor,
         packed: CubeTensor,
         winners: CubeTensor,
         plan: Plan,
         columns: Columns,
     ) -> CubeTensor {
-        let gradient = burn_cubecl::kernel::into_contiguous(gradient);
-        let sums = empty(&gradient, Shape::from(vec![plan.pieces, columns.dim]), DType::F32);
+        let plain = burn_cubecl::kernel::into_contiguous;
+        let (gradient, tail) = (plain(gradient), plain(tail));
+        let sums = unwritten(&gradient, Shape::from(vec![plan.pieces, columns.dim]), DType::F32);
         let length = plan.pieces * columns.dim;
         if length > 0 {
-            let (count, dim) = threads(&gradient, length);
+            let (count, dim) = a_thread_each(&gradient, length);
             kernel::sum_pieces::launch(
                 &gradient.client.clone(),
                 count,
                 dim,
                 gradient.into_tensor_arg(),
+                tail.into_tensor_arg(),
                 weights.into_tensor_arg(),
                 packed.into_tensor_arg(),
                 winners.into_tensor_arg(),
                 sums.clone().into_tensor_arg(),
                 parts(&plan.parts),
-                leaf(&columns),
+                leaf(&columns, &plan),
                 length,
                 plan.pooled,
                 columns.squares.is_some(),
+                there[0],
+                there[1],
             );
         }
         sums
     }
 
     fn square(sums: CubeTensor, packed: CubeTensor, plan: Plan, columns: Columns) -> CubeTensor {
-        let squares = empty(&sums, Shape::from(vec![plan.unique, columns.dim]), DType::F32);
+        let squares = unwritten(&sums, Shape::from(vec![plan.unique, columns.dim]), DType::F32);
         let length = plan.unique * columns.dim;
         if length > 0 {
-            let (count, dim) = threads(&sums, length);
+            let (count, dim) = a_thread_each(&sums, length);
             kernel::square::launch(
                 &sums.client.clone(),
                 count,
@@ -256,8 +255,8 @@ impl RowOps for CubeBackend {
         }
         let client = weights.client.clone();
         let width = weights.meta.shape()[1];
-        let visits = empty(&weights, Shape::from(vec![plan.unique, 2]), DType::F32);
-        let (count, dim) = threads(&weights, plan.unique);
+        let visits = unwritten(&weights, Shape::from(vec![plan.unique, 2]), DType::F32);
+        let (count, dim) = a_thread_each(&weights, plan.unique);
         kernel::visit::launch(
             &client,
             count,
@@ -279,7 +278,7 @@ impl RowOps for CubeBackend {
         );
         let group = |before: bool| {
             if step.rule == rule::FOBOS && step.l21 > 0.0 {
-                let (count, dim) = threads(&weights, plan.unique);
+                let (count, dim) = a_thread_each(&weights, plan.unique);
                 kernel::group_rows::launch(
                     &client,
                     count,
@@ -298,7 +297,7 @@ impl RowOps for CubeBackend {
         };
         group(true);
         let length = plan.unique * width;
-        let (count, dim) = threads(&weights, length);
+        let (count, dim) = a_thread_each(&weights, length);
         kernel::step_rows::launch(
             &client,
             count,
@@ -322,7 +321,7 @@ impl RowOps for CubeBackend {
     fn put_floats(from: CubeTensor, to: CubeTensor, at: usize) -> CubeTensor {
         let length = from.meta.num_elements();
         if length > 0 {
-            let (count, dim) = threads(&to, length);
+            let (count, dim) = a_thread_each(&to, length);
             let client = to.client.clone();
             kernel::copy_floats::launch(
                 &client,
@@ -340,7 +339,7 @@ impl RowOps for CubeBackend {
     fn put_ints(from: CubeTensor, to: CubeTensor, at: usize) -> CubeTensor {
         let length = from.meta.num_elements();
         if length > 0 {
-            let (count, dim) = threads(&to, length);
+            let (count, dim) = a_thread_each(&to, length);
             let client = to.client.clone();
             kernel::copy_ints::launch(
                 &client,

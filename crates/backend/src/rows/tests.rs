@@ -207,7 +207,7 @@ impl Case {
         let Gather { vectors: leaf, winners, .. } = rows.gather(&batch, plan, self.columns())?;
         let shape = [self.ids.len() / COUNT, TOTAL, self.dim];
         let gradient = Tensor::<3>::from_data(TensorData::new(gradient.to_vec(), shape), device);
-        let sums = rows.sums(&batch, &gradient, &winners, plan, self.columns())?;
+        let sums = rows.sums(&batch, (Some(&gradient), None), &winners, plan, self.columns())?;
         rows.step(&batch, sums, None, plan, settings(rule));
         let (weights, state, counters) = rows.read(0, self.rows);
         Some((crate::traffic::read(leaf), Plain { weights, state, counters }))

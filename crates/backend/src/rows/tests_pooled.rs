@@ -84,7 +84,7 @@ impl Pooled {
         let Gather { vectors: leaf, winners, .. } = rows.gather(&batch, plan, columns).unwrap();
         let shape = [self.cells.len() / Self::SLOTS, Self::SLOTS, self.dim];
         let pull = Tensor::<3>::from_data(TensorData::new(gradient.clone(), shape), device);
-        let sums = rows.sums(&batch, &pull, &winners, plan, columns).unwrap();
+        let sums = rows.sums(&batch, (Some(&pull), None), &winners, plan, columns).unwrap();
         let plain = RowStep { rate: 1.0, l1: 0.0, l21: 0.0, l2: 0.0, mba_l2: 0.0, ..settings(rule::SGD) };
         rows.step(&batch, sums, None, plan, plain);
         let (expected_leaf, expected) = self.on_host(&table, &gradient);
@@ -131,7 +131,7 @@ fn pooled_cells_sum_weigh_and_take_the_maximum_on_wgpu() {
     assert_eq!(crate::traffic::read(leaf), [4.5, 5.5, 3.0, 4.0, 0.0, 0.0, 0.0, 0.0]);
     let gradient =
         Tensor::<3>::from_data(TensorData::new((1..=8).map(|x| x as f32).collect::<Vec<_>>(), [2, 2, 2]), &device);
-    let sums = rows.sums(&batch, &gradient, &winners, plan, columns).unwrap();
+    let sums = rows.sums(&batch, (Some(&gradient), None), &winners, plan, columns).unwrap();
     // Row 1: half of (1, 2), and no maximum; row 2: twice (1, 2), and the second column's maximum; row 3: the first's.
     assert_eq!(crate::traffic::read(sums.clone()), [0.5, 1.0, 2.0, 8.0, 3.0, 0.0]);
     let norm = crate::traffic::read(rows.squared_norm(&batch, &sums, plan, columns))[0];

@@ -68,10 +68,15 @@ impl DeviceRows {
     }
 
     /// See the build with a GPU runtime.
+    pub fn gather_positions(&self, _batch: &PackedBatch, _at: usize, _positions: usize) -> Option<Tensor<2>> {
+        match *self {}
+    }
+
+    /// See the build with a GPU runtime.
     pub fn sums(
         &self,
         _batch: &PackedBatch,
-        _gradient: &Tensor<3>,
+        _gradients: (Option<&Tensor<3>>, Option<&Tensor<2>>),
         _winners: &Tensor<3, Int>,
         _plan: Plan,
         _columns: Columns,

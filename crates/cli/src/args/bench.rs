@@ -41,6 +41,9 @@ pub struct BenchArgs {
     /// Compare training from Parquet on disk with training from memory, on this many generated rows.
     #[arg(long, value_name = "ROWS")]
     pub from_disk: Option<u64>,
+    /// Time the kernels of some steps more, by the device's own timestamps, and print what each took.
+    #[arg(long)]
+    pub profile: bool,
     /// Write the figures as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

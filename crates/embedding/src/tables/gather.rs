@@ -16,7 +16,7 @@ impl Tables {
         let mut winners: Vec<Vec<u32>> = self.tables.iter().map(|_| Vec::new()).collect();
         let leaves = (0..self.dims.len()).map(|l| self.gather_lookup(l, batch_rows, prepared, &mut winners)).collect();
         let mut sequences: Vec<Vec<Vec<f32>>> = self.sequences.iter().map(|n| vec![Vec::new(); *n]).collect();
-        for table in &self.tables {
+        for table in self.tables.iter().filter(|table| table.device_rows.is_none()) {
             let space = &prepared[table.space];
             let mut first = space.slots;
             for (number, positions) in table.sequences.iter().zip(&space.sequences) {

@@ -13,7 +13,7 @@ mod update;
 pub use admit::Admission;
 pub(crate) use admit::Bloom;
 pub use evict::Eviction;
-pub use packing::{Packing, Uploaded};
+pub use packing::{DeviceGradient, Packing, Uploaded};
 pub use strangers::Strangers;
 pub use update::{Gradients, Update};
 

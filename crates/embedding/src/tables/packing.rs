@@ -16,6 +16,8 @@ use crate::table::Table;
 pub struct Packing {
     packer: Packer,
     plans: Vec<Option<Plan>>,
+    /// One entry a space: the sequences behind its slots, the place of the first position's row and how many there are.
+    sequences: Vec<Vec<(usize, usize)>>,
     rows: usize,
     numeric: (usize, usize),
     /// Where the columns that go along stand.
@@ -34,6 +36,8 @@ pub struct Uploaded {
     leaf_at: Vec<usize>,
     /// One entry a table: its vectors, who won each maximum, and the sums of squares where they are asked for.
     pieces: Vec<Option<Gather>>,
+    /// One entry a table: the vectors of its sequences `[positions, dim]`.
+    sequences: Vec<Vec<Tensor<2>>>,
 }
 
 impl Indexer {
@@ -45,7 +49,14 @@ impl Indexer {
         let width = batch.numeric.len() / batch.rows.max(1);
         let numeric = (packer.floats(batch.numeric.iter().copied()), width);
         let columns = columns.iter().map(|column| packer.floats(column.iter().copied())).collect();
-        let mut packing = Packing { packer, plans: vec![None; spaces.len()], rows: batch.rows, numeric, columns };
+        let mut packing = Packing {
+            packer,
+            plans: vec![None; spaces.len()],
+            sequences: vec![vec![]; spaces.len()],
+            rows: batch.rows,
+            numeric,
+            columns,
+        };
         for (which, space) in spaces.iter().enumerate().filter(|(w, _)| packs[*w] && !self.spaces[*w].grows) {
             packing.add(which, space, self.spaces[which].features.len());
         }
@@ -63,6 +74,13 @@ impl Packing {
             plan.parts.places = self.packer.whole(space.places.iter().map(|(cell, _)| *cell));
             plan.parts.shares = self.packer.floats(space.places.iter().map(|(_, share)| *share));
             plan.parts.maxima = self.packer.whole(space.pooling.iter().map(|p| u32::from(*p == Pooling::Max)));
+        }
+        // The rows of sequences are the last ones, one a position.
+        let behind: usize = space.sequences.iter().sum();
+        let mut at = plan.parts.rows + space.rows.len() - behind;
+        for positions in &space.sequences {
+            self.sequences[which].push((at, *positions));
+            at += positions;
         }
         let pairs = space.order.iter().map(|packed| (unrotate((packed >> 32) as u32), *packed as u32));
         self.packer.segments(pairs, &mut plan);
@@ -82,6 +100,12 @@ impl Uploaded {
             1 => pieces.remove(0),
             _ => Tensor::cat(pieces, 1),
         }
+    }
+
+    /// The vectors of a lookup's sequence, where they were gathered on the device.
+    pub fn sequence(&self, tables: &Tables, lookup: usize, number: usize) -> Option<Tensor<2>> {
+        let own = tables.tables.iter().zip(&self.sequences).filter(|(t, _)| t.lookup == lookup);
+        own.flat_map(|(t, own)| t.sequences.iter().zip(own)).find(|(n, _)| **n == number).map(|(_, s)| s.clone())
     }
 
     /// The numeric inputs `[B, N]`; none where N is 0.
@@ -114,21 +138,29 @@ impl Tables {
             let length = packing.rows * self.leaf_slots(lookup) * self.dim(lookup);
             leaf_at[lookup] = packing.packer.floats(gathered.take(lookup, length));
         }
-        let Packing { packer, plans, rows, numeric, columns: at } = packing;
+        let Packing { packer, plans, sequences: places, rows, numeric, columns: at } = packing;
         let batch = PackedBatch::upload(packer.finish(), &device.device);
         let piece = |table: &Table| table.device_rows.as_ref()?.gather(&batch, plans[table.space]?, columns(table));
         let pieces = self.tables.iter().map(piece).collect();
-        Some(Uploaded { batch, plans, rows, numeric, columns: at, leaf_at, pieces })
+        let of_table = |table: &Table| {
+            let rows = table.device_rows.as_ref();
+            let gather = |(at, positions): &(usize, usize)| rows?.gather_positions(&batch, *at, *positions);
+            places[table.space].iter().filter_map(gather).collect()
+        };
+        let sequences = self.tables.iter().map(of_table).collect();
+        Some(Uploaded { batch, plans, rows, numeric, columns: at, leaf_at, pieces, sequences })
     }
 
     /// The gradients of tables on the device, summed by pieces; one entry a table. `gradients` has one a lookup.
-    pub fn sum_on_device(&self, uploaded: &Uploaded, gradients: &[Option<Tensor<3>>]) -> Vec<Option<Tensor<2>>> {
-        let sum = |(table, piece): (&Table, &Option<Gather>)| {
-            let (gradient, piece) = (gradients[table.lookup].as_ref()?, piece.as_ref()?);
+    pub fn sum_on_device(&self, uploaded: &Uploaded, gradients: &[DeviceGradient]) -> Vec<Option<Tensor<2>>> {
+        let sum = |((table, piece), own): ((&Table, &Option<Gather>), &Vec<Tensor<2>>)| {
+            let (gradient, piece) = (&gradients[table.lookup], piece.as_ref()?);
             let plan = uploaded.plans[table.space]?;
-            table.device_rows.as_ref()?.sums(&uploaded.batch, gradient, &piece.winners, plan, columns(table))
+            let positions = gradient.positions(table, own);
+            let both = (gradient.leaf.as_ref(), positions.as_ref());
+            table.device_rows.as_ref()?.sums(&uploaded.batch, both, &piece.winners, plan, columns(table))
         };
-        self.tables.iter().zip(&uploaded.pieces).map(sum).collect()
+        self.tables.iter().zip(&uploaded.pieces).zip(&uploaded.sequences).map(sum).collect()
     }
 
     /// Sum of squares `[1]` of the touched rows' gradients on the device, if any.
@@ -157,6 +189,28 @@ impl Tables {
                 rows.step(&uploaded.batch, sums, scale, plan, how);
             }
         }
+    }
+}
+
+/// The gradient of a lookup on the device, not read.
+#[derive(Clone, Default)]
+pub struct DeviceGradient {
+    /// `[B, slots, dim]`
+    pub leaf: Option<Tensor<3>>,
+    /// Of each of its sequences, `[positions, dim]`.
+    pub sequences: Vec<Option<Tensor<2>>>,
+}
+
+impl DeviceGradient {
+    /// Of all positions of a table's sequences `own`, one behind the other; zeros for those that nothing came back to, none
+    /// where nothing came back to any.
+    fn positions(&self, table: &Table, own: &[Tensor<2>]) -> Option<Tensor<2>> {
+        let gradient = |number: &usize| self.sequences.get(*number).cloned().flatten();
+        let found: Vec<Option<Tensor<2>>> = table.sequences.iter().map(gradient).collect();
+        found.iter().flatten().next()?;
+        let mut each: Vec<Tensor<2>> =
+            found.into_iter().zip(own).map(|(found, own)| found.unwrap_or_else(|| own.zeros_like())).collect();
+        if each.len() > 1 { Some(Tensor::cat(each, 0)) } else { each.pop() }
     }
 }
 

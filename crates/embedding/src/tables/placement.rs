@@ -14,15 +14,8 @@ impl Tables {
         for lookup in 0..self.lookups() {
             let own = || self.tables.iter().filter(|t| t.lookup == lookup);
             let fits = own().all(|t| t.fits(self.grown[t.space].max(spaces[t.space].rows), device.limit));
-            let whole = own().all(|t| t.sequences.is_empty());
             match () {
                 () if !device.holds_tables => continue,
-                () if !whole => {
-                    tracing::warn!(
-                        "lookup {lookup}: it reads sequences, and the device has no kernel for them yet; its tables live in host memory"
-                    );
-                    continue;
-                }
                 () if !fits => {
                     self.note_too_large(lookup, &spaces, device.limit);
                     continue;

@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
-use burnrec_backend::{add_row, product};
+use burnrec_backend::{Activation, add_row, dense_residual, sum_fields};
 
 use crate::contract::{InputShapes, Inputs};
 use crate::initial::Initial;
@@ -30,11 +30,13 @@ impl LinearTerms {
     /// # Shapes
     /// - output `[B, 1]`
     pub fn forward(&self, inputs: &Inputs, lookup: usize) -> Tensor<2> {
-        let ids: Tensor<2> = inputs.lookups[lookup].clone().sum_dim(1).flatten(1, 2); // [B, 1]
-        let sum = add_row(ids, self.bias.val().unsqueeze::<2>()); // [B, 1]
+        let ids = sum_fields(inputs.lookups[lookup].clone()); // [B, 1]
+        let bias = self.bias.val();
         match (&self.numeric, &inputs.numeric) {
-            (Some(weights), Some(numbers)) => sum + product(numbers.clone(), weights.val()),
-            _ => sum,
+            (Some(weights), Some(numbers)) => {
+                dense_residual(numbers.clone(), ids, weights.val(), bias, Activation::Identity)
+            }
+            _ => add_row(ids, bias.unsqueeze::<2>()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::nn::{BatchNorm, Dropout, DropoutConfig, Linear};
 use burn::tensor::{Device, Tensor, activation::relu};
-use burnrec_backend::{Activation, dense, dense_beside};
+use burnrec_backend::{Activation, dense, dense_beside, dense_plus, dense_residual, product};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -132,10 +132,24 @@ pub fn layer(linear: &Linear, x: Tensor<2>, beside: Option<Tensor<2>>, activatio
     let (weight, device) = (linear.weight.val(), x.device());
     let bias = match &linear.bias {
         Some(bias) => bias.val(),
+        None if beside.is_none() && activation == Activation::Identity => return product(x, weight),
         None => Tensor::zeros([weight.dims()[1]], &device),
     };
     match beside {
         Some(beside) => dense_beside(x, beside, weight, bias, activation),
         None => dense(x, weight, bias, activation),
+    }
+}
+
+/// `x·W + b + sum`: a score that stands on others.
+///
+/// # Shapes
+/// - `x`: `[B, i]`; `sum`: `[B, out]`
+/// - output `[B, out]`
+pub fn layer_onto(linear: &Linear, x: Tensor<2>, sum: Tensor<2>) -> Tensor<2> {
+    let weight = linear.weight.val();
+    match &linear.bias {
+        Some(bias) => dense_residual(x, sum, weight, bias.val(), Activation::Identity),
+        None => dense_plus(x, sum, weight),
     }
 }

@@ -27,7 +27,7 @@ pub use gru::GruUnit;
 pub use half::Half;
 pub use linear_terms::LinearTerms;
 pub use lstm::{GatedBy, LstmUnit};
-pub use mlp::{Layers, LayersConfig, layer};
+pub use mlp::{Layers, LayersConfig, layer, layer_onto};
 pub use pooling::mean_pool;
 pub use positions::position_encoding;
 pub use residual::Residual;

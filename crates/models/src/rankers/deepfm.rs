@@ -11,14 +11,14 @@
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
-use burnrec_backend::{Activation, pair_term};
+use burnrec_backend::pair_term;
 use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{check_vectors, linear_lookup, pair_lookup};
-use crate::blocks::{Layers, LayersConfig, LinearTerms, layer};
+use crate::blocks::{Layers, LayersConfig, LinearTerms, layer_onto};
 use crate::contract::{Architecture, InputShapes, Inputs, Model, Outputs, Reads, Trunk};
 use crate::error::ModelError;
 use crate::initial::Initial;
@@ -130,7 +130,7 @@ impl Model for DeepFm {
         let machine = self.terms.forward(inputs, 0) + pair_term(vectors); // [B, 1]
         let machine = inputs.pairs_within(1).map_or(machine.clone(), |within| machine + within);
         let hidden = self.layers.forward(inputs.flat(1), inputs.numeric.clone()); // [B, h]
-        Outputs::one(machine + layer(&self.score, hidden, None, Activation::Identity)) // [B, 1]
+        Outputs::one(layer_onto(&self.score, hidden, machine)) // [B, 1]
     }
 }
 

@@ -10,7 +10,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::activation::{log_sigmoid, log_softmax};
 use burn::tensor::{Device, Tensor};
-use burnrec_backend::product;
+use burnrec_backend::{product, sum_fields};
 use burnrec_embedding::{Init, Lookup, Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
@@ -96,7 +96,7 @@ impl Model for Mlr {
     /// - lookup 0: weights `[B, F + crosses, 2m]`, numeric `[B, N]`
     /// - output: logits `[B, 1]`
     fn heads(&self, _trunk: Trunk, inputs: &Inputs) -> Outputs {
-        let ids: Tensor<2> = inputs.lookups[0].clone().sum_dim(1).flatten(1, 2); // [B, 2m]
+        let ids = sum_fields(inputs.lookups[0].clone()); // [B, 2m]
         let mut scores = ids + self.bias.val().unsqueeze::<2>();
         if let (Some(weights), Some(numbers)) = (&self.numeric, &inputs.numeric) {
             scores = scores + product(numbers.clone(), weights.val());

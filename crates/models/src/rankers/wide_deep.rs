@@ -9,15 +9,15 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::{Device, Tensor};
-use burnrec_backend::Activation;
+use burn::tensor::Device;
+use burnrec_backend::sum_fields;
 use burnrec_embedding::{Slots, SparseOptimizer, SparseRule};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{check_vectors, linear_lookup, vector_lookup};
-use crate::blocks::{Layers, LayersConfig, layer};
+use crate::blocks::{Layers, LayersConfig, layer_onto};
 use crate::contract::{Architecture, InputShapes, Inputs, Model, Outputs, Reads, Trunk};
 use crate::error::ModelError;
 use crate::initial::Initial;
@@ -110,8 +110,8 @@ impl Model for WideDeep {
     /// - lookup 0: weights `[B, F + crosses, 1]`; lookup 1: vectors `[B, F, k]`; numeric `[B, N]`
     /// - output: logits `[B, 1]`
     fn heads(&self, _trunk: Trunk, inputs: &Inputs) -> Outputs {
-        let wide: Tensor<2> = inputs.lookups[0].clone().sum_dim(1).flatten(1, 2); // [B, 1]
+        let wide = sum_fields(inputs.lookups[0].clone()); // [B, 1]
         let hidden = self.layers.forward(inputs.flat(1), inputs.numeric.clone()); // [B, h]
-        Outputs::one(wide + layer(&self.score, hidden, None, Activation::Identity)) // [B, 1]
+        Outputs::one(layer_onto(&self.score, hidden, wide)) // [B, 1]
     }
 }

@@ -11,14 +11,13 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Device;
-use burnrec_backend::Activation;
 use burnrec_embedding::{Slots, SparseOptimizer};
 use burnrec_features::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{check_vectors, linear_lookup, vector_lookup};
-use crate::blocks::{Cin, Layers, LayersConfig, LinearTerms, layer};
+use crate::blocks::{Cin, Layers, LayersConfig, LinearTerms, layer_onto};
 use crate::contract::{Architecture, InputShapes, Inputs, Model, Outputs, Reads, Trunk, matrix_weights};
 use crate::error::ModelError;
 use crate::initial::Initial;
@@ -144,6 +143,6 @@ impl Model for XDeepFm {
     fn heads(&self, _trunk: Trunk, inputs: &Inputs) -> Outputs {
         let explicit = self.terms.forward(inputs, 0) + self.cin.forward(inputs.lookups[1].clone()); // [B, 1]
         let hidden = self.layers.forward(inputs.flat(1), inputs.numeric.clone()); // [B, h]
-        Outputs::one(explicit + layer(&self.score, hidden, None, Activation::Identity)) // [B, 1]
+        Outputs::one(layer_onto(&self.score, hidden, explicit)) // [B, 1]
     }
 }

@@ -74,13 +74,20 @@ pub(crate) fn feed(
     let shape = |lookup: usize| [batch.rows, tables.leaf_slots(lookup), slots.0[lookup].dim];
     let of_device = |tensor: Tensor<3>| if device.is_autodiff() { Tensor::from_inner(tensor) } else { tensor };
     let flat = |tensor: Tensor<2>| if device.is_autodiff() { Tensor::from_inner(tensor) } else { tensor };
-    let sequences = sequences(tables, &mut gathered, device);
+    let from_host = sequences(tables, &mut gathered, device);
     let segments = segments(tables, batch, device);
     let requests = (!batch.requests.is_empty()).then(|| Segments::new(&batch.requests, device));
     let feed = match packing.and_then(|p| tables.upload(spaces, p, &mut gathered)) {
         Some(uploaded) => Feed {
             leaves: (0..slots.0.len()).map(|l| of_device(uploaded.leaf(tables, l, shape(l)))).collect(),
-            sequences,
+            sequences: from_host
+                .into_iter()
+                .enumerate()
+                .map(|(l, own)| {
+                    let there = |(n, from_host)| uploaded.sequence(tables, l, n).map_or(from_host, flat);
+                    own.into_iter().enumerate().map(there).collect()
+                })
+                .collect(),
             segments,
             requests,
             numeric: uploaded.numeric().map(flat),
@@ -101,7 +108,7 @@ pub(crate) fn feed(
                     Tensor::from_data(TensorData::new(gathered.take(l, length), shape(l)), device)
                 })
                 .collect(),
-            sequences,
+            sequences: from_host,
             segments,
             requests,
             numeric: numeric(batch, device),

@@ -3,7 +3,8 @@
 //! `ln(1 + e^z) - z·y`, stable at both ends, with the gradient `σ(z) - y` at every z: the form with `max(z, 0)` and
 //! `|z|` has a wrong one at z = 0, where untrained models start. Of a head of log-probabilities `-(y·ln p + (1-y)·ln(1-p))`.
 
-use burn::tensor::{Tensor, activation::softplus};
+use burn::tensor::Tensor;
+use burnrec_backend::logistic_loss;
 use burnrec_features::TargetFit;
 use burnrec_models::Head;
 
@@ -30,12 +31,12 @@ impl Objective for Bce {
 
     fn loss(&self, head: &Head, _sampled: Option<&Tensor<2>>, target: &Target) -> Tensor<1> {
         let labels = target.labels.clone();
-        target.mean(match head {
-            Head::Logit(z) => softplus(z.clone(), 1.0) - z.clone() * labels,
+        match head {
+            Head::Logit(z) => logistic_loss(z, &labels, target.weights.as_ref(), target.total),
             Head::LogProbability { yes, no } => {
                 let others = labels.clone().neg() + 1.0;
-                (yes.clone() * labels + no.clone() * others).neg()
+                target.mean((yes.clone() * labels + no.clone() * others).neg())
             }
-        })
+        }
     }
 }

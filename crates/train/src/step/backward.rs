@@ -3,7 +3,7 @@
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burnrec_backend::traffic;
-use burnrec_embedding::{Gradients as Sparse, LookupGradient};
+use burnrec_embedding::{DeviceGradient, Gradients as Sparse, LookupGradient};
 
 use super::Stepper;
 use super::gather::Gathered;
@@ -24,13 +24,17 @@ impl Stepper {
         let mut host = Vec::with_capacity(leaves.len());
         let mut device = Vec::with_capacity(leaves.len());
         for (lookup, (leaf, sequences)) in leaves.into_iter().zip(sequences).enumerate() {
-            let (here, there) = if tables.is_on_device(lookup) { (None, leaf) } else { (leaf, None) };
+            if tables.is_on_device(lookup) {
+                host.push(LookupGradient::default());
+                device.push(DeviceGradient { leaf, sequences });
+                continue;
+            }
             let read = |of: Option<Tensor<2>>| of.map_or_else(Vec::new, |g| traffic::read_from(g, own_memory));
             host.push(LookupGradient {
                 sequences: sequences.into_iter().map(read).collect(),
-                leaf: here.map_or_else(Vec::new, |g| traffic::read_from(g, own_memory)),
+                leaf: leaf.map_or_else(Vec::new, |g| traffic::read_from(g, own_memory)),
             });
-            device.push(there);
+            device.push(DeviceGradient::default());
         }
         let device = gathered.uploaded.as_ref().map_or_else(Vec::new, |u| tables.sum_on_device(u, &device));
         Divided { dense, sparse: Sparse { host, device } }

@@ -1,8 +1,10 @@
 //! Adam for dense weights: in one pass where the backend has such an operation, Burn's own elsewhere.
 
+use std::sync::Arc;
+
 use burn::optim::{Adam, AdamState, AdaptiveMomentumState, LearningRate, Optimizer};
 use burn::tensor::{Device, Tensor};
-use burnrec_backend::{AdamStep, adam, has_adam};
+use burnrec_backend::{AdamQueue, AdamStep, adam, has_adam};
 
 use crate::experiment::DenseOptimizer;
 
@@ -13,11 +15,13 @@ pub(crate) struct FusedAdam {
     beta_1: f32,
     beta_2: f32,
     epsilon: f32,
+    queue: Arc<AdamQueue>,
 }
 
 impl FusedAdam {
-    pub(crate) fn new(composed: Adam, settings: &DenseOptimizer) -> Self {
-        Self { composed, beta_1: settings.beta_1, beta_2: settings.beta_2, epsilon: settings.epsilon }
+    /// Steps that wait are in `queue`, for whoever steps to take when all weights had their turn.
+    pub(crate) fn new(composed: Adam, settings: &DenseOptimizer, queue: Arc<AdamQueue>) -> Self {
+        Self { composed, beta_1: settings.beta_1, beta_2: settings.beta_2, epsilon: settings.epsilon, queue }
     }
 }
 
@@ -44,7 +48,7 @@ impl Optimizer for FusedAdam {
             time: i32::try_from(time + 1).unwrap_or(i32::MAX),
         };
         if has_adam(&tensor.device()) {
-            let [tensor, moment_1, moment_2] = adam([tensor, gradient, moment_1, moment_2], step);
+            let [tensor, moment_1, moment_2] = adam([tensor, gradient, moment_1, moment_2], step, &self.queue);
             let state = AdaptiveMomentumState::new(time + 1, moment_1, moment_2);
             return (tensor, Some(AdamState::new(state)));
         }

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Tensor;
-use burnrec_backend::has_own_memory;
+use burnrec_backend::{AdamQueue, has_own_memory};
 use burnrec_embedding::Eviction;
 use burnrec_features::stream_seed;
 
@@ -43,6 +43,8 @@ pub struct Stepper {
     /// Model and tables.
     pub weights: Weights,
     pub(crate) optimizer: ModuleOptimizer,
+    /// Steps of dense weights that go together.
+    waiting: Arc<AdamQueue>,
     mixer: Box<dyn Mixer>,
     /// Steps between those in which gates are looked at.
     trace_every: u64,
@@ -69,8 +71,10 @@ impl Stepper {
 
     /// Weights that learn these tasks under these settings; `seed` drives dropout.
     pub fn of(weights: Weights, tasks: Arc<[Task]>, train: &TrainConfig, seed: u64) -> Self {
+        let waiting = Arc::default();
         Self {
-            optimizer: train.optimizer.build(),
+            optimizer: train.optimizer.build(&waiting),
+            waiting,
             mixer: train.mixer.build(&tasks, seed),
             trace_every: train.log_every.max(1),
             traces: GateTraces::default(),

@@ -1,17 +1,20 @@
 //! The dense half of a step: penalties, clipping, Burn's optimiser.
 
+use std::sync::Arc;
+
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{
     AdaGradConfig, AdamConfig, AdamWConfig, GradientsParams, ModuleOptimizer, SgdConfig, momentum::MomentumConfig,
 };
 use burn::tensor::Tensor;
+use burnrec_backend::AdamQueue;
 
 use super::fused_adam::FusedAdam;
 use crate::experiment::{DenseOptimizer, DenseRule};
 
 impl DenseOptimizer {
-    /// Burn's optimiser of these settings.
-    pub(crate) fn build(&self) -> ModuleOptimizer {
+    /// Burn's optimiser of these settings; steps of a device wait in `queue` until they are taken.
+    pub(crate) fn build(&self, queue: &Arc<AdamQueue>) -> ModuleOptimizer {
         match self.kind {
             DenseRule::Adam => {
                 let composed = AdamConfig::new()
@@ -19,7 +22,7 @@ impl DenseOptimizer {
                     .with_beta_2(self.beta_2)
                     .with_epsilon(self.epsilon)
                     .build();
-                ModuleOptimizer::from(FusedAdam::new(composed, self))
+                ModuleOptimizer::from(FusedAdam::new(composed, self, queue.clone()))
             }
             DenseRule::Adamw => AdamWConfig::new()
                 .with_beta_1(self.beta_1)

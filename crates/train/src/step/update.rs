@@ -47,6 +47,7 @@ impl Stepper {
             self.clip(limit, norms, &model, &mut dense, &mut sparse, uploaded.is_some())
         });
         let model = self.optimizer.step(self.strengths.learning_rate * factor, model, dense);
+        self.waiting.take();
         self.weights.model = Some(self.resting.restored(model));
         self.weights.tables.apply(Update {
             step: self.clock,

@@ -1,8 +1,28 @@
 //! A measurement, relative to the machine's ceilings, as a line of a table.
 
+use burnrec_backend::KernelUse;
 use serde::Serialize;
 
 use super::ceiling::Ceilings;
+
+/// What one kernel did in a step.
+#[derive(Clone, Debug, Serialize)]
+pub struct Kernel {
+    pub name: String,
+    pub launches: f64,
+    pub ms: f64,
+    /// Whether by the device's own clock; else by the host's around a wait.
+    pub by_device: bool,
+}
+
+impl Kernel {
+    /// A kernel's part of each of some steps.
+    pub fn of(kernel: KernelUse, steps: usize) -> Self {
+        let each = 1.0 / steps.max(1) as f64;
+        let KernelUse { name, launches, ms, by_device } = kernel;
+        Self { name, launches: launches as f64 * each, ms: ms * each, by_device }
+    }
+}
 
 /// One measurement.
 #[derive(Clone, Debug, Serialize)]
@@ -33,6 +53,9 @@ pub struct Figure {
     pub waits: f64,
     /// Mean milliseconds of gather, forward, backward, update; of queueing them on a GPU.
     pub parts_ms: [f64; 4],
+    /// What each kernel took, where that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kernels: Vec<Kernel>,
     #[serde(skip)]
     pub vector_gb: f64,
 }
@@ -71,6 +94,24 @@ impl Figure {
             self.bytes_up / 1024.0,
             self.bytes_down / 1024.0,
             self.waits,
+        )
+    }
+
+    /// A Markdown table of the kernels, those that took most first.
+    pub fn profile(&self) -> String {
+        let all: f64 = self.kernels.iter().map(|k| k.ms).sum();
+        let launches: f64 = self.kernels.iter().map(|k| k.launches).sum();
+        let clock = match self.kernels.iter().all(|k| k.by_device) {
+            true => "by the device's clock",
+            false => "by the host's clock in part, which counts waits",
+        };
+        let line = |k: &Kernel| {
+            format!("| {} | {:.1} | {:.3} | {:.1}% |\n", k.name, k.launches, k.ms, 100.0 * k.ms / all.max(1e-12))
+        };
+        let lines: String = self.kernels.iter().map(line).collect();
+        format!(
+            "kernels of a step of {}: {launches:.1} launches, {all:.3} ms {clock}\n\n| kernel | launches | ms | share |\n|---|---|---|---|\n{lines}",
+            self.workload
         )
     }
 }

@@ -6,7 +6,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
 use burnrec_backend::traffic::{Traffic, traffic};
-use burnrec_backend::{LaunchCounter, Opened, has_own_memory};
+use burnrec_backend::{LaunchCounter, LaunchTimer, Opened, has_own_memory};
 use burnrec_embedding::{Lookup, Placement};
 use burnrec_features::Fitted;
 use burnrec_models::Model;
@@ -14,13 +14,15 @@ use burnrec_train::{BackendConfig, Stepper, Weights, check_placement, prepare};
 
 use super::batches::{BATCHES, batches};
 use super::ceiling::Product;
-use super::figure::Figure;
+use super::figure::{Figure, Kernel};
 use super::workload::{POSITIVE, Workload};
 use crate::args::BenchArgs;
 use crate::error::CliError;
 
 const WARM_UP: usize = 5;
 const AHEAD: usize = 4;
+/// Steps whose kernels are timed.
+const PROFILED: usize = 10;
 /// Steps from one product that is timed among them to the next.
 const STEPS_A_PRODUCT: usize = 8;
 
@@ -54,14 +56,15 @@ pub fn one(case: &Case<'_>) -> Result<Figure, CliError> {
     let mut stepper = Stepper::new(weights, &checked);
     let ready = prepare(stepper.weights.tables.indexer(), Some(checked.tasks().clone()));
     let (send, receive) = sync_channel(AHEAD);
-    let steps = WARM_UP + args.steps;
+    let profiled = if args.profile && has_own_memory(&opened.device) { PROFILED } else { 0 };
+    let steps = WARM_UP + args.steps + profiled;
     let producer = std::thread::spawn(move || {
         (0..steps).all(|step| send.send(ready(batches[step % BATCHES].clone())).is_ok());
     });
     let mut times = Vec::with_capacity(args.steps);
     let mut turns = Turns::new(opened);
     let (counter, mut before) = (LaunchCounter::start(), (0, Traffic::default()));
-    for (step, prepared) in receive.iter().enumerate() {
+    for (step, prepared) in receive.iter().take(WARM_UP + args.steps).enumerate() {
         if step == WARM_UP {
             stepper.seconds = [0.0; 4];
             before = (counter.count(), traffic());
@@ -74,8 +77,14 @@ pub fn one(case: &Case<'_>) -> Result<Figure, CliError> {
             turns.after(&times);
         }
     }
-    drop(producer.join());
     let after = (counter.count(), traffic());
+    let parts_ms = stepper.seconds.map(|s| s / args.steps as f64 * 1e3);
+    drop(counter);
+    let timer = LaunchTimer::start();
+    receive.iter().try_for_each(|prepared| stepper.step(prepared, 1.0).map(drop))?;
+    drop(opened.device.sync());
+    let kernels = timer.stop().into_iter().map(|kernel| Kernel::of(kernel, profiled)).collect();
+    drop(producer.join());
     let a_step = |total: u64| total as f64 / args.steps as f64;
     times.sort_by(f64::total_cmp);
     let median = times[times.len() / 2];
@@ -100,7 +109,8 @@ pub fn one(case: &Case<'_>) -> Result<Figure, CliError> {
         bytes_up: a_step(after.1.bytes_up - before.1.bytes_up),
         bytes_down: a_step(after.1.bytes_down - before.1.bytes_down),
         waits: a_step(after.1.waits - before.1.waits),
-        parts_ms: stepper.seconds.map(|s| s / args.steps as f64 * 1e3),
+        parts_ms,
+        kernels,
         vector_gb: work.vector_gb,
     })
 }

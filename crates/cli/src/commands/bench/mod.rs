@@ -41,6 +41,12 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
         }
         return disk::run(args, rows, opened);
     }
+    if args.profile && !devices.iter().any(|opened| burnrec_backend::has_own_memory(&opened.device)) {
+        return Err(CliError::Usage(
+            "--profile times the kernels of a GPU, and none of the devices runs any; name one, as in --device wgpu"
+                .into(),
+        ));
+    }
     if let Some(path) = &args.json {
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
         setup::probe_folder(folder, "--json")?;
@@ -106,6 +112,9 @@ fn print(ceilings: &[(String, Ceilings)], figures: &[Figure]) -> Result<(), CliE
     out::line("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")?;
     for figure in figures {
         out::line(&figure.row())?;
+    }
+    for figure in figures.iter().filter(|figure| !figure.kernels.is_empty()) {
+        out::line(&format!("\n{}", figure.profile()))?;
     }
     for pair in figures.windows(2) {
         if let [a, b] = pair
