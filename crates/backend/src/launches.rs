@@ -18,21 +18,24 @@ mod of_cube {
     use std::collections::BTreeMap;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::sync::{Arc, Mutex, PoisonError};
+    use std::thread::ThreadId;
 
     use cubecl::logging::{Duration, LaunchObservation, LaunchObserver, ProfileDuration, TimingMethod, TimingRequest};
 
     use super::KernelUse;
 
-    #[derive(Default)]
-    struct Count(AtomicU64);
+    /// Launches of one thread.
+    struct Count(AtomicU64, ThreadId);
 
     impl LaunchObserver for Count {
         fn launched(&self, _kernel: &'static str) {
-            self.0.fetch_add(1, Ordering::Relaxed);
+            if std::thread::current().id() == self.1 {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 
-    /// Counts every kernel launch of the process while it lives.
+    /// Counts the kernel launches of the thread that started it, while it lives: one a process at a time.
     pub struct LaunchCounter {
         count: Arc<Count>,
         _observation: LaunchObservation,
@@ -41,7 +44,7 @@ mod of_cube {
     impl LaunchCounter {
         /// Starts counting.
         pub fn start() -> Self {
-            let count = Arc::new(Count::default());
+            let count = Arc::new(Count(AtomicU64::new(0), std::thread::current().id()));
             Self { _observation: LaunchObservation::new(count.clone()), count }
         }
 

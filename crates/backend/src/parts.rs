@@ -9,8 +9,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::dense::multiply;
-use crate::kind::{has_kernels, is_flex};
+use crate::kind::is_flex;
 
 /// A batch as a cube of rows with this side times some layers, and what is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,15 +62,12 @@ fn below(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
     Tensor::cat(vec![a, b], 0)
 }
 
-/// `x·W`, whose way back to W is in parts of the batch.
+/// `x·W`, whose way back to W is in parts of the batch, composed: for devices without a product of our own.
 ///
 /// # Shapes
 /// - `x`: `[B, in]`, `weight`: `[in, out]`
 /// - output: `[B, out]`
-pub fn product(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
-    if has_kernels(&x.device()) {
-        return multiply(x, weight);
-    }
+pub(crate) fn product_in_parts(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     let [inputs, outputs] = weight.dims();
     let parts = |x: Tensor<2>, cut: Cut| {
         let each: Tensor<3> = x.reshape([cut.side, cut.part(), inputs]);
@@ -200,7 +196,7 @@ mod tests {
             let x = Tensor::<2>::from_data(seed.clone(), &device).require_grad();
             let w = Tensor::<2>::from_data(weights.clone(), &device).require_grad();
             let b = Tensor::<2>::from_data(row.clone(), &device).require_grad();
-            let y = mul_row(add_row(product(x.clone(), w.clone()), b.clone()), b.clone());
+            let y = mul_row(add_row(product_in_parts(x.clone(), w.clone()), b.clone()), b.clone());
             let sums = sum_rows(y.clone());
             let value = average(y.clone() * y.clone()) + total(y) / rows as f64;
             let gradients = value.backward();

@@ -269,39 +269,40 @@ fn a_step_of_a_model_of_histories_sends_ids_alone_and_waits_for_nothing() {
     }
 }
 
-/// Launches of one step of a model over 26 ids and 13 numbers, or over an item, its kind and histories of both.
-fn launches_of(model: &str, histories: bool, opened: &Opened) -> u64 {
-    const ROWS: usize = 640;
-    let fields: String = if histories {
-        let more = "h = { kind = \"sequence\", table = \"item\" }\n\
-                    g = { kind = \"sequence\", table = \"kind\", along = \"h\" }\n";
-        let ids: String = ["user", "item", "kind"].map(|f| format!("{f} = \"categorical\"\n")).concat();
-        ids + more
-    } else {
-        let ids: String = (0..26).map(|f| format!("c{f} = \"categorical\"\n")).collect();
-        ids + &(0..13).map(|n| format!("n{n} = \"numeric\"\n")).collect::<String>()
-    };
-    let model = toml::from_str(model).unwrap();
-    let experiment =
-        experiment(&format!("[fields]\n{fields}"), "[label]\nlabel = \"y\"\n", model, TrainConfig::default(), 9);
-    let mut small = Small::new(experiment, |_| 20, opened, Placement::Device);
+/// A batch of these fields: ids, five behaviours a row in `h`, `g` and `s`, numbers.
+fn of_fields(schema: &burnrec_features::Schema, rows: usize) -> Batch {
     let mut rng = ChaCha8Rng::seed_from_u64(3);
     let mut ids = |count: usize| (0..count).map(|_| rng.random_range(1..=20)).collect::<Vec<u64>>();
     let mut keys = |name: &str| match name {
-        "h" | "g" => {
-            let offsets: Vec<u32> = (0..=ROWS as u32).map(|row| row * 5).collect();
-            Keys::Many { keys: ids(ROWS * 5), weights: None, offsets }
+        "h" | "g" | "s" => {
+            let offsets: Vec<u32> = (0..=rows as u32).map(|row| row * 5).collect();
+            Keys::Many { keys: ids(rows * 5), weights: None, offsets }
         }
-        _ => Keys::One(ids(ROWS)),
+        _ => Keys::One(ids(rows)),
     };
-    let schema = small.checked.schema().clone();
-    let batch = Batch {
-        rows: ROWS,
+    Batch {
+        rows,
         keys: schema.categorical.iter().map(|field| keys(&field.name)).collect(),
-        numeric: vec![0.5; ROWS * schema.numeric.len()],
-        targets: Targets::one((0..ROWS).map(|row| (row % 2) as f32).collect()),
+        numeric: vec![0.5; rows * schema.numeric.len()],
+        targets: Targets::one((0..rows).map(|row| (row % 2) as f32).collect()),
         ..Batch::default()
-    };
+    }
+}
+
+/// A learner of a model over an item, its kind, a user, histories of the former two, and what `more` says.
+fn over_histories(model: &str, more: &str, opened: &Opened, placement: Placement) -> Small {
+    let ids = ["user", "item", "kind"].map(|f| format!("{f} = \"categorical\"\n")).concat();
+    let histories = "h = { kind = \"sequence\", table = \"item\" }\n\
+                     g = { kind = \"sequence\", table = \"kind\", along = \"h\" }\n";
+    let fields = format!("[fields]\n{ids}{histories}{more}");
+    let model = toml::from_str(model).unwrap();
+    let tasks = "[label]\nlabel = \"y\"\n";
+    Small::new(experiment(&fields, tasks, model, TrainConfig::default(), 9), |_| 20, opened, placement)
+}
+
+/// Launches of one step.
+fn launches_of(mut small: Small) -> u64 {
+    let batch = of_fields(&small.checked.schema().clone(), 640);
     (0..2).for_each(|_| drop(small.step(&batch)));
     let prepared = small.ready(&batch);
     let counter = LaunchCounter::start();
@@ -312,16 +313,59 @@ fn launches_of(model: &str, histories: bool, opened: &Opened) -> u64 {
 #[test]
 fn a_step_is_few_launches() {
     let (_alone, Some(adapter)) = (alone(), adapter()) else { return };
+    let ids: String = (0..26).map(|f| format!("c{f} = \"categorical\"\n")).collect();
+    let numbers: String = (0..13).map(|n| format!("n{n} = \"numeric\"\n")).collect();
+    let fields = format!("[fields]\n{ids}{numbers}");
     let three = "hidden = [24, 24, 24], embedding_dim = 8";
     let models = [
-        (format!("deepfm = {{ {three} }}"), false, 45),
-        (format!("wide_deep = {{ {three}, wide_optimizer = {{ kind = \"adam\" }} }}"), false, 36),
-        ("deep_crossing = { hidden = [24, 24, 16, 16, 8], embedding_dim = 8 }".into(), false, 70),
-        (format!("xdeepfm = {{ {three}, cin = [10, 10] }}"), false, 80),
-        ("din = { embedding_dim = 8, attention = [8, 4], attention_activation = \"relu\", hidden = [8, 8], activation = \"relu\" }".into(), true, 80),
+        (format!("deepfm = {{ {three} }}"), 39),
+        (format!("wide_deep = {{ {three}, wide_optimizer = {{ kind = \"adam\" }} }}"), 31),
+        ("deep_crossing = { hidden = [24, 24, 16, 16, 8], embedding_dim = 8 }".into(), 70),
+        (format!("xdeepfm = {{ {three}, cin = [10, 10] }}"), 69),
     ];
-    for (model, histories, most) in models {
-        let found = launches_of(&model, histories, &adapter);
+    for (model, most) in models {
+        let tasks = "[label]\nlabel = \"y\"\n";
+        let experiment = experiment(&fields, tasks, toml::from_str(&model).unwrap(), TrainConfig::default(), 9);
+        let found = launches_of(Small::new(experiment, |_| 20, &adapter, Placement::Device));
         assert!(found <= most && found > 10, "{model}: {found} launches, {most} at most");
     }
+    let din = "din = { embedding_dim = 8, attention = [8, 4], attention_activation = \"relu\", hidden = [8, 8], activation = \"relu\" }";
+    let found = launches_of(over_histories(din, "", &adapter, Placement::Device));
+    assert!(found <= 73 && found > 10, "{din}: {found} launches");
+}
+
+#[test]
+fn a_history_with_a_table_of_its_own_learns_on_the_device_as_in_host_memory() {
+    let (_alone, Some(adapter)) = (alone(), adapter()) else { return };
+    for index in ["growing", "vocabulary"] {
+        let own = format!("s = {{ kind = \"sequence\", index = \"{index}\", along = \"h\" }}\n");
+        let model = "dupn = { embedding_dim = 4 }";
+        let mut host = over_histories(model, &own, &flex(), Placement::Host);
+        let mut device = over_histories(model, &own, &adapter, Placement::Device);
+        assert_eq!(device.stepper.weights.tables.placement(), "device");
+        let batch = of_fields(&host.checked.schema().clone(), 60);
+        let curve = |small: &mut Small| (0..20).map(|_| small.step(&batch)[0]).collect::<Vec<f32>>();
+        alike(&curve(&mut device), &curve(&mut host), index);
+    }
+}
+
+#[test]
+fn ragged_batches_leave_the_devices_memory_where_it_was() {
+    let (_alone, Some(adapter)) = (alone(), adapter()) else { return };
+    let config = TrainConfig::default();
+    let mut learner = learner(&of_lookups(2), (3, "vocabulary"), &adapter, Placement::Device, &config);
+    let mut held = Vec::new();
+    for step in 0..1000u64 {
+        let rows: Vec<u32> = (0..24 + (step * 7 % 25) as u32).collect();
+        let ragged = batch(3, step).take(&rows);
+        let prepared = learner.ready(&ragged);
+        drop(learner.stepper.step(prepared, 1.0).unwrap());
+        if step == 99 || step == 999 {
+            held.push(burnrec_backend::device_memory(&adapter.device).unwrap());
+        }
+    }
+    assert!(held[0].in_use > 0 && held[0].reserved >= held[0].in_use, "{held:?}");
+    // Some bytes for the launches' own numbers come and go.
+    let grown = held[1].reserved.saturating_sub(held[0].reserved);
+    assert!(held[1].in_use <= held[0].in_use && grown < 65_536, "{held:?}");
 }

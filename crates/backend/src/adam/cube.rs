@@ -10,8 +10,10 @@ use cubecl::prelude::*;
 use super::{AdamOps, AdamQueue, AdamStep};
 use crate::cubes::{a_thread_each, own};
 
-/// Weights of a launch: with their gradients and moments they are buffers enough for what a device binds at once.
+/// Weights of a launch at most.
 const TOGETHER: usize = 4;
+/// Buffers of a weight: with its gradient and moments.
+const BUFFERS: usize = 4;
 
 /// A weight whose step waits.
 #[derive(Debug)]
@@ -120,16 +122,24 @@ impl Waiting {
     }
 }
 
-/// Takes all steps, those alike four at a time.
+/// Whether two steps are the same to the bit, where even what is not a number equals itself.
+fn same(a: AdamStep, b: AdamStep) -> bool {
+    let bits = |s: AdamStep| [s.beta_1, s.beta_2, s.epsilon, s.rate].map(f32::to_bits);
+    bits(a) == bits(b) && a.time == b.time
+}
+
+/// Takes all steps, those alike four at a time where a device binds so many buffers.
 pub(super) fn take(waiting: &mut Vec<Waiting>) {
-    while let Some(step) = waiting.first().map(|first| first.step) {
-        let (alike, others): (Vec<_>, Vec<_>) = std::mem::take(waiting).into_iter().partition(|w| w.step == step);
+    while let Some(first) = waiting.first() {
+        let (step, binds) = (first.step, first.w.client.properties().hardware.max_bindings as usize);
+        let (mut alike, others): (Vec<_>, Vec<_>) =
+            std::mem::take(waiting).into_iter().partition(|w| same(w.step, step));
         *waiting = others;
-        let mut alike = alike;
+        let most = [TOGETHER, 2, 1].into_iter().find(|n| n * BUFFERS < binds).unwrap_or(1);
         // Weights of like lengths go together, so that few threads of a launch have nothing to do.
         alike.sort_by_key(|w| std::cmp::Reverse(w.length()));
         while !alike.is_empty() {
-            let together = match alike.len() {
+            let together = match alike.len().min(most) {
                 TOGETHER.. => TOGETHER,
                 2.. => 2,
                 _ => 1,

@@ -5,7 +5,7 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::TensorData;
 
 use super::kernel::{self, Part, Wanted};
-use super::op::{Fourth, Layer, State};
+use super::op::{Fourth, Layer, State, ops_of};
 
 /// A tensor of the flex backend.
 pub(crate) type Flat = FloatTensor<Flex>;
@@ -32,6 +32,8 @@ pub(crate) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Fla
 fn part(tensor: &Flat) -> Part<'_> {
     Part { values: values(tensor), width: tensor.shape()[1] }
 }
+
+ops_of!(Flex, Flat);
 
 impl Layer for Flex {
     fn plain(tensor: Flat) -> Flat {
@@ -73,7 +75,7 @@ impl Layer for Flex {
                 let width = more.shape()[1];
                 found.parts.pop().flatten().map(|v| tensor(v, [rows, width]))
             }
-            Fourth::Residual(_) => wanted[3].then_some(gradient),
+            Fourth::Added => wanted[3].then_some(gradient),
             _ => None,
         };
         let x = found.parts.pop().flatten().map(|v| tensor(v, [rows, inputs]));

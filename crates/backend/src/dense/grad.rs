@@ -69,9 +69,8 @@ fn keep<B: Layer>(
     let (x, w, b) = (B::plain(x), B::plain(w), b.map(B::plain));
     let output = B::forward(&x, &fourth, &w, b.as_ref(), relu);
     let cut = relu.then(|| output.clone());
-    // The sum itself is not needed again: anything stands for it.
     let fourth = match fourth {
-        Fourth::Residual(_) => Fourth::Residual(w.clone()),
+        Fourth::Residual(_) => Fourth::Added,
         other => other,
     };
     (State { x, fourth, w, cut }, output)

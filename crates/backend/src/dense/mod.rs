@@ -19,7 +19,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
 use crate::kind::has_kernels;
-use crate::parts::{add_row, product};
+use crate::parts::{add_row, product_in_parts};
 #[cfg(feature = "cube")]
 pub(crate) use cube::{before_relu, outer_back, outer_forward};
 pub(crate) use flex::{Flat, contiguous, own, tensor, values};
@@ -119,8 +119,15 @@ pub fn dense_plus(x: Tensor<2>, residual: Tensor<2>, weight: Tensor<2>) -> Tenso
     ))
 }
 
-/// `x·W` on devices that have operations of our own.
-pub(crate) fn multiply(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+/// `x·W`.
+///
+/// # Shapes
+/// - `x`: `[B, in]`, `weight`: `[in, out]`
+/// - output: `[B, out]`
+pub fn product(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+    if !has_kernels(&x.device()) {
+        return product_in_parts(x, weight);
+    }
     Tensor::from_dispatch(<Dispatch as DenseOps>::multiply(x.into_dispatch(), weight.into_dispatch()))
 }
 

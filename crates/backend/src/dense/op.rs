@@ -3,11 +3,6 @@
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, backend_extension};
 
-#[cfg(feature = "cube")]
-use burn_cubecl::CubeBackend;
-
-use super::flex::Flat;
-
 /// Fused layers; see [`super::dense`].
 #[backend_extension(Flex, Cube: cfg(feature = "cube"), Autodiff)]
 pub(crate) trait DenseOps: Backend {
@@ -43,6 +38,8 @@ pub(super) enum Fourth<B: Backend> {
     More(FloatTensor<B>),
     /// A sum to add before the activation.
     Residual(FloatTensor<B>),
+    /// Such a sum on the way back, which does not need it again.
+    Added,
 }
 
 /// What the way back needs.
@@ -73,9 +70,10 @@ pub(super) trait Layer: Backend {
     fn backward(state: State<Self>, gradient: FloatTensor<Self>, wanted: [bool; 4]) -> [Option<FloatTensor<Self>>; 4];
 }
 
+/// A backend's operations of what it computes.
 macro_rules! ops_of {
     ($backend:ty, $tensor:ty) => {
-        impl DenseOps for $backend {
+        impl $crate::dense::op::DenseOps for $backend {
             fn multiply(x: $tensor, w: $tensor) -> $tensor {
                 Self::forward(&Self::plain(x), &Fourth::Nothing, &Self::plain(w), None, false)
             }
@@ -102,6 +100,4 @@ macro_rules! ops_of {
     };
 }
 
-ops_of!(burn::backend::Flex, Flat);
-#[cfg(feature = "cube")]
-ops_of!(CubeBackend, burn_cubecl::tensor::CubeTensor);
+pub(super) use ops_of;

@@ -12,7 +12,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
-use crate::kind::has_kernels;
+use crate::kind::{has_kernels, is_flex};
 use crate::tracked::tracked;
 
 /// Numbers of the widest vectors that kernels sum in one group of threads.
@@ -24,7 +24,8 @@ const WIDEST: usize = 256;
 /// - vectors `[B, F, k]`
 /// - output `[B, 1]`
 pub fn pair_term(vectors: Tensor<3>) -> Tensor<2> {
-    if has_kernels(&vectors.device()) && vectors.dims()[2] <= WIDEST {
+    let fits = (1..=WIDEST).contains(&vectors.dims()[2]);
+    if is_flex(&vectors.device()) || (has_kernels(&vectors.device()) && fits) {
         return Tensor::from_dispatch(<Dispatch as PairOps>::pair_term(vectors.into_dispatch()));
     }
     let sum: Tensor<3> = vectors.clone().sum_dim(1); // [B, 1, k]

@@ -11,7 +11,7 @@ use burn::tensor::activation::softplus;
 use crate::parts::{average, total as sum_of_all};
 
 /// `Σ w (ln(1 + e^z) - z·y) / total`, over rows; of rows that all weigh 1, and as many as `total` says, where weights are
-/// absent. Stable at both ends, with the gradient `w (σ(z) - y) / total` at every z.
+/// absent. Stable at both ends, with the gradient `w (σ(z) - y) / total` at every z; labels and weights have none.
 ///
 /// # Shapes
 /// - `scores`, `labels`, `weights`: `[B, 1]`
@@ -22,11 +22,11 @@ pub fn logistic_loss(scores: &Tensor<2>, labels: &Tensor<2>, weights: Option<&Te
         let scale = if total > 0.0 { (1.0 / total) as f32 } else { 1.0 };
         return op::logistic_loss(scores, labels, weights, scale);
     }
-    let each = softplus(scores.clone(), 1.0) - scores.clone() * labels.clone();
-    match weights {
+    let each = softplus(scores.clone(), 1.0) - scores.clone() * labels.clone().detach();
+    match weights.map(|weights| weights.clone().detach()) {
         None => average(each),
-        Some(weights) if total > 0.0 => sum_of_all(each * weights.clone()) / total,
-        Some(weights) => sum_of_all(each * weights.clone()),
+        Some(weights) if total > 0.0 => sum_of_all(each * weights) / total,
+        Some(weights) => sum_of_all(each * weights),
     }
 }
 

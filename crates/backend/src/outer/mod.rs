@@ -15,9 +15,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Tensor;
 
-use crate::dense::{Flat, contiguous, tensor, values};
+use crate::dense::{Flat, contiguous, product, tensor, values};
 use crate::kind::has_kernels;
-use crate::parts::product;
 use crate::tracked::tracked;
 use kernel::Operands;
 pub(crate) use kernel::dot;

@@ -21,6 +21,11 @@ impl PackedBatch {
         Self { numbers: Tensor::from_data(TensorData::new(numbers, [length]), &device.clone().inner()) }
     }
 
+    /// Zeros beside the batch.
+    pub fn zeros<const D: usize>(&self, shape: [usize; D]) -> Tensor<D> {
+        Tensor::zeros(shape, &self.numbers.device())
+    }
+
     /// Floats that were packed as their bits, at a multiple of [`super::ALIGN`], without a copy.
     pub fn floats<const D: usize>(&self, at: usize, shape: [usize; D]) -> Tensor<D> {
         let numbers = self.numbers.clone().into_dispatch();

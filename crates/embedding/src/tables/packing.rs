@@ -91,11 +91,14 @@ impl Packing {
 impl Uploaded {
     /// The leaf of a host lookup, or the vectors that were gathered on the device, `[B, slots, dim]`.
     pub fn leaf(&self, tables: &Tables, lookup: usize, shape: [usize; 3]) -> Tensor<3> {
-        let own = || tables.tables.iter().zip(&self.pieces).filter(|(t, _)| t.lookup == lookup);
+        // Tables of sequences alone have no slots.
+        let slots = |t: &Table| t.lookup == lookup && t.columns.count > 0;
+        let own = || tables.tables.iter().zip(&self.pieces).filter(|(t, _)| slots(t));
         let vectors = own().filter_map(|(_, piece)| Some(piece.as_ref()?.vectors.clone()));
         let squares = own().filter_map(|(_, piece)| piece.as_ref()?.squares.clone());
         let mut pieces: Vec<Tensor<3>> = vectors.chain(squares).collect();
         match pieces.len() {
+            0 if tables.is_on_device(lookup) => self.batch.zeros(shape),
             0 => self.batch.floats(self.leaf_at[lookup], shape),
             1 => pieces.remove(0),
             _ => Tensor::cat(pieces, 1),

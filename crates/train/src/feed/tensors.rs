@@ -74,18 +74,17 @@ pub(crate) fn feed(
     let shape = |lookup: usize| [batch.rows, tables.leaf_slots(lookup), slots.0[lookup].dim];
     let of_device = |tensor: Tensor<3>| if device.is_autodiff() { Tensor::from_inner(tensor) } else { tensor };
     let flat = |tensor: Tensor<2>| if device.is_autodiff() { Tensor::from_inner(tensor) } else { tensor };
-    let from_host = sequences(tables, &mut gathered, device);
+    let mut from_host = sequences(tables, &mut gathered, device);
     let segments = segments(tables, batch, device);
     let requests = (!batch.requests.is_empty()).then(|| Segments::new(&batch.requests, device));
     let feed = match packing.and_then(|p| tables.upload(spaces, p, &mut gathered)) {
         Some(uploaded) => Feed {
             leaves: (0..slots.0.len()).map(|l| of_device(uploaded.leaf(tables, l, shape(l)))).collect(),
-            sequences: from_host
-                .into_iter()
-                .enumerate()
-                .map(|(l, own)| {
-                    let there = |(n, from_host)| uploaded.sequence(tables, l, n).map_or(from_host, flat);
-                    own.into_iter().enumerate().map(there).collect()
+            sequences: (0..slots.0.len())
+                .map(|l| {
+                    let count = slots.0[l].sequences.len();
+                    let there: Vec<_> = (0..count).filter_map(|n| uploaded.sequence(tables, l, n).map(flat)).collect();
+                    if there.len() == count { there } else { std::mem::take(&mut from_host[l]) }
                 })
                 .collect(),
             segments,
@@ -127,7 +126,12 @@ fn sequences(tables: &Tables, gathered: &mut Gathered, device: &Device) -> Vec<V
         traffic::up_to(device, values.len() * 4);
         Tensor::from_data(TensorData::new(values, [positions, dim]), device)
     };
-    all.map(|(lookup, own)| own.into_iter().map(|values| tensor(tables.dim(lookup), values)).collect()).collect()
+    // Those of the device are gathered there.
+    let own = |(lookup, own): (usize, Vec<Vec<f32>>)| match tables.is_on_device(lookup) {
+        true => Vec::new(),
+        false => own.into_iter().map(|values| tensor(tables.dim(lookup), values)).collect(),
+    };
+    all.map(own).collect()
 }
 
 /// The positions of every group of sequences.

@@ -1,7 +1,6 @@
 //! The products of a layer as one kernel: tiles of both operands are brought near step by step, each thread sums its square of
 //! the tile in registers. What stands around a product is done as its operands are read and its sums are written: inputs that
-//! stand side by side, the mask of a ReLU, bias, residual and activation, the column of ones whose product is the bias's
-//! gradient. No atomics; sums are taken in one order.
+//! stand side by side, the mask of a ReLU, bias, residual and activation, the sums over rows that are the bias's gradient. No atomics; sums are taken in one order.
 
 use cubecl::prelude::*;
 
@@ -9,6 +8,9 @@ use super::tile::{Form, Tile};
 
 /// Four numbers.
 type Four = Vector<f32, Const<4>>;
+
+/// Groups along a dimension that every device takes; what is beyond goes along another one.
+pub(super) const MOST_GROUPS: usize = 65_535;
 
 /// What a kernel is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +21,7 @@ pub(super) struct Made {
     pub(super) beside: bool,
     /// The output was cut at zero.
     pub(super) relu: bool,
+    /// A bias is added; of Weights, its gradient is summed too.
     pub(super) bias: bool,
     pub(super) residual: bool,
     /// A row of the left operand is the outer product of a row of either tensor.
@@ -90,10 +93,7 @@ fn left(
         } else if comptime!(made.form == Form::Inputs) {
             value = pulled(a, too, i * sizes.k + at, made);
         } else {
-            value = 1.0f32;
-            if i < sizes.inputs {
-                value = input(a, too, at, i, sizes, made);
-            }
+            value = input(a, too, at, i, sizes, made);
         }
     }
     value
@@ -134,7 +134,7 @@ fn right(
 /// | Inputs | gradient | output | W | | |
 /// | Weights | x | more | gradient | output | |
 ///
-/// Of outer products `x ⊗ y` of rows: Forward, and Weights without a column of ones, with y as more; and the ways back to x, which
+/// Of outer products `x ⊗ y` of rows: Forward and Weights with y as more; and the ways back to x, which
 /// is Inputs of `y ⊗ gradient`, and to y, which is Across of `x ⊗ gradient`.
 #[cube(launch)]
 #[allow(clippy::too_many_arguments, reason = "the operands of a layer")]
@@ -164,9 +164,15 @@ pub(super) fn layer_product(
 
     let unit = UNIT_POS as usize;
     let (own_m, own_n) = (unit / units_n, unit % units_n);
-    let row = CUBE_POS_X as usize * tile.m;
     let column = CUBE_POS_Y as usize * tile.n;
-    let from = CUBE_POS_Z as usize * sizes.span;
+    // The third dimension has the parts of a sum, or rows beyond what the first one holds.
+    let mut row = CUBE_POS_X as usize * tile.m;
+    let mut from = 0usize.runtime();
+    if comptime!(made.form == Form::Weights) {
+        from = CUBE_POS_Z as usize * sizes.span;
+    } else {
+        row += CUBE_POS_Z as usize * (MOST_GROUPS * tile.m);
+    }
     let mut end = from + sizes.span;
     if end > sizes.k {
         end = sizes.k;
@@ -176,6 +182,14 @@ pub(super) fn layer_product(
     #[unroll]
     for at in 0..comptime!(tile.each_m * fours_n) {
         sums[at] = Four::new(0.0f32);
+    }
+
+    // The bias's gradient: sums over the right operand, by the first rows' groups alone.
+    let sums_columns = comptime!(made.form == Form::Weights && made.bias);
+    let mut below = Array::<Four>::new(fours_n);
+    #[unroll]
+    for at in 0..fours_n {
+        below[at] = Four::new(0.0f32);
     }
 
     let mut first = from;
@@ -219,6 +233,9 @@ pub(super) fn layer_product(
             #[unroll]
             for j in 0..fours_n {
                 columns[j] = near_b[term * apart_n + j * units_n + own_n];
+                if sums_columns {
+                    below[j] += columns[j];
+                }
             }
             #[unroll]
             for i in 0..fours_m {
@@ -238,7 +255,27 @@ pub(super) fn layer_product(
         first += tile.k;
     }
 
-    let part = CUBE_POS_Z as usize * sizes.m;
+    let mut part = 0usize.runtime();
+    if comptime!(made.form == Form::Weights) {
+        part = CUBE_POS_Z as usize * sizes.m;
+        if comptime!(made.bias) {
+            part += CUBE_POS_Z as usize;
+        }
+    }
+    if sums_columns {
+        if CUBE_POS_X == 0 && own_m == 0 {
+            #[unroll]
+            for j in 0..fours_n {
+                #[unroll]
+                for place in 0..4usize {
+                    let at_column = column + (j * units_n + own_n) * 4 + place;
+                    if at_column < sizes.n {
+                        out[(part + sizes.m) * sizes.n + at_column] = below[j].extract(place);
+                    }
+                }
+            }
+        }
+    }
     #[unroll]
     for i in 0..fours_m {
         #[unroll]

@@ -11,9 +11,9 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::op::{Fourth, Layer, State};
+use super::op::{Fourth, Layer, State, ops_of};
 use crate::cubes::{a_thread_each, empty};
-use kernel::{Made, SizesLaunch, join_parts, layer_product, sums_of_parts};
+use kernel::{MOST_GROUPS, Made, SizesLaunch, join_parts, layer_product, sums_of_parts};
 use tile::{Cut, Form};
 
 /// What a product reads: the left operand, the right one, what stands beside each, the bias.
@@ -35,13 +35,18 @@ struct Inputs {
 
 /// Launches a product into `out`, which has a part for each of the cut's.
 fn launch(made: Made, cut: Cut, operands: Operands<'_>, [m, n, k]: [usize; 3], inputs: Inputs, out: &CubeTensor) {
-    let [rows, columns] = cut.tile.groups(m, n);
+    let [mut rows, columns] = cut.tile.groups(m, n);
+    let mut third = cut.parts;
+    if rows > MOST_GROUPS {
+        // Only products over the rows of a batch are so tall, and those have one part.
+        (rows, third) = (MOST_GROUPS, rows.div_ceil(MOST_GROUPS));
+    }
     let count = |x: usize| u32::try_from(x).unwrap_or(u32::MAX);
     // A tensor that is not read stands in for one that is not there.
     let arg = |of: Option<&CubeTensor>| of.unwrap_or(operands.a).clone().into_tensor_arg();
     layer_product::launch(
         &out.client.clone(),
-        CubeCount::Static(count(rows), count(columns), count(cut.parts)),
+        CubeCount::Static(count(rows), count(columns), count(third)),
         CubeDim::new_1d(count(cut.tile.threads())),
         arg(Some(operands.a)),
         arg(operands.a_too),
@@ -67,6 +72,8 @@ fn more(fourth: &Fourth<CubeBackend>) -> Option<&CubeTensor> {
     }
 }
 
+ops_of!(CubeBackend, CubeTensor);
+
 impl Layer for CubeBackend {
     fn plain(tensor: CubeTensor) -> CubeTensor {
         into_contiguous(tensor)
@@ -85,6 +92,11 @@ impl Layer for CubeBackend {
             _ => None,
         };
         let (shape, beside) = ([rows, outputs, inputs], more(fourth));
+        let reads = width(x) + beside.map_or(0, width);
+        assert!(reads == inputs, "a layer of {inputs} inputs was given {reads}");
+        assert!(beside.is_none_or(|t| t.meta.shape()[0] == rows), "inputs side by side have different rows");
+        assert!(b.is_none_or(|b| b.meta.num_elements() == outputs), "the bias is not [{outputs}]");
+        assert!(residual.is_none_or(|r| r.meta.num_elements() == rows * outputs), "the sum is not [{rows}, {outputs}]");
         let out = empty(x, [rows, outputs]);
         if rows * outputs > 0 {
             let cut = Cut::of(Form::Forward, shape);
@@ -113,7 +125,7 @@ impl Layer for CubeBackend {
             tile,
             beside: form == Form::Weights && more(&fourth).is_some(),
             relu: output.is_some(),
-            bias: false,
+            bias: form == Form::Weights && wanted[2],
             residual: false,
             outer: false,
         };
@@ -127,25 +139,28 @@ impl Layer for CubeBackend {
             out
         };
         let to_x = wanted[0].then(|| to_inputs(0, first));
-        let (to_w, to_b) = if wanted[1] || wanted[2] {
-            let shape = [inputs + 1, outputs, rows];
+        let (mut to_w, mut to_b) = (None, None);
+        if wanted[1] || wanted[2] {
+            let shape = [inputs, outputs, rows];
             let cut = Cut::of(Form::Weights, shape);
-            let parts = empty(&x, [cut.parts, inputs + 1, outputs]);
+            let parts = empty(&x, [cut.parts, inputs + usize::from(wanted[2]), outputs]);
             let operands = Operands { a: &x, a_too: more(&fourth), b: &gradient, b_too: output, bias: None };
             launch(of(Form::Weights, cut.tile), cut, operands, shape, Inputs { first, all: inputs, above: 0 }, &parts);
-            let (weight, bias) = join(parts, cut.parts, inputs, outputs);
-            (wanted[1].then_some(weight), wanted[2].then_some(bias))
-        } else {
-            (None, None)
-        };
+            if wanted[2] {
+                let (weight, bias) = join(parts, cut.parts, inputs, outputs);
+                (to_w, to_b) = (wanted[1].then_some(weight), Some(bias));
+            } else {
+                to_w = Some(sum_parts(parts, cut.parts, [inputs, outputs]));
+            }
+        }
         let to_fourth = match &fourth {
             _ if !wanted[3] => None,
             Fourth::More(more) => Some(to_inputs(first, width(more))),
-            Fourth::Residual(_) => Some(match output {
+            Fourth::Added => Some(match output {
                 Some(output) => before_relu(gradient.clone(), output.clone()),
                 None => gradient.clone(),
             }),
-            Fourth::Nothing => None,
+            Fourth::Nothing | Fourth::Residual(_) => None,
         };
         [to_x, to_w, to_b, to_fourth]
     }

@@ -24,6 +24,10 @@ fn product(form: Form, factors: [&CubeTensor; 2], right: &CubeTensor, shape: [us
 /// `out[r] = vec(x[r] ⊗ y[r])·W`.
 pub(crate) fn outer_forward(x: &CubeTensor, y: &CubeTensor, w: &CubeTensor) -> CubeTensor {
     let (rows, terms) = (x.meta.shape()[0], w.meta.shape()[0]);
+    assert!(
+        width(x) * width(y) == terms && y.meta.shape()[0] == rows,
+        "the factors do not fit a weight of {terms} rows"
+    );
     product(Form::Forward, [x, y], w, [rows, width(w), terms]).0
 }
 

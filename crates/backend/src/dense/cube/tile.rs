@@ -1,4 +1,4 @@
-//! How the products of a layer are cut into tiles: by their shapes alone, so that the same layer gives the same bits on every
+//! How the products of a layer are cut into tiles: by their shapes alone, so that the same layer takes the same sums on every
 //! device.
 
 /// Which of a layer's three products.
@@ -8,7 +8,7 @@ pub(super) enum Form {
     Forward,
     /// `[B, out]·[out, in]`, the way back to its inputs.
     Inputs,
-    /// `[in + 1, B]·[B, out]`, the way back to its weights and, by a column of ones, to its bias.
+    /// `[in, B]·[B, out]`, the way back to its weights and, by sums over rows, to its bias.
     Weights,
     /// Of outer products, `[B, p·out]·[p·out, q]`, the way back to their second factor.
     Across,

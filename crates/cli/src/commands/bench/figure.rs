@@ -51,6 +51,9 @@ pub struct Figure {
     pub bytes_up: f64,
     pub bytes_down: f64,
     pub waits: f64,
+    /// What tensors take of a device's own memory behind the last step, and what its runtime holds; none on the CPU.
+    pub device_bytes_in_use: Option<u64>,
+    pub device_bytes_reserved: Option<u64>,
     /// Mean milliseconds of gather, forward, backward, update; of queueing them on a GPU.
     pub parts_ms: [f64; 4],
     /// What each kernel took, where that was asked for.
@@ -76,7 +79,7 @@ impl Figure {
         let mib = |b: u64| b >> 20;
         let [gather, forward, backward, update] = self.parts_ms;
         format!(
-            "| {} | {} | {} | {}, {} | {:.1} | {:.0} | {:.0} | {:.2} | {} | {:.0}% | {gather:.1}, {forward:.1}, {backward:.1}, {update:.1} | {} | {} | {:.0} | {:.0} | {:.0} | {:.1} |",
+            "| {} | {} | {} | {}, {} | {:.1} | {:.0} | {:.0} | {:.2} | {} | {:.0}% | {gather:.1}, {forward:.1}, {backward:.1}, {update:.1} | {} | {} | {:.0} | {:.0} | {:.0} | {:.1} | {} |",
             self.workload,
             self.rows,
             self.batch,
@@ -94,6 +97,7 @@ impl Figure {
             self.bytes_up / 1024.0,
             self.bytes_down / 1024.0,
             self.waits,
+            self.device_bytes_reserved.map_or("–".to_string(), |b| mib(b).to_string()),
         )
     }
 

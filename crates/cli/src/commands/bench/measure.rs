@@ -6,7 +6,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
 use burnrec_backend::traffic::{Traffic, traffic};
-use burnrec_backend::{LaunchCounter, LaunchTimer, Opened, has_own_memory};
+use burnrec_backend::{LaunchCounter, LaunchTimer, Opened, device_memory, has_own_memory};
 use burnrec_embedding::{Lookup, Placement};
 use burnrec_features::Fitted;
 use burnrec_models::Model;
@@ -79,6 +79,7 @@ pub fn one(case: &Case<'_>) -> Result<Figure, CliError> {
     }
     let after = (counter.count(), traffic());
     let parts_ms = stepper.seconds.map(|s| s / args.steps as f64 * 1e3);
+    let memory = device_memory(&opened.device);
     drop(counter);
     let timer = LaunchTimer::start();
     receive.iter().try_for_each(|prepared| stepper.step(prepared, 1.0).map(drop))?;
@@ -109,6 +110,8 @@ pub fn one(case: &Case<'_>) -> Result<Figure, CliError> {
         bytes_up: a_step(after.1.bytes_up - before.1.bytes_up),
         bytes_down: a_step(after.1.bytes_down - before.1.bytes_down),
         waits: a_step(after.1.waits - before.1.waits),
+        device_bytes_in_use: memory.map(|memory| memory.in_use),
+        device_bytes_reserved: memory.map(|memory| memory.reserved),
         parts_ms,
         kernels,
         vector_gb: work.vector_gb,

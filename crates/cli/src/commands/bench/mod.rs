@@ -107,9 +107,9 @@ fn print(ceilings: &[(String, Ceilings)], figures: &[Figure]) -> Result<(), CliE
     }
     out::line("")?;
     out::line(
-        "| workload | table rows | batch | device, placement | median step ms | rows/s | GFLOP/s | x matrix products | in turn | share of roofline | gather, forward, backward, update ms | peak MiB | over tables MiB | launches | KiB up | KiB down | waits |",
+        "| workload | table rows | batch | device, placement | median step ms | rows/s | GFLOP/s | x matrix products | in turn | share of roofline | gather, forward, backward, update ms | peak MiB | over tables MiB | launches | KiB up | KiB down | waits | device MiB |",
     )?;
-    out::line("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")?;
+    out::line("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")?;
     for figure in figures {
         out::line(&figure.row())?;
     }
