@@ -54,9 +54,12 @@ mod of_cube {
         }
     }
 
+    /// A kernel, and a time that was not read yet.
+    type Unread = (&'static str, ProfileDuration);
+
     /// Launches whose times were not read yet, and those that were.
     #[derive(Default)]
-    struct Times(Mutex<(Vec<(&'static str, ProfileDuration)>, Vec<KernelUse>)>);
+    struct Times(Mutex<(Vec<Unread>, Vec<KernelUse>)>);
 
     fn add(all: &mut Vec<KernelUse>, kernel: &'static str, time: Duration, method: TimingMethod) {
         let by_device = method == TimingMethod::Device;

@@ -25,7 +25,7 @@ fn pair_terms(
     let mut found = Shared::<[f32]>::new_slice(comptime!(group * dim));
     let unit = UNIT_POS as usize;
     let (own, d) = (unit / dim, unit % dim);
-    let row = CUBE_POS as usize * group + own;
+    let row = CUBE_POS * group + own;
     let mut half = 0.0f32;
     if row < rows {
         let mut sum = 0.0f32;

@@ -1,6 +1,10 @@
 //! The products of a layer as one kernel: tiles of both operands are brought near step by step, each thread sums its square of
 //! the tile in registers. What stands around a product is done as its operands are read and its sums are written: inputs that
 //! stand side by side, the mask of a ReLU, bias, residual and activation, the sums over rows that are the bias's gradient. No atomics; sums are taken in one order.
+#![allow(
+    clippy::collapsible_if,
+    reason = "a condition that a kernel is made for stands apart from one that its threads ask"
+)]
 
 use cubecl::prelude::*;
 
@@ -68,9 +72,7 @@ fn input(x: &Tensor<f32>, more: &Tensor<f32>, row: usize, at: usize, sizes: &Siz
 fn pulled(gradient: &Tensor<f32>, output: &Tensor<f32>, place: usize, #[comptime] made: Made) -> f32 {
     let mut value = gradient[place];
     if comptime!(made.relu) {
-        if !(output[place] > 0.0f32) {
-            value = 0.0f32;
-        }
+        value = select(output[place] > 0.0f32, value, 0.0f32);
     }
     value
 }
@@ -358,9 +360,5 @@ pub(super) fn before_relu(gradient: &Tensor<f32>, output: &Tensor<f32>, out: &mu
     if ABSOLUTE_POS >= length {
         terminate!();
     }
-    let mut value = gradient[ABSOLUTE_POS];
-    if !(output[ABSOLUTE_POS] > 0.0f32) {
-        value = 0.0f32;
-    }
-    out[ABSOLUTE_POS] = value;
+    out[ABSOLUTE_POS] = select(output[ABSOLUTE_POS] > 0.0f32, gradient[ABSOLUTE_POS], 0.0f32);
 }
