@@ -323,5 +323,10 @@ fn a_benchmark_of_histories_from_a_log_without_any() {
     let outcome = run(folder.path(), &["bench", "--from-disk", "1000", "--workload", "din", "--device", "flex"]);
     assert_eq!(outcome.code, Some(2), "{}", outcome.err);
     assert!(outcome.err.contains("--from-disk") && outcome.err.contains("din"), "{}", outcome.err);
+    // What nothing would be measured for is not silently left out.
+    for more in [&["--from-disk", "1000"][..], &["--ceilings"], &[]] {
+        let outcome = run(folder.path(), &[&["bench", "--profile", "--device", "flex"], more].concat());
+        assert!(outcome.err.contains("--profile"), "{more:?}: {}", outcome.err);
+    }
     assert!(!outcome.out.contains("ratio"), "{}", outcome.out);
 }

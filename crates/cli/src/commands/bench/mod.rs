@@ -33,13 +33,17 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     if let (Some(rows), Some(opened)) = (args.from_disk, devices.first()) {
         let odd = args.workload.as_deref() == Some(ALL)
             || args.json.is_some()
+            || args.profile
             || args.placement.contains(&burnrec_embedding::Placement::Device);
         if odd || devices.len() > 1 {
             return Err(CliError::Usage(
-                "--from-disk compares one workload on one device with tables in host memory, and prints; leave --json, --placement and `all` away".into(),
+                "--from-disk compares one workload on one device with tables in host memory, and prints; leave --json, --profile, --placement and `all` away".into(),
             ));
         }
         return disk::run(args, rows, opened);
+    }
+    if args.profile && args.ceilings {
+        return Err(CliError::Usage("--profile times steps, and --ceilings runs none; leave one of them away".into()));
     }
     if args.profile && !devices.iter().any(|opened| burnrec_backend::has_own_memory(&opened.device)) {
         return Err(CliError::Usage(
