@@ -8,7 +8,7 @@ use burnrec_data::Side;
 use burnrec_data::split::Dataset;
 use burnrec_data::synthetic::{SyntheticConfig, generate};
 use burnrec_embedding::{Gathered, Gradients, LookupGradient, SpaceBatch, SparseOptimizer, SparseRule, Update};
-use burnrec_features::{Encoder, FeaturesConfig, LoaderConfig, Schema, TargetConfig, load};
+use burnrec_features::{Cache, Encoder, FeaturesConfig, LoaderConfig, Schema, TargetConfig, load};
 use burnrec_models::registered;
 use burnrec_train::Checked;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -92,6 +92,15 @@ fn encoder_and_loader(c: &mut Criterion) {
             |rows| load(rows, source.clone(), encoder.clone(), settings.clone(), |batch| batch.rows).count(),
             BatchSize::PerIteration,
         );
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Some(Cache { path: folder.path().join("rows.arrow"), key: "bench".into() });
+    let settings = LoaderConfig { cache, ..settings };
+    let pass = |rows| load(rows, source.clone(), encoder.clone(), settings.clone(), |batch| batch.rows).count();
+    // The first pass writes the file.
+    pass(dataset.stream(Side::Train, &columns).unwrap());
+    group.bench_function("loader from its cache, shuffled", |b| {
+        b.iter_batched(|| dataset.stream(Side::Train, &columns).unwrap(), pass, BatchSize::PerIteration);
     });
     group.finish();
 }

@@ -4,24 +4,27 @@ use burn::tensor::Device;
 
 use burnrec_record::DeviceFacts;
 
+use crate::choice::DeviceChoice;
 use crate::error::BackendError;
 use crate::kind::{DeviceName, Opened, runs_kernels};
 
 /// Opens a device.
 ///
 /// # Errors
-/// A device that is not compiled in, or that no adapter answers for.
-pub fn open(name: DeviceName) -> Result<Opened, BackendError> {
+/// A device that is not compiled in, that no adapter answers for, or whose number is that of none.
+pub fn open(choice: impl Into<DeviceChoice>) -> Result<Opened, BackendError> {
+    let DeviceChoice { name, index } = choice.into();
     if !name.is_compiled_in() {
         return Err(BackendError::NotCompiledIn { name: name.name() });
     }
-    match name {
+    let opened = match name {
         DeviceName::Auto => Ok(auto()),
         DeviceName::Flex => Ok(flex()),
         DeviceName::Ndarray => ndarray(),
-        DeviceName::Wgpu | DeviceName::Vulkan => adapter(name, true),
-        DeviceName::Cuda => cuda(),
-    }
+        DeviceName::Wgpu | DeviceName::Vulkan => adapter(name, index, true),
+        DeviceName::Cuda => cuda(index),
+    };
+    opened.map(|opened| Opened { facts: DeviceFacts { index, ..opened.facts }, ..opened })
 }
 
 /// Whether a device's memory is not the host's, so that rows and batches have to travel.
@@ -33,36 +36,41 @@ pub fn has_own_memory(device: &Device) -> bool {
 pub fn list() -> Vec<DeviceFacts> {
     let mut found = vec![flex().facts];
     #[cfg(any(feature = "wgpu", feature = "vulkan"))]
-    found.extend(crate::wgpu::list().into_iter().map(|o| o.facts));
-    found.extend(
-        [DeviceName::Ndarray, DeviceName::Cuda]
-            .into_iter()
-            .filter(|d| d.is_compiled_in())
-            .filter_map(|d| open(d).ok())
-            .map(|o| o.facts),
-    );
+    for name in [DeviceName::Wgpu, DeviceName::Vulkan].into_iter().filter(|name| name.is_compiled_in()) {
+        found.extend(numbered(crate::wgpu::adapters(name).into_iter().map(|opened| opened.facts)));
+    }
+    found.extend(ndarray().ok().map(|opened| opened.facts));
+    found.extend(numbered((0..cuda_devices()).filter_map(|n| cuda(Some(n)).ok()).map(|opened| opened.facts)));
     found
 }
 
+/// Devices of one kind, by what opens each.
+fn numbered(all: impl Iterator<Item = DeviceFacts>) -> impl Iterator<Item = DeviceFacts> {
+    all.enumerate().map(|(index, facts)| DeviceFacts { index: Some(index), ..facts })
+}
+
 fn auto() -> Opened {
-    let reason = match adapter(DeviceName::Wgpu, false) {
+    if let Ok(opened) = cuda(None) {
+        return opened;
+    }
+    let reason = match adapter(DeviceName::Wgpu, None, false) {
         Ok(opened) => return opened,
         Err(BackendError::NoAdapter { reason, .. }) => format!("no GPU answered ({reason})"),
         Err(other) => other.to_string(),
     };
-    tracing::info!("{reason}; computing on the CPU");
+    tracing::debug!("{reason}; computing on the CPU");
     let mut opened = flex();
     opened.facts.fallback = Some(reason);
     opened
 }
 
 #[cfg(any(feature = "wgpu", feature = "vulkan"))]
-fn adapter(name: DeviceName, software: bool) -> Result<Opened, BackendError> {
-    crate::wgpu::open(name, software)
+fn adapter(name: DeviceName, index: Option<usize>, software: bool) -> Result<Opened, BackendError> {
+    crate::wgpu::open(name, index, software)
 }
 
 #[cfg(not(any(feature = "wgpu", feature = "vulkan")))]
-fn adapter(name: DeviceName, _software: bool) -> Result<Opened, BackendError> {
+fn adapter(name: DeviceName, _index: Option<usize>, _software: bool) -> Result<Opened, BackendError> {
     Err(BackendError::NotCompiledIn { name: name.name() })
 }
 
@@ -80,6 +88,7 @@ fn cpu_facts(kind: &str, driver: &str) -> DeviceFacts {
         max_binding_bytes: None,
         max_buffer_bytes: None,
         fallback: None,
+        index: None,
     }
 }
 
@@ -98,24 +107,46 @@ fn ndarray() -> Result<Opened, BackendError> {
 }
 
 #[cfg(feature = "cuda")]
-fn cuda() -> Result<Opened, BackendError> {
-    // The CUDA runtime has no fallible constructor: it panics where no driver is installed.
-    let opened = std::panic::catch_unwind(|| {
-        let device = Device::cuda(0);
-        let name = device.identity().map_or_else(|| "NVIDIA GPU".to_string(), |i| i.name);
-        (device, name)
-    });
-    match opened {
-        Ok((device, name)) => {
-            Ok(Opened { device, facts: DeviceFacts { name, kind: "cuda".into(), ..cpu_facts("cuda", "CUDA") } })
-        }
-        Err(_) => Err(BackendError::NoAdapter { name: "cuda", reason: "the CUDA driver did not answer".into() }),
+fn cuda(index: Option<usize>) -> Result<Opened, BackendError> {
+    let there = cuda_devices();
+    if there == 0 {
+        let reason = "the CUDA driver did not answer; it is libcuda.so.1, which comes with the NVIDIA driver".into();
+        return Err(BackendError::NoAdapter { name: "cuda", reason });
     }
+    let number = index.unwrap_or(0);
+    if number >= there {
+        return Err(BackendError::no_such(DeviceName::Cuda, number, vec!["NVIDIA GPU".into(); there]));
+    }
+    // The CUDA runtime has no fallible constructor, and compiles kernels by a library of its own: it panics where that is
+    // missing.
+    let opened = std::panic::catch_unwind(|| {
+        let device = Device::cuda(number);
+        let name = device.identity().map_or_else(|| "NVIDIA GPU".to_string(), |i| i.name);
+        let one = burn::tensor::Tensor::<1>::from_floats([0.5], &device).add_scalar(0.5).into_data();
+        (one.to_vec::<f32>().ok() == Some(vec![1.0])).then_some((device, name))
+    });
+    let reason = || {
+        "the driver is there, and a first kernel failed; kernels are compiled by libnvrtc.so of the CUDA toolkit".into()
+    };
+    let opened = opened.ok().flatten();
+    let (device, name) = opened.ok_or_else(|| BackendError::NoAdapter { name: "cuda", reason: reason() })?;
+    Ok(Opened { device, facts: DeviceFacts { name, kind: "cuda".into(), ..cpu_facts("cuda", "CUDA") } })
 }
 
 #[cfg(not(feature = "cuda"))]
-fn cuda() -> Result<Opened, BackendError> {
+fn cuda(_index: Option<usize>) -> Result<Opened, BackendError> {
     Err(BackendError::NotCompiledIn { name: "cuda" })
+}
+
+/// How many NVIDIA GPUs the driver has.
+#[cfg(feature = "cuda")]
+fn cuda_devices() -> usize {
+    Device::enumerate(burn::tensor::DeviceType::Cuda).iter().count()
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda_devices() -> usize {
+    0
 }
 
 #[cfg(test)]

@@ -41,6 +41,11 @@ impl DeviceName {
         }
     }
 
+    /// Whether a machine may have several, told apart by a number.
+    pub fn is_numbered(self) -> bool {
+        matches!(self, Self::Wgpu | Self::Vulkan | Self::Cuda)
+    }
+
     /// Whether this build can open it.
     pub fn is_compiled_in(self) -> bool {
         match self {

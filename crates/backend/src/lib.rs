@@ -4,6 +4,7 @@
 //! no GPU it takes the CPU and says why, and a software adapter (llvmpipe) is used only when it is named.
 
 mod adam;
+mod choice;
 mod cross;
 #[cfg(feature = "cube")]
 mod cubes;
@@ -35,6 +36,7 @@ mod wgpu;
 
 pub use adam::{AdamQueue, AdamStep, adam, has_adam};
 pub use burnrec_record::DeviceFacts;
+pub use choice::DeviceChoice;
 pub use cross::cross_term;
 pub use dense::{Activation, dense, dense_beside, dense_plus, dense_residual, product};
 pub use device::{has_own_memory, list, open};

@@ -18,11 +18,21 @@ fn known() -> &'static Mutex<Known> {
     KNOWN.get_or_init(Mutex::default)
 }
 
-const HARDWARE: [DeviceKind; 3] = [DeviceKind::DiscreteGpu(0), DeviceKind::IntegratedGpu(0), DeviceKind::VirtualGpu(0)];
+/// Kinds of adapters that compute in hardware, the best first.
+const HARDWARE: [fn(usize) -> DeviceKind; 3] =
+    [DeviceKind::DiscreteGpu, DeviceKind::IntegratedGpu, DeviceKind::VirtualGpu];
 
-/// Opens the first adapter that answers: hardware, then, where allowed, software.
-pub(crate) fn open(name: DeviceName, software: bool) -> Result<Opened, BackendError> {
-    let kinds = HARDWARE.into_iter().chain(software.then_some(DeviceKind::Cpu));
+/// Opens an adapter: the one of a number, or the first that answers: hardware, then, where allowed, software.
+pub(crate) fn open(name: DeviceName, index: Option<usize>, software: bool) -> Result<Opened, BackendError> {
+    if let Some(index) = index {
+        let mut all = adapters(name);
+        if index < all.len() {
+            return Ok(all.swap_remove(index));
+        }
+        let there = all.into_iter().map(|opened| opened.facts.name).collect();
+        return Err(BackendError::no_such(name, index, there));
+    }
+    let kinds = HARDWARE.into_iter().map(|kind| kind(0)).chain(software.then_some(DeviceKind::Cpu));
     let mut refused = Vec::new();
     for kind in kinds {
         match adapter(name, &kind) {
@@ -37,11 +47,10 @@ pub(crate) fn open(name: DeviceName, software: bool) -> Result<Opened, BackendEr
     Err(BackendError::NoAdapter { name: name.name(), reason: refused.join("; ") })
 }
 
-/// Every adapter that answers.
-pub(crate) fn list() -> Vec<Opened> {
-    let names = [DeviceName::Wgpu, DeviceName::Vulkan].into_iter().filter(|n| n.is_compiled_in());
-    let kinds = || HARDWARE.into_iter().chain([DeviceKind::Cpu]);
-    names.flat_map(|name| kinds().filter_map(move |kind| adapter(name, &kind).ok())).collect()
+/// Every adapter that answers, in the order of their numbers.
+pub(crate) fn adapters(name: DeviceName) -> Vec<Opened> {
+    let of_kind = |kind: fn(usize) -> DeviceKind| (0..).map_while(move |n| adapter(name, &kind(n)).ok());
+    HARDWARE.into_iter().flat_map(of_kind).chain(adapter(name, &DeviceKind::Cpu).ok()).collect()
 }
 
 fn adapter(name: DeviceName, kind: &DeviceKind) -> Result<Opened, String> {
@@ -74,6 +83,7 @@ fn init(name: DeviceName, kind: &DeviceKind) -> Result<Opened, WgpuInitError> {
         max_binding_bytes: Some(limits.max_storage_buffer_binding_size),
         max_buffer_bytes: Some(limits.max_buffer_size),
         fallback: None,
+        index: None,
     };
     Ok(Opened { device, facts })
 }

@@ -7,6 +7,7 @@ use toml_edit::{DocumentMut, Item, Table, Value};
 
 use crate::config_error::ConfigError;
 use crate::error::CliError;
+use crate::nearest::nearest;
 
 /// What the parser says, in words of the experiment file.
 fn said(message: &str) -> String {
@@ -25,8 +26,16 @@ fn said(message: &str) -> String {
         Some(key) => format!(
             "{message}; what is learned stands in a table [tasks.NAME] with its label, loss and metrics: move `{key}` there"
         ),
-        None => message.into(),
+        None => format!("{message}{}", meant(message).unwrap_or_default()),
     }
+}
+
+/// What an unknown name was meant to be, where a known one is near: `unknown field `epoch`, expected one of `epochs`, …`.
+fn meant(message: &str) -> Option<String> {
+    let (given, known) = message.strip_prefix("unknown ")?.split_once(", expected ")?;
+    let given = given.split('`').nth(1)?;
+    let known = known.split('`').skip(1).step_by(2);
+    Some(format!("; did you mean `{}`?", nearest(given, known)?))
 }
 
 /// An experiment file with the command line's overrides: what errors about its settings point into.

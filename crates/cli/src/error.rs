@@ -7,6 +7,7 @@ use burnrec_rl::RlError;
 use burnrec_train::TrainError;
 
 use crate::config_error::ConfigError;
+use crate::nearest::nearest;
 
 /// An error that ends the program.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +114,18 @@ impl CliError {
             Self::Data(e) if e.is_environment() => 1,
             _ => 2,
         }
+    }
+
+    /// The column that was meant by one that is not there, where a name is near.
+    pub fn meant(&self) -> Option<String> {
+        let data = match self {
+            Self::Data(data) | Self::Train(TrainError::Data(data) | TrainError::Feature(FeatureError::Data(data))) => {
+                data
+            }
+            _ => return None,
+        };
+        let DataError::NoColumn { column, available, .. } = data else { return None };
+        nearest(column, available.split(", ")).map(String::from)
     }
 
     /// The whole key of the setting that is wrong, if it is one.

@@ -5,8 +5,10 @@ mod commands;
 mod config_error;
 mod config_file;
 mod error;
+mod nearest;
 mod out;
 mod progress;
+mod reading;
 mod setup;
 
 use std::process::ExitCode;
@@ -36,7 +38,8 @@ fn main() -> ExitCode {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(CliError::ClosedPipe)) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
-            out::error(&error.to_string());
+            let meant = error.meant().map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+            out::error(&format!("{error}{meant}"));
             ExitCode::from(error.code())
         }
         Err(panic) => {
@@ -62,6 +65,7 @@ fn explained(text: &str) -> CliError {
 
 fn run(command: Command) -> Result<(), CliError> {
     match command {
+        Command::New(a) => commands::new::run(&a),
         Command::Train(a) => commands::train::run(&a),
         Command::Fuse(a) => commands::fuse::run(&a),
         Command::Sweep(a) => commands::sweep::run(&a),
@@ -76,6 +80,11 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Recommend(a) => commands::recommend::run(&a),
         Command::Export(a) => commands::export::run(&a),
         Command::Apply(a) => commands::export::apply(&a),
+        Command::Explain(a) => commands::explain::run(&a),
+        Command::Report(a) => commands::report::run(&a),
+        Command::ServeReport(a) => commands::serve::run(&a),
+        Command::Watch(a) => commands::watch::run(&a),
+        Command::Runs(a) => commands::runs::run(&a),
         Command::Check(a) => commands::check::run(&a),
         Command::Devices(a) => commands::devices::run(&a),
         Command::Models(a) => commands::models::run(&a),

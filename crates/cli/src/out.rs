@@ -26,6 +26,11 @@ pub fn log_as_json() {
     AS_JSON.store(true, Ordering::Relaxed);
 }
 
+/// Whether the log is JSON.
+pub fn is_json() -> bool {
+    AS_JSON.load(Ordering::Relaxed)
+}
+
 /// An error on standard error.
 pub fn error(text: &str) {
     if AS_JSON.load(Ordering::Relaxed) {

@@ -7,6 +7,8 @@ use burnrec_record::TaskMetrics;
 use burnrec_train::{Notice, Observer};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::reading::Reading;
+
 /// Seconds between lines where there is no terminal.
 const LINE_EVERY: f64 = 10.0;
 
@@ -20,7 +22,12 @@ pub struct Progress {
     since: Instant,
     last_line: Instant,
     loss: Option<f64>,
+    /// Sum of the losses of this epoch's steps, and how many they are; steps whose loss is not told yet.
+    losses: (f64, u64),
+    untold: u64,
     metrics: String,
+    /// A pass over the data that goes on.
+    reading: Option<Reading>,
 }
 
 impl Progress {
@@ -37,14 +44,18 @@ impl Progress {
             since: now,
             last_line: now,
             loss: None,
+            losses: (0.0, 0),
+            untold: 0,
             metrics: String::new(),
+            reading: None,
         }
     }
 
-    /// Whether the log of the process is JSON.
-    pub fn is_json() -> bool {
-        std::env::args().any(|a| a == "--log=json")
-            || std::env::args().collect::<Vec<_>>().windows(2).any(|w| w[0] == "--log" && w[1] == "json")
+    /// The mean loss of the steps behind the last one that it was told of.
+    fn tell(&mut self, loss: Option<f64>) {
+        let Some(loss) = loss else { return };
+        self.losses = (self.losses.0 + loss * self.untold as f64, self.losses.1 + self.untold);
+        (self.untold, self.loss) = (0, Some(loss));
     }
 
     fn line(&self, text: &str) {
@@ -56,6 +67,7 @@ impl Progress {
 
     fn start_epoch(&mut self, steps: Option<u64>, done: u64) {
         (self.steps, self.at, self.rows, self.since, self.last_line) = (steps, done, 0, Instant::now(), Instant::now());
+        (self.losses, self.untold) = ((0.0, 0), 0);
         if let Some(bar) = &self.bar {
             let style = "epoch {prefix} [{bar:24}] {pos}/{len} steps, {eta} left, {msg}";
             bar.set_style(
@@ -74,8 +86,9 @@ impl Progress {
 
     fn step(&mut self, rows: usize, loss: Option<f64>) {
         self.at += 1;
+        self.untold += 1;
         self.rows += rows as u64;
-        self.loss = loss.or(self.loss);
+        self.tell(loss);
         let speed = self.rows as f64 / self.since.elapsed().as_secs_f64().max(1e-9);
         let loss = self.loss.map_or_else(String::new, |l| format!(", loss {l:.4}"));
         if let Some(bar) = &self.bar {
@@ -104,7 +117,7 @@ pub struct Answered {
 impl Answered {
     /// Of so many, called `what`.
     pub fn new(all: usize, what: &'static str) -> Self {
-        let terminal = std::io::stderr().is_terminal() && !Progress::is_json();
+        let terminal = std::io::stderr().is_terminal() && !crate::out::is_json();
         let style = ProgressStyle::with_template("[{bar:24}] {pos}/{len} {prefix}, {eta} left");
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ");
         let bar = terminal.then(|| ProgressBar::new(all as u64).with_style(style).with_prefix(what));
@@ -137,16 +150,29 @@ pub fn in_a_line(metrics: &TaskMetrics) -> String {
 
 impl Observer for Progress {
     fn notice(&mut self, notice: &Notice<'_>) {
+        self.reading = None;
         match notice {
-            Notice::Stage(name) => self.line(name),
+            Notice::Stage(name) => {
+                self.line(name);
+                self.reading = Some(Reading::new(name));
+            }
             Notice::Epoch { epoch, epochs, steps, done } => {
                 self.epoch = (*epoch, *epochs);
                 self.start_epoch(*steps, *done);
             }
             Notice::Step { loss, rows, .. } => self.step(*rows, *loss),
+            Notice::Loss { loss } => self.tell(*loss),
             Notice::Metrics { epoch, split, metrics, best } => {
                 let mark = if *best && *split == "valid" { "  (best)" } else { "" };
-                self.line(&format!("epoch {epoch}  {split}  {}{mark}", in_a_line(metrics)));
+                let learned = match *split == "valid" && self.losses.1 > 0 {
+                    true => format!("loss {:.4}  ", self.losses.0 / self.losses.1 as f64),
+                    false => String::new(),
+                };
+                let took = match *split {
+                    "valid" => format!("  {:.1} s", self.since.elapsed().as_secs_f64()),
+                    _ => String::new(),
+                };
+                self.line(&format!("epoch {epoch}  {learned}{split}  {}{took}{mark}", in_a_line(metrics)));
                 let aucs = metrics.flat().filter(|(name, _)| name == "auc" || name.ends_with(".auc"));
                 let show = |(name, value): (String, &Result<f64, String>)| {
                     value.as_ref().map_or_else(|_| String::new(), |auc| format!(", {split} {name} {auc:.4}"))

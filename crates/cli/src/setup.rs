@@ -2,11 +2,14 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use burnrec_backend::{BackendError, DeviceName, Opened};
+use burnrec_backend::{BackendError, DeviceChoice, DeviceFacts, Opened};
 use burnrec_train::{RunConfig, RunFolder, Stop};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::args::LogFormat;
 use crate::error::CliError;
@@ -38,16 +41,56 @@ pub fn environment() {
 pub fn logging(format: LogFormat) {
     let ours = "warn,burnrec=info,burnrec_backend=info,burnrec_data=info,burnrec_train=info,burnrec_rl=info,cubecl_wgpu=error,wgpu_hal=error,wgpu_core=error";
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(ours));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let all = tracing_subscriber::registry().with(filter).with(Warnings);
     match format {
         LogFormat::Json => {
             crate::out::log_as_json();
-            builder.json().init();
+            all.with(lines.json()).init();
         }
         LogFormat::Text => {
-            builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).without_time().init()
+            let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+            all.with(lines.with_ansi(ansi).without_time()).init();
         }
     }
+}
+
+/// Warnings that are kept for the report, at most.
+const MOST_WARNINGS: usize = 100;
+
+static WARNED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Keeps what this process warned of.
+struct Warnings;
+
+impl<S: tracing::Subscriber> Layer<S> for Warnings {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        if *event.metadata().level() != tracing::Level::WARN || !event.metadata().target().starts_with("burnrec") {
+            return;
+        }
+        let mut text = Message(String::new());
+        event.record(&mut text);
+        let mut all = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() < MOST_WARNINGS && !all.contains(&text.0) {
+            all.push(text.0);
+        }
+    }
+}
+
+/// The message of an event.
+struct Message(String);
+
+impl tracing::field::Visit for Message {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
+}
+
+/// What this process warned of so far.
+pub fn warnings() -> Vec<String> {
+    WARNED.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Refuses a number of threads that no machine has.
@@ -102,12 +145,24 @@ pub fn tidy_on_signals(folder: &Path, what: &'static str) {
 }
 
 /// Opens a device and says which it is.
-pub fn device(name: DeviceName) -> Result<Opened, BackendError> {
-    let opened = burnrec_backend::open(name)?;
+pub fn device(choice: DeviceChoice) -> Result<Opened, BackendError> {
+    let opened = burnrec_backend::open(choice)?;
     let facts = &opened.facts;
-    let software = if facts.software { ", a software adapter" } else { "" };
-    tracing::info!("device {}: {}{software}", facts.kind, facts.name);
+    tracing::info!("{}", in_words(facts));
     Ok(opened)
+}
+
+/// The same for commands that train nothing: their answers are not about a device.
+pub fn device_aside(choice: DeviceChoice) -> Result<Opened, BackendError> {
+    let opened = burnrec_backend::open(choice)?;
+    tracing::debug!("{}", in_words(&opened.facts));
+    Ok(opened)
+}
+
+fn in_words(facts: &DeviceFacts) -> String {
+    let software = if facts.software { ", a software adapter" } else { "" };
+    let instead = if facts.fallback.is_some() { "; no GPU answered" } else { "" };
+    format!("device {}: {}{software}{instead}", facts.kind, facts.name)
 }
 
 /// Checks that a folder can be made and has room, and leaves nothing behind.

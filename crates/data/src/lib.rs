@@ -8,11 +8,14 @@ mod clock;
 mod config;
 mod error;
 pub mod events;
+mod fingerprint;
 mod formats;
 mod hash;
 pub mod inspect;
 pub mod ipc;
+pub mod profile;
 mod public;
+mod read;
 mod rows;
 mod source;
 pub mod split;
@@ -27,9 +30,11 @@ pub use config::{
     TextConfig,
 };
 pub use error::DataError;
+pub use fingerprint::fingerprint;
 pub use formats::{Object, Reads, kind_at, open_path};
 pub use hash::sha256;
 pub use public::{Announce, Manifest, Origin, SideFile, fetch, find, list, place, resolve};
+pub use read::rows_read;
 pub use rows::{open, open_to_score, with_missing};
 pub use source::{CHUNK_ROWS, Column, Location, POSITION, RowStream, Source, Typed, positions};
 pub use synthetic::zipf::Zipf;

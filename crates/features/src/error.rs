@@ -12,6 +12,14 @@ pub enum FeatureError {
     /// A catalogue that does not fit into Arrow's tables.
     #[error("the catalogue of items and users: {0}")]
     Catalogue(#[from] arrow::error::ArrowError),
+    /// Encoded rows that were kept and are not what was written.
+    #[error("{path}: {reason}; remove the file, and it is written anew", path = path.display())]
+    Cache {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A setting of `[features]` that cannot work.
     #[error("{key}: {problem}")]
     Setting {

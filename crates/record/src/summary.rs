@@ -67,6 +67,9 @@ pub struct DeviceFacts {
     pub max_buffer_bytes: Option<u64>,
     /// Why this device stands in for the one asked for.
     pub fallback: Option<String>,
+    /// Its number where devices are listed: `wgpu:1` is the second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<usize>,
 }
 
 /// Speed.

@@ -174,6 +174,12 @@ impl Experiment {
                 "must be at least 2 with batch norm, whose statistics are of the batch",
             ));
         }
+        if self.data.cache && (schema.items.is_some() || self.schedule.is_some()) {
+            return Err(bad(
+                "data.cache",
+                "keeps rows as they are encoded, and goes neither with [features.items], whose negatives are drawn to the rows themselves, nor with a [schedule]; remove it",
+            ));
+        }
         let lists = tasks.iter().any(Task::is_of_lists);
         let default = crate::experiment::TrainConfig::default();
         let in_batch = schema.items.as_ref().is_some_and(|i| i.pairs.is_none() && i.takes_the_batch());

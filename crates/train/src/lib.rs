@@ -1,7 +1,9 @@
 //! Training: experiments and their tasks, objectives, the step, phases, metrics, checkpoints, the run folder.
 
+mod caching;
 mod calibrate;
 mod checked;
+mod details;
 mod error;
 mod experiment;
 mod feed;
@@ -22,6 +24,7 @@ mod weights;
 
 pub use calibrate::{Calibration, CalibrationKind};
 pub use checked::{Checked, THREADS};
+pub use details::{Explained, GateShares, explain};
 pub use error::TrainError;
 pub use experiment::{
     BackendConfig, Between, CombinedConfig, DenseOptimizer, DenseRule, Experiment, FullConfig, GateConfig,

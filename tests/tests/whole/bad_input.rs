@@ -142,6 +142,21 @@ fn a_device_that_is_unknown_or_not_compiled_in() {
 }
 
 #[test]
+fn a_device_s_number_that_is_not_there_lists_those_that_are() {
+    let folder = job(300, "lr", TRAIN);
+    refused(folder.path(), &["--device", "flex:1"], &["device `flex:1`", "no number"]);
+    refused(folder.path(), &["--set", "backend.device=\"wgpu:x\""], &["`x` is no number", "wgpu:0"]);
+    if burnrec_backend::open(burnrec_backend::DeviceName::Wgpu).is_err() {
+        return eprintln!("SKIPPED: no adapter answers to wgpu");
+    }
+    let outcome = run(folder.path(), &["train", "job.toml", "--out", "out", "--device", "wgpu:77"]);
+    assert_eq!(outcome.code, Some(3), "{}", outcome.err);
+    assert!(outcome.err.contains("`wgpu:77`") && outcome.err.contains("`wgpu:0` ("), "{}", outcome.err);
+    let listed = run(folder.path(), &["devices"]);
+    assert!(listed.out.contains("wgpu:0"), "{}", listed.out);
+}
+
+#[test]
 fn an_output_folder_that_cannot_be_written() {
     let folder = job(300, "lr", TRAIN);
     for out in ["/proc/burnrec", "job.toml/below"] {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use burnrec_backend::DeviceName;
+use burnrec_backend::DeviceChoice;
 use burnrec_embedding::Placement;
 use clap::Args;
 
@@ -28,7 +28,7 @@ pub struct BenchArgs {
     pub steps: usize,
     /// The device, several with commas: flex,wgpu.
     #[arg(long, value_name = "NAME", default_value = "flex", value_delimiter = ',')]
-    pub device: Vec<DeviceName>,
+    pub device: Vec<DeviceChoice>,
     /// Where tables live, several with commas: host,device.
     #[arg(long, value_name = "WHERE", default_value = "auto", value_delimiter = ',', value_parser = parse_placement)]
     pub placement: Vec<Placement>,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use burnrec_backend::DeviceName;
+use burnrec_backend::DeviceChoice;
 use clap::Args;
 
 /// Settings that stand in for those of the file.
@@ -11,9 +11,9 @@ pub struct Overrides {
     /// Override a key of the file: `--set train.learning_rate=0.01`. May be given often.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// The device: auto, wgpu, flex, ndarray, vulkan or cuda.
+    /// The device: auto, wgpu, flex, ndarray, vulkan or cuda; of several GPUs by number: cuda:1.
     #[arg(long, value_name = "NAME")]
-    pub device: Option<DeviceName>,
+    pub device: Option<DeviceChoice>,
     /// CPU threads.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
@@ -25,9 +25,9 @@ pub struct Overrides {
 /// Where a command computes.
 #[derive(Clone, Debug, Args)]
 pub struct Place {
-    /// The device: auto, wgpu, flex, ndarray, vulkan or cuda; the run's own by default.
+    /// The device: auto, wgpu, flex, ndarray, vulkan or cuda (of several GPUs by number: cuda:1); the run's own by default.
     #[arg(long, value_name = "NAME")]
-    pub device: Option<DeviceName>,
+    pub device: Option<DeviceChoice>,
     /// CPU threads.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,

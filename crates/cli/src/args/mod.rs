@@ -4,8 +4,11 @@ mod ask;
 mod bench;
 mod common;
 mod data;
+mod explain;
 mod fresh;
+mod new;
 mod parse;
+mod report;
 mod rl;
 mod sweep;
 mod train;
@@ -14,7 +17,10 @@ pub use ask::{ApplyArgs, EvaluateArgs, ExportArgs, PredictArgs, RecommendArgs};
 pub use bench::BenchArgs;
 pub use common::{JsonArgs, Overrides, Place};
 pub use data::{DataCommand, DataListArgs, FetchArgs, GenerateArgs, InspectArgs};
+pub use explain::ExplainArgs;
 pub use fresh::{OnlineArgs, ReplayArgs, RollbackArgs, UpdateArgs};
+pub use new::NewArgs;
+pub use report::{ReportArgs, ReportFormat, RunsArgs, ServeArgs, WatchArgs};
 pub use rl::{OpeArgs, SimulateArgs};
 pub use sweep::{FuseArgs, SweepArgs};
 pub use train::{CheckArgs, TrainArgs};
@@ -45,6 +51,8 @@ pub enum LogFormat {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a first experiment file from a data file, each guess explained in it.
+    New(NewArgs),
     /// Train the model of an experiment file.
     Train(TrainArgs),
     /// Try settings out: trials of the experiment's `[sweep]`, ranked by `train.monitor`.
@@ -75,6 +83,16 @@ pub enum Command {
     Export(ExportArgs),
     /// Take exports of a model in that a copy does not have yet.
     Apply(ApplyArgs),
+    /// Explain a setting, a model, a metric, or one score of a run.
+    Explain(ExplainArgs),
+    /// Write a page of what runs came to, or compare several.
+    Report(ReportArgs),
+    /// Show the page of runs in a browser, live, to this machine alone unless another address is given.
+    ServeReport(ServeArgs),
+    /// Follow a run: what it writes down, until it ends.
+    Watch(WatchArgs),
+    /// List run folders with their figures.
+    Runs(RunsArgs),
     /// Explain what an experiment file would run, and run nothing.
     Check(CheckArgs),
     /// List the devices that answer.

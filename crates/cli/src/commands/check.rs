@@ -35,7 +35,7 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
         let e = checked.experiment();
         super::train::check_starts(&checked).map_err(|error| file.locate(error))?;
         // `auto` becomes whatever answers when it runs; a device that is named can be asked now.
-        if e.backend.device == DeviceName::Flex || e.backend.device == DeviceName::Ndarray {
+        if [DeviceName::Flex, DeviceName::Ndarray].contains(&e.backend.device.name) {
             let opened = burnrec_backend::open(e.backend.device)?;
             check_placement(&opened, e.backend.placement).map_err(|e| file.locate(e.into()))?;
         }
@@ -44,7 +44,7 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
             config.display(),
             e.model.name(),
             e.run.seed,
-            e.backend.device.name(),
+            e.backend.device,
             format!("{:?}", e.backend.placement).to_lowercase()
         ))?;
         out::line(&format!("  data    {}", data(args, &file, &checked)?))?;

@@ -19,7 +19,7 @@ pub fn run(args: &JsonArgs) -> Result<(), CliError> {
     for d in &found {
         let software = if d.software { "yes" } else { "no" };
         rows.push(vec![
-            d.kind.clone(),
+            d.index.map_or_else(|| d.kind.clone(), |index| format!("{}:{index}", d.kind)),
             d.name.clone(),
             d.driver.trim().to_string(),
             software.into(),

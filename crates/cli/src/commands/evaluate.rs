@@ -10,6 +10,7 @@ use crate::args::EvaluateArgs;
 use crate::error::CliError;
 use crate::out;
 use crate::progress::in_a_line;
+use crate::reading::Reading;
 
 /// Evaluates.
 pub fn run(args: &EvaluateArgs) -> Result<(), CliError> {
@@ -63,6 +64,7 @@ pub fn run(args: &EvaluateArgs) -> Result<(), CliError> {
             side.name()
         );
     }
+    let _reading = Reading::new("evaluating");
     let measured = measure(&saved.weights, checked, &saved.encoder, &dataset, side)?;
     if let Some(input) = &args.input {
         tell_unseen(input, checked.schema(), &measured.strangers);

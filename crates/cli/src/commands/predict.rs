@@ -13,6 +13,7 @@ use super::predictions::{add_to_json_lines, beside};
 use super::saved::{Other, open, other_rows, tell_unseen};
 use crate::args::PredictArgs;
 use crate::error::CliError;
+use crate::reading::Reading;
 
 /// Scores rows and writes them beside their columns; the output is whole or not there.
 pub fn run(args: &PredictArgs) -> Result<(), CliError> {
@@ -70,7 +71,9 @@ pub fn of_file(saved: &SavedModel, input: &Path, place: &crate::args::Place) -> 
     for column in &columns {
         source.column(column)?;
     }
+    let reading = Reading::new("scoring");
     let scored = burnrec_train::predict(&saved.weights, &saved.checked, &encoder, source.stream(&columns)?, &source)?;
+    drop(reading);
     tell_unseen(input, encoder.schema(), &scored.strangers);
     if Arc::ptr_eq(&source, &written) {
         return Ok(InFile { columns: scored.columns, groups: scored.groups, written, names });

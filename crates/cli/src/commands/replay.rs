@@ -29,7 +29,7 @@ pub fn run(args: &ReplayArgs) -> Result<(), CliError> {
     let kinds = kinds(args, &log.schedule).map_err(located)?;
     let replay = Replay { checked, log, opened, out: folder.clone(), kinds, stop: setup::stop_on_signals() };
     let summary =
-        burnrec_schedule::replay(&replay, &mut Progress::new(Progress::is_json())).map_err(|e| located(e.into()))?;
+        burnrec_schedule::replay(&replay, &mut Progress::new(crate::out::is_json())).map_err(|e| located(e.into()))?;
     print(&summary)?;
     out::line(&format!("{}: replay folder {}", summary.status, folder.display()))
 }

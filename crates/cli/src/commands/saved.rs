@@ -48,7 +48,7 @@ pub fn open(run: &Path, place: &Place) -> Result<SavedModel, CliError> {
     refuse_replay(run)?;
     let experiment = RunFolder::config(run)?;
     setup::threads(place.threads.or(experiment.backend.threads))?;
-    let opened = setup::device(place.device.unwrap_or(experiment.backend.device))?;
+    let opened = setup::device_aside(place.device.unwrap_or(experiment.backend.device))?;
     Ok(SavedModel::open(run, &opened)?)
 }
 

@@ -44,7 +44,7 @@ pub fn explain(config: &Path, overrides: &Overrides) -> Result<(), CliError> {
         config.display(),
         s.seeds,
         simulation.run.seed,
-        simulation.backend.device.name()
+        simulation.backend.device
     ))?;
     out::line(&match (&e.news, &simulation.data) {
         (Some(news), _) => format!(

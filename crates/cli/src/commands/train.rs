@@ -9,6 +9,7 @@ use crate::args::{Overrides, TrainArgs};
 use crate::config_file::{self, ConfigFile, FileKind};
 use crate::error::CliError;
 use crate::progress::Progress;
+use crate::reading::Reading;
 use crate::{out, setup};
 
 /// Reads a config, lets the command line have the last word, and checks it.
@@ -82,11 +83,14 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
     let located = |e: CliError| file.locate(e);
     let (path, data) =
         burnrec_data::resolve(&args.overrides.data_dir, &experiment.data, &announce).map_err(|e| located(e.into()))?;
+    let reading = Reading::new("reading the data");
     let dataset = Dataset::open(&path, &data).map_err(|e| located(e.into()))?;
+    drop(reading);
     let refits = experiment.train.refit;
     let job =
         Job { checked, dataset, opened, out: folder.clone(), resume: args.resume, stop: setup::stop_on_signals() };
-    let summary = burnrec_train::train(job, &mut Progress::new(Progress::is_json())).map_err(|e| located(e.into()))?;
+    let summary =
+        burnrec_train::train(job, &mut Progress::new(crate::out::is_json())).map_err(|e| located(e.into()))?;
     print(&summary)?;
     if summary.status == "completed" && !refits && summary.epochs > 1 && summary.best_epoch == summary.epochs {
         tracing::warn!(
@@ -94,6 +98,13 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
             summary.epochs
         );
     }
+    if summary.status != "interrupted" && summary.best_epoch == 1 && summary.epochs > 2 {
+        tracing::warn!(
+            "validation was best after the first epoch of {}: what came behind it was learned by heart; lower the learning rates, or raise l2 or dropout",
+            summary.epochs
+        );
+    }
+    super::report::of_run(&folder);
     out::line(&format!("run folder {}", folder.display()))
 }
 
@@ -113,8 +124,9 @@ fn print(summary: &Summary) -> Result<(), CliError> {
         out::line(&format!("{side:<5}  {}", values.join("  ")))?;
     }
     out::line(&format!(
-        "{}: {} rows/s on {}, {} epochs, best {}",
+        "{}: {:.1} s, {} rows/s on {}, {} epochs, best {}",
         summary.status,
+        summary.seconds.values().sum::<f64>(),
         summary.throughput.rows_per_second as u64,
         summary.device.kind,
         summary.epochs,

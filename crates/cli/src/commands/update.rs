@@ -27,7 +27,7 @@ pub fn run(args: &UpdateArgs) -> Result<(), CliError> {
     let kind = kind(args, &log.schedule).map_err(located)?;
     let job = Update { checked, log, opened, out: args.out.clone(), kind, stop: setup::stop_on_signals() };
     let updated =
-        burnrec_schedule::update(&job, &mut Progress::new(Progress::is_json())).map_err(|e| located(e.into()))?;
+        burnrec_schedule::update(&job, &mut Progress::new(crate::out::is_json())).map_err(|e| located(e.into()))?;
     let open = match updated.open {
         0 => String::new(),
         n => format!("; {n} windows are not over yet"),

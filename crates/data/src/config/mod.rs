@@ -33,6 +33,11 @@ pub struct DataConfig {
     /// `"nanoseconds"`, or `"dates"` for days as 20240305); told by their size when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_unit: Option<TimeUnit>,
+    /// Whether encoded rows are kept as Arrow files in `.burnrec-cache` beside the data, so that later epochs and runs read those in the
+    /// place of the data. A file is of the data's files, the config and what the encoder was fitted to: where any of them changes, another is written.
+    /// The folder may be removed at any time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cache: bool,
     /// Sort all rows by this event-time column before use; file order when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sort_by: Option<String>,
@@ -68,6 +73,7 @@ impl DataConfig {
             format: None,
             text: TextConfig::default(),
             time_unit: None,
+            cache: false,
             sort_by: None,
             explode: None,
             fields_by_index: BTreeMap::new(),

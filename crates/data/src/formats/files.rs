@@ -11,6 +11,7 @@ use super::unify::{adapt, unify};
 use super::{Reads, parts};
 use crate::clock::Clock;
 use crate::error::DataError;
+use crate::read::count;
 use crate::source::{Column, Format, Location, ROW_BITS, RowStream, Source};
 
 /// Hive's name of a missing value.
@@ -124,9 +125,10 @@ impl Source for Files {
             let parts = parts.clone();
             move |file| parts[*file].rows
         });
-        Ok(Box::new(each.flat_map(move |file| {
+        let rows = each.flat_map(move |file| {
             part(&parts, file, &*format, &wanted).unwrap_or_else(|e| Box::new(std::iter::once(Err(e))))
-        })))
+        });
+        Ok(Box::new(rows.inspect(|batch| batch.iter().for_each(|batch| count(batch.num_rows())))))
     }
 
     fn locate(&self, position: u64) -> Location {

@@ -8,6 +8,8 @@ mod newcomers;
 mod packing;
 mod placement;
 mod strangers;
+mod summary;
+mod unseen;
 mod update;
 
 pub use admit::Admission;
@@ -15,6 +17,7 @@ pub(crate) use admit::Bloom;
 pub use evict::Eviction;
 pub use packing::{DeviceGradient, Packing, Uploaded};
 pub use strangers::Strangers;
+pub use summary::TableSummary;
 pub use update::{Gradients, Update};
 
 use std::sync::Arc;

@@ -96,7 +96,8 @@ impl Keys {
         }
     }
 
-    pub(crate) fn take(&self, order: &[u32]) -> Self {
+    /// The keys of the rows in this order.
+    pub fn take(&self, order: &[u32]) -> Self {
         match self {
             Self::One(keys) => Self::One(order.iter().map(|&r| keys[r as usize]).collect()),
             Self::Many { keys, weights, offsets } => {

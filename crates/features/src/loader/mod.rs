@@ -1,5 +1,6 @@
 //! The loader: one thread reads, one encodes (over all cores), shuffles and prepares, the caller trains.
 
+mod cache;
 mod shuffle;
 
 use std::path::Path;
@@ -17,6 +18,8 @@ use crate::encoder::Encoder;
 use crate::error::FeatureError;
 use crate::items::{ItemPairs, Negatives};
 use crate::stream::stream;
+pub use cache::Cache;
+use cache::{Cached, Writer};
 use shuffle::Shuffler;
 
 /// Record batches read ahead of the encoder.
@@ -41,6 +44,8 @@ pub struct LoaderConfig {
     pub purpose: Purpose,
     /// What is drawn to them.
     pub draws: Draws,
+    /// Where the encoded rows are kept; nowhere by default, and where items are drawn.
+    pub cache: Option<Cache>,
     /// Rows of one group stay together, this many of them at most: lists, for losses over lists.
     pub lists: Option<usize>,
 }
@@ -68,6 +73,7 @@ impl Default for LoaderConfig {
             skip: 0,
             purpose: Purpose::Predict,
             draws: Draws::Nothing,
+            cache: None,
             lists: None,
         }
     }
@@ -100,8 +106,18 @@ pub fn load<T: Send + 'static>(
     config: LoaderConfig,
     prepare: impl Fn(Batch) -> T + Send + 'static,
 ) -> Loader<T> {
-    let (read, chunks) = sync_channel(READ_AHEAD);
     let (send, receiver) = sync_channel(config.prefetch.max(1));
+    if let Some(mut cached) = config.cache.as_ref().and_then(Cached::open) {
+        thread::spawn(move || {
+            let work = || give_out(|| cached.next(), &encoder, &config, &prepare, &send);
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+            if let Err(error) = outcome.unwrap_or(Err(FeatureError::LoaderDied)) {
+                let _ = send.send(Err(error));
+            }
+        });
+        return Loader { receiver, failed: false };
+    }
+    let (read, chunks) = sync_channel(READ_AHEAD);
     let path = source.path().to_path_buf();
     thread::spawn(move || read_all(rows, &path, &read));
     thread::spawn(move || {
@@ -162,15 +178,34 @@ fn encode_all<T>(
             _ => Ok(rows),
         }
     };
+    let mut writer = config.cache.as_ref().and_then(Writer::new);
     let next = || loop {
         match chunks.recv() {
             Ok(Ok(chunk)) if chunk.num_rows() == 0 => {}
-            Ok(Ok(chunk)) => return Some(encode(chunk)),
-            Ok(Err(error)) => return Some(Err(error.into())),
-            Err(_) => return None,
+            Ok(Ok(chunk)) => {
+                let chunk = encode(chunk);
+                writer = writer.take().and_then(|writer| kept(writer, &chunk));
+                return Some(chunk);
+            }
+            Ok(Err(error)) => {
+                writer = None;
+                return Some(Err(error.into()));
+            }
+            Err(_) => {
+                writer.take().into_iter().for_each(Writer::finish);
+                return None;
+            }
         }
     };
     give_out(next, encoder, config, prepare, to)
+}
+
+/// The writer behind a chunk; none where the chunk or the disk failed.
+fn kept(mut writer: Writer, chunk: &Result<Batch, FeatureError>) -> Option<Writer> {
+    match chunk {
+        Ok(chunk) if chunk.rows == 0 || writer.add(chunk) => Some(writer),
+        _ => None,
+    }
 }
 
 /// The draws of a pass, if it has any.

@@ -8,7 +8,7 @@ mod sweep;
 mod tasks;
 mod train;
 
-use burnrec_backend::DeviceName;
+use burnrec_backend::DeviceChoice;
 use burnrec_data::DataConfig;
 use burnrec_embedding::Placement;
 use burnrec_features::FeaturesConfig;
@@ -65,11 +65,14 @@ pub struct RunConfig {
     pub name: String,
     /// Seed of first weights, shuffling and dropout.
     pub seed: u64,
+    /// Whether a run ends with what its report shows: how scores and labels agree, intervals, what each field is worth
+    /// (`details.json`), and the page itself (`report.html`).
+    pub report: bool,
 }
 
 impl Default for RunConfig {
     fn default() -> Self {
-        Self { name: "run".into(), seed: 1 }
+        Self { name: "run".into(), seed: 1, report: true }
     }
 }
 
@@ -77,8 +80,9 @@ impl Default for RunConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BackendConfig {
-    /// The device.
-    pub device: DeviceName,
+    /// The device: `"auto"` (a GPU where one answers, else the CPU), `"wgpu"`, `"flex"` (the CPU), `"ndarray"`, `"vulkan"` or
+    /// `"cuda"`; of several GPUs by its number, as `burnrec devices` lists them: `"cuda:1"`.
+    pub device: DeviceChoice,
     /// CPU threads; all cores when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,

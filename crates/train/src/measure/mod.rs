@@ -11,6 +11,7 @@ use burnrec_data::split::Dataset;
 use burnrec_features::{Draws, Encoder, FeatureError, NO_ITEM, Purpose};
 use burnrec_record::{Metrics, TaskMetrics};
 
+use crate::caching::cache;
 use crate::checked::Checked;
 use crate::error::{TrainError, bad};
 use crate::metrics::{MetricName, Predictions, Protocol, compute};
@@ -23,8 +24,14 @@ pub use predict::{Column, Predicted, Values, predict};
 pub(crate) use score::Scoring;
 pub use score::{Asked, Scored, score_rows};
 
+/// A side of a data set.
+pub(crate) struct OneSide<'a> {
+    pub(crate) dataset: &'a Dataset,
+    pub(crate) side: Side,
+}
+
 /// Seed of the lists that positives are ranked in: apart from the run's, so that runs compare.
-const LISTS: u64 = 0;
+pub(crate) const LISTS: u64 = 0;
 
 /// What a measurement came to.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +42,8 @@ pub struct Measurement {
     pub popularity: Option<TaskMetrics>,
     /// The inputs of whose ids none was learned from, by their place in the schema, and how many ids they have.
     pub strangers: Vec<(usize, u64)>,
+    /// What each task predicted of the rows whose label is known; nothing where all items are ranked.
+    pub known: Vec<Predictions>,
 }
 
 /// Measures a side.
@@ -53,8 +62,9 @@ pub fn measure(
     }
     let lists = checked.protocol() == Protocol::Lists;
     let draws = if lists { Draws::Lists(LISTS) } else { Draws::Nothing };
+    let cache = cache(checked, encoder, dataset, side, Purpose::Measure);
     let rows = dataset.stream(side, &encoder.schema().columns(true))?;
-    let asked = Asked { rows, source: dataset.source(side), encoder, purpose: Purpose::Measure, draws };
+    let asked = Asked { rows, source: dataset.source(side), encoder, purpose: Purpose::Measure, draws, cache };
     let scored = score_rows(weights, checked.tasks(), asked, &Stop::default())?;
     if scored.scores.iter().all(Vec::is_empty) {
         return Err(FeatureError::NoRows { side: side.name() }.into());
@@ -72,7 +82,7 @@ pub fn measure(
         let ranked = |p: &Predictions| Predictions { scores: p.items.iter().map(count).collect(), ..p.clone() };
         of(&scored.known.iter().map(ranked).collect::<Vec<_>>())
     });
-    Ok(Measurement { metrics, popularity, strangers: scored.strangers.found().collect() })
+    Ok(Measurement { metrics, popularity, strangers: scored.strangers.found().collect(), known: scored.known })
 }
 
 /// Metrics of each task of a chain given the one before it, on the rows on which that one's label is 1.
@@ -100,5 +110,5 @@ fn retrieval(weights: &Weights, checked: &Checked, encoder: &Encoder, side: Side
     let task = &checked.tasks()[checked.schema().liked()];
     let (model, popularity) = retriever.measure(sides, &task.metrics)?;
     let of = |metrics: Metrics| TaskMetrics(vec![(task.name.clone(), metrics)]);
-    Ok(Measurement { metrics: of(model), popularity: Some(of(popularity)), strangers: Vec::new() })
+    Ok(Measurement { metrics: of(model), popularity: Some(of(popularity)), ..Measurement::default() })
 }

@@ -80,7 +80,7 @@ pub fn predict(
         return Err(bad("features.pairs", problem));
     }
     let tasks = checked.tasks();
-    let asked = Asked { rows, source, encoder, purpose: Purpose::Predict, draws: Draws::Nothing };
+    let asked = Asked { rows, source, encoder, purpose: Purpose::Predict, draws: Draws::Nothing, cache: None };
     let scored = score_rows(weights, tasks, asked, &Stop::default())?;
     let chain = checked.experiment().model.reads().heads.multiplies();
     let title = |of: &str| if tasks.len() == 1 { PREDICTION.to_string() } else { format!("{PREDICTION}_{of}") };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burnrec_backend::traffic;
 use burnrec_data::{RowStream, Source};
 use burnrec_embedding::Strangers;
-use burnrec_features::{Batch, Curve, Draws, Encoder, LoaderConfig, Purpose, load};
+use burnrec_features::{Batch, Cache, Curve, Draws, Encoder, LoaderConfig, Purpose, load};
 
 use super::chain::GivenRow;
 use crate::error::TrainError;
@@ -35,6 +35,8 @@ pub struct Asked<'a> {
     pub purpose: Purpose,
     /// What is drawn to them.
     pub draws: Draws,
+    /// Where they are kept as they were encoded; nowhere by default.
+    pub cache: Option<Cache>,
 }
 
 /// The scores of all rows, in order, and the predictions of each task where its label is known. Memory: 4 bytes a row and
@@ -194,9 +196,15 @@ impl Scoring {
 /// # Errors
 /// Unreadable rows.
 pub fn score_rows(weights: &Weights, tasks: &Arc<[Task]>, asked: Asked<'_>, stop: &Stop) -> Result<Scored, TrainError> {
-    let Asked { rows, source, encoder, purpose, draws } = asked;
-    let config =
-        LoaderConfig { batch_size: BATCH_ROWS, buffer_rows: BATCH_ROWS, purpose, draws, ..LoaderConfig::default() };
+    let Asked { rows, source, encoder, purpose, draws, cache } = asked;
+    let config = LoaderConfig {
+        batch_size: BATCH_ROWS,
+        buffer_rows: BATCH_ROWS,
+        purpose,
+        draws,
+        cache,
+        ..LoaderConfig::default()
+    };
     let ready = prepare(weights.tables.indexer(), None);
     let loader = load(rows, source.clone(), encoder.clone(), config, ready);
     let frozen = weights.frozen()?;

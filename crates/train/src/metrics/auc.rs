@@ -15,11 +15,16 @@ pub fn auc(p: &Predictions) -> Result<f64, String> {
 /// AUC of the rows in `order`, which is sorted on the way; none where a class is missing.
 fn area(p: &Predictions, order: &mut [u32]) -> Option<f64> {
     order.sort_unstable_by(|&a, &b| p.scores[b as usize].total_cmp(&p.scores[a as usize]));
+    area_of(p, order, &|row| p.weight(row))
+}
+
+/// AUC of rows in the order of their scores, the largest first.
+fn area_of(p: &Predictions, order: &[u32], weight: &dyn Fn(usize) -> f64) -> Option<f64> {
     let (mut positive, mut negative, mut area) = (0.0, 0.0, 0.0);
     for ties in order.chunk_by(|&a, &b| p.scores[a as usize] == p.scores[b as usize]) {
         let (mut up, mut down) = (0.0, 0.0);
         for &row in ties {
-            let weight = p.weight(row as usize);
+            let weight = weight(row as usize);
             if p.labels[row as usize] > 0.5 { up += weight } else { down += weight }
         }
         area += down * (positive + 0.5 * up);
@@ -27,6 +32,26 @@ fn area(p: &Predictions, order: &mut [u32]) -> Option<f64> {
         negative += down;
     }
     (positive > 0.0 && negative > 0.0).then(|| area / (positive * negative))
+}
+
+/// Rows in the order of their scores, for AUC under many weights.
+pub(crate) struct RankedOrder(Vec<u32>);
+
+impl RankedOrder {
+    /// Sorts the rows.
+    pub(crate) fn new(p: &Predictions) -> Self {
+        let mut order: Vec<u32> = (0..p.rows() as u32).collect();
+        // Several classes have no order.
+        if p.scores.len() == p.rows() {
+            order.sort_unstable_by(|&a, &b| p.scores[b as usize].total_cmp(&p.scores[a as usize]));
+        }
+        Self(order)
+    }
+
+    /// AUC where rows weigh so much; none where a class is missing.
+    pub(crate) fn auc(&self, p: &Predictions, weight: &dyn Fn(usize) -> f64) -> Option<f64> {
+        area_of(p, &self.0, weight)
+    }
 }
 
 /// AUC within each group, weighted by its rows; groups of one class, and rows of no group, are left out of both sums.

@@ -8,6 +8,7 @@ mod name;
 mod predictions;
 mod ranking;
 
+pub(crate) use auc::RankedOrder;
 pub use auc::{auc, gauc};
 pub use calibration::{expected_calibration_error, log_loss, normalised_entropy, predicted_over_observed};
 pub(crate) use classes::largest;

@@ -212,6 +212,18 @@ impl MetricName {
         matches!(self, Self::Auc | Self::Gauc | Self::Accuracy | Self::Ranking(..))
     }
 
+    /// For a metric that is a mean over groups: each group that it is defined for, what it weighs in the mean, and its value.
+    pub(crate) fn by_group(self, p: &Predictions) -> Option<Vec<(u64, f64, f64)>> {
+        if !self.needs_groups() || p.groups.is_empty() {
+            return None;
+        }
+        let of = |(group, own): (u64, Predictions)| {
+            let weight = if self == Self::Gauc { own.rows() as f64 } else { 1.0 };
+            Some((group, weight, self.value(&own).ok()?))
+        };
+        Some(p.by_group().into_iter().filter_map(of).collect())
+    }
+
     pub(crate) fn compute(self, p: &Predictions) -> Result<f64, String> {
         let value = self.value(p)?;
         match value.is_finite() {

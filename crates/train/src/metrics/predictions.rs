@@ -29,6 +29,33 @@ impl Predictions {
         (0..self.scores.len() as u32).filter(|row| self.groups[*row as usize] != 0).collect()
     }
 
+    /// The same rows under other weights.
+    pub(crate) fn weighted(&self, weights: Vec<f32>) -> Self {
+        Self { scores: self.scores.clone(), labels: self.labels.clone(), weights, ..Self::default() }
+    }
+
+    /// The rows of each group, rows of no group left out.
+    pub(crate) fn by_group(&self) -> Vec<(u64, Self)> {
+        let mut order = self.grouped();
+        order.sort_by_key(|&row| self.groups[row as usize]);
+        let pick = |values: &[f32], rows: &[u32]| match values.is_empty() {
+            true => Vec::new(),
+            false => rows.iter().map(|row| values[*row as usize]).collect(),
+        };
+        let of = |rows: &[u32]| {
+            let group = self.groups[rows[0] as usize];
+            let own = Self {
+                scores: pick(&self.scores, rows),
+                labels: pick(&self.labels, rows),
+                weights: pick(&self.weights, rows),
+                groups: vec![group; rows.len()],
+                items: Vec::new(),
+            };
+            (group, own)
+        };
+        order.chunk_by(|a, b| self.groups[*a as usize] == self.groups[*b as usize]).map(of).collect()
+    }
+
     /// The weight of a row.
     pub fn weight(&self, row: usize) -> f64 {
         self.weights.get(row).map_or(1.0, |w| f64::from(*w))

@@ -22,7 +22,8 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<(), TrainError> {
 /// A folder that cannot be written.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     let io = TrainError::io(path);
-    let folder = path.parent().unwrap_or(Path::new("."));
+    // A bare name has a parent of no name.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(TEMPORARY)
         .permissions(burnrec_data::readable())

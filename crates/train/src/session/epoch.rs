@@ -11,7 +11,9 @@ use burnrec_record::{Metrics, TaskMetrics};
 use super::journal::Journal;
 use super::phase::Current;
 use super::{Notice, Session, losses};
+use crate::caching::cache;
 use crate::error::TrainError;
+use crate::experiment::RateSchedule;
 use crate::feed::{Prepared, prepare};
 use crate::measure::Scoring;
 use crate::run::save;
@@ -48,7 +50,8 @@ impl Session<'_> {
             self.time_step(rows, &mut last);
             self.after_step(losses, rows)?;
         }
-        self.log_losses()?;
+        let loss = self.log_losses()?;
+        self.observer.notice(&Notice::Loss { loss });
         self.keep_predictions()?;
         self.check_taught(before)?;
         self.log_mixture()?;
@@ -173,6 +176,7 @@ impl Session<'_> {
             skip: self.progress.step_in_epoch as usize,
             purpose: if current.later { Purpose::Later } else { Purpose::Train },
             draws: Draws::Negatives(seed),
+            cache: cache(checked, &self.encoder, &current.dataset, Side::Train, Purpose::Train),
             lists: checked.lists(),
         };
         let ready = prepare(self.stepper.weights.tables.indexer(), Some(checked.tasks().clone()));
@@ -210,8 +214,21 @@ impl Session<'_> {
     fn log_losses(&mut self) -> Result<Option<f64>, TrainError> {
         self.losses.read(&mut self.progress, self.job.checked.experiment().train.learning_rate)?;
         let Some((all, metrics)) = losses::means(&mut self.progress, self.job.checked.tasks()) else { return Ok(None) };
-        self.folder.event("train", self.progress.epoch + 1, self.progress.step, "train", &metrics)?;
+        let (epoch, step) = (self.progress.epoch + 1, self.progress.step);
+        self.folder.event("train", epoch, step, "train", &metrics)?;
+        self.log_rate(epoch, step)?;
         Ok(Some(all))
+    }
+
+    /// Writes the learning rate of dense weights down, where it changes over steps.
+    fn log_rate(&mut self, epoch: usize, step: u64) -> Result<(), TrainError> {
+        let train = &self.job.checked.experiment().train;
+        if train.schedule == RateSchedule::default() && train.warmup_steps == 0 {
+            return Ok(());
+        }
+        let rate = train.learning_rate * self.factor();
+        let own = Metrics(vec![("learning_rate".into(), Ok(rate))]);
+        self.folder.event("train", epoch, step, "rate", &TaskMetrics(vec![("rate".into(), own)]))
     }
 
     pub(super) fn checkpoint(&mut self, is_best: bool) -> Result<(), TrainError> {

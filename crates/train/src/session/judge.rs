@@ -27,7 +27,7 @@ impl Session<'_> {
         let dataset: Dataset = self.job.dataset.view(window, None)?;
         let rows = dataset.stream(Side::Train, &encoder.schema().columns(true))?;
         let source = dataset.source(Side::Train);
-        let asked = Asked { rows, source, encoder, purpose: Purpose::Measure, draws: Draws::Nothing };
+        let asked = Asked { rows, source, encoder, purpose: Purpose::Measure, draws: Draws::Nothing, cache: None };
         Ok(score_rows(&self.stepper.weights, self.job.checked.tasks(), asked, &Stop::default())?.known)
     }
 

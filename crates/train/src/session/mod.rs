@@ -12,6 +12,7 @@ mod phase;
 mod refit;
 mod replay;
 mod teach;
+mod told;
 mod validate;
 
 use std::fs::File;
@@ -119,6 +120,13 @@ impl<'a> Session<'a> {
             None => {
                 observer.notice(&Notice::Stage("fitting the encoder"));
                 let (encoder, vocabularies, rows) = begin::fit(&job, &job.dataset)?;
+                observer.notice(&Notice::Note(&told::rows(&rows, encoder.fitted(), job.checked.tasks())));
+                told::of_one_row(job.checked.schema(), &vocabularies)
+                    .iter()
+                    .for_each(|doubt| tracing::warn!("{doubt}"));
+                if let Some(ids) = told::ids(job.checked.schema(), &vocabularies) {
+                    observer.notice(&Notice::Note(&ids));
+                }
                 let reopened = if started { begin::reopen(&job, Some(&encoder))? } else { None };
                 (reopened.ok_or((encoder, vocabularies)), rows)
             }
@@ -177,6 +185,9 @@ impl<'a> Session<'a> {
     /// Failures of the disk.
     pub fn finish(mut self, ending: Ending) -> Result<Summary, TrainError> {
         let test = if ending == Ending::Interrupted { None } else { self.test()? };
+        if ending != Ending::Interrupted {
+            self.detail(test.is_some())?;
+        }
         let summary = self.summary(ending, test);
         self.folder.finish(&summary)?;
         Ok(summary)

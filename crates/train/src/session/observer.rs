@@ -27,6 +27,11 @@ pub enum Notice<'a> {
         /// Rows of the step.
         rows: usize,
     },
+    /// The steps of an epoch are done; the mean loss of those behind the last that was told.
+    Loss {
+        /// The tasks' losses as they are weighed; none where no step came behind.
+        loss: Option<f64>,
+    },
     /// Metrics of a side.
     Metrics {
         /// The epoch, from 1.

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use burnrec_data::Side;
 use burnrec_record::{Parameters, Summary, TaskMetrics, Throughput};
 
 use super::{Ending, Session};
+use crate::metrics::Predictions;
 
 /// Step times that the median is taken over, at most: the latest ones.
 const STEP_TIMES: usize = 4096;
@@ -20,6 +22,8 @@ pub(super) struct Found {
     steps: Vec<f32>,
     /// The validation of the best epoch.
     pub(super) valid: Option<TaskMetrics>,
+    /// What the last measured side was predicted to be, where the report is about it.
+    pub(super) known: Option<(Side, Vec<Predictions>)>,
     /// What ranking by training rows comes to, by side.
     pub(super) popularity: BTreeMap<String, TaskMetrics>,
 }

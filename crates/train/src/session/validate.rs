@@ -4,14 +4,15 @@ use std::time::Instant;
 
 use burnrec_data::Side;
 use burnrec_data::split::Dataset;
-use burnrec_record::TaskMetrics;
+use burnrec_record::{DETAILS, TaskMetrics};
 
 use super::phase::Current;
 use super::{Notice, Session};
+use crate::details::details;
 use crate::error::TrainError;
-use crate::measure::measure;
+use crate::measure::{OneSide, measure};
 use crate::metrics::NOT_FINITE;
-use crate::run::{Manifest, SavedModel};
+use crate::run::{Manifest, SavedModel, write_whole};
 
 impl Session<'_> {
     /// Evaluates the epoch that just ended, decides on stopping, and makes a checkpoint.
@@ -73,6 +74,9 @@ impl Session<'_> {
         if let Some(popularity) = measured.popularity {
             self.found.popularity.insert(side.name().to_string(), popularity);
         }
+        // Of the side that the report is about.
+        let reports = side == Side::Test || self.rows.get("test").copied().unwrap_or(0) == 0;
+        self.found.known = reports.then_some((side, measured.known));
         let broken = |(_, value): &(String, Result<f64, String>)| value.as_ref().is_err_and(|why| why == NOT_FINITE);
         match measured.metrics.0.iter().any(|(_, task)| task.0.iter().any(broken)) {
             true => Err(TrainError::Diverged {
@@ -82,6 +86,27 @@ impl Session<'_> {
             }),
             false => Ok(measured.metrics),
         }
+    }
+
+    /// Writes what the report shows of the weights that were tested, on the test side or else on that of validation.
+    pub(super) fn detail(&mut self, tested: bool) -> Result<(), TrainError> {
+        let experiment = self.job.checked.experiment();
+        let validates = self.rows.get("valid").copied().unwrap_or(0) > 0;
+        if !experiment.run.report || experiment.schedule.is_some() || !(tested || validates) {
+            return Ok(());
+        }
+        let (start, dataset) = (Instant::now(), self.job.dataset.clone());
+        if !tested {
+            self.measure(&dataset, Side::Valid)?;
+        }
+        let Some((side, known)) = self.found.known.take() else { return Ok(()) };
+        self.observer.notice(&Notice::Stage("finding what the report shows"));
+        let of = OneSide { dataset: &dataset, side };
+        let (weights, checked) = (&self.stepper.weights, &self.job.checked);
+        let found = details(weights, checked, &self.encoder, &of, &known, &self.job.stop)?;
+        write_whole(&self.folder.path().join(DETAILS), found.text().as_bytes())?;
+        self.found.add("report", start);
+        Ok(())
     }
 
     /// Metrics of the best epoch's weights on the test side.

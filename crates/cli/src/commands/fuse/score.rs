@@ -93,8 +93,14 @@ pub fn side(scores: &[Score], target: usize, side: Side, data_dir: &Path) -> Res
         check_fitted(saved, &dataset, side)?;
         let rows = dataset.stream(side, &saved.encoder.schema().columns(true))?;
         let encoder = &saved.encoder;
-        let asked =
-            Asked { rows, source: dataset.source(side), encoder, purpose: Purpose::Measure, draws: Draws::Nothing };
+        let asked = Asked {
+            rows,
+            source: dataset.source(side),
+            encoder,
+            purpose: Purpose::Measure,
+            draws: Draws::Nothing,
+            cache: None,
+        };
         let scored = score_rows(&saved.weights, saved.checked.tasks(), asked, &Stop::default())?;
         columns.push(scored.scores[score.task].iter().map(|s| score.value(*s)).collect());
         if at == target {

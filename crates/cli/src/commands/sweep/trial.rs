@@ -112,7 +112,7 @@ impl Sweep<'_> {
         let tasks = checked.tasks().iter().map(|task| task.name.clone()).collect();
         let job = Job { checked, dataset, opened: self.opened.clone(), out: folder, resume, stop: self.stop.clone() };
         let summary =
-            burnrec_train::train(job, &mut Progress::new(Progress::is_json())).map_err(|e| located(e.into()))?;
+            burnrec_train::train(job, &mut Progress::new(crate::out::is_json())).map_err(|e| located(e.into()))?;
         Ok((summary, tasks))
     }
 }

@@ -1,0 +1,122 @@
+//! A run folder, as it is read: configuration, events, and what was found at the end.
+
+use std::path::{Path, PathBuf};
+
+use burnrec_record::{DETAILS, Details, EVENTS, Event, MetricDraws, SUMMARY, Summary};
+use serde::de::DeserializeOwned;
+
+use crate::error::ReportError;
+
+/// A run of one model.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The folder.
+    pub path: PathBuf,
+    /// What it is called beside others.
+    pub name: String,
+    /// The text of its configuration.
+    pub config: String,
+    /// What happened, in its order.
+    pub events: Vec<Event>,
+    /// What it came to; none while it runs.
+    pub summary: Option<Summary>,
+    /// What was found at its end; none of runs that were told not to look.
+    pub details: Option<Details>,
+}
+
+/// Reads a JSON file; none where it is not there.
+pub(crate) fn json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ReportError> {
+    let damaged = |problem: String| ReportError::Damaged { path: path.to_path_buf(), line: None, problem };
+    match std::fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| damaged(e.to_string())),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(damaged(e.to_string())),
+    }
+}
+
+/// Reads a file of JSON lines, empty where it is not there; a last line that is being written is left out.
+pub(crate) fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, ReportError> {
+    let damaged =
+        |line: Option<usize>, problem: String| ReportError::Damaged { path: path.to_path_buf(), line, problem };
+    let text = match std::fs::read(path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(damaged(None, e.to_string())),
+    };
+    let whole = text.rfind('\n').map_or(0, |end| end + 1);
+    let of = |(number, line): (usize, &str)| {
+        serde_json::from_str(line).map_err(|e| damaged(Some(number + 1), e.to_string()))
+    };
+    text[..whole].lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(of).collect()
+}
+
+impl Run {
+    /// Whether a folder holds a run.
+    pub fn is_in(path: &Path) -> bool {
+        path.join("config.toml").is_file() && (path.join(EVENTS).is_file() || path.join(SUMMARY).is_file())
+    }
+
+    /// Reads a folder.
+    ///
+    /// # Errors
+    /// Folders without a run, and files that are damaged.
+    pub fn read(path: &Path) -> Result<Self, ReportError> {
+        let missing = |problem: &str| ReportError::NotARun { path: path.to_path_buf(), problem: problem.into() };
+        if !path.is_dir() {
+            return Err(missing("is no folder"));
+        }
+        let config = std::fs::read_to_string(path.join("config.toml")).map_err(|_| missing("holds no config.toml"))?;
+        let whole = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        let last = |path: &Path| path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+        let name = match whole.parent().map(last).filter(|above| !above.is_empty() && above != "runs") {
+            Some(above) => format!("{above}/{}", last(&whole)),
+            None => last(&whole),
+        };
+        Ok(Self {
+            path: path.to_path_buf(),
+            name,
+            config,
+            events: lines(&path.join(EVENTS))?,
+            summary: json(&path.join(SUMMARY))?,
+            details: json(&path.join(DETAILS))?,
+        })
+    }
+
+    /// The tasks, where the run has told them.
+    pub fn tasks(&self) -> Vec<String> {
+        self.summary.as_ref().map_or_else(Vec::new, |summary| summary.tasks.clone())
+    }
+
+    /// The metrics of the last side that was looked at, by name: those of the test, else of validation.
+    pub fn final_metrics(&self) -> Vec<(String, Option<f64>)> {
+        let Some(summary) = &self.summary else { return Vec::new() };
+        let side = ["test", "valid"].iter().find_map(|side| summary.metrics.get(*side));
+        side.map_or_else(Vec::new, burnrec_record::Values::flat)
+    }
+
+    /// The draws of a metric as [`Self::final_metrics`] names it.
+    pub fn draws(&self, metric: &str) -> Option<&MetricDraws> {
+        let details = self.details.as_ref()?;
+        let several = details.tasks.len() > 1;
+        details.tasks.iter().find_map(|task| {
+            let own = |draws: &&MetricDraws| match several {
+                true => {
+                    metric.strip_prefix(task.task.as_str()).and_then(|m| m.strip_prefix('.')) == Some(&draws.metric)
+                }
+                false => draws.metric == metric,
+            };
+            task.draws.iter().find(own)
+        })
+    }
+}
+
+/// Makes names differ where two runs have the same.
+pub(crate) fn tell_apart(runs: &mut [Run]) {
+    for at in 1..runs.len() {
+        let taken = |name: &str, runs: &[Run]| runs[..at].iter().any(|other| other.name == name);
+        if taken(&runs[at].name, runs) {
+            let other = (2..).map(|n| format!("{} ({n})", runs[at].name)).find(|name| !taken(name, runs));
+            runs[at].name = other.unwrap_or_default();
+        }
+    }
+}

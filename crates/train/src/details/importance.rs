@@ -1,0 +1,123 @@
+//! What each field is worth to a model: how much worse it is judged when the field's values go to other rows (Breiman,
+//! Machine Learning 2001).
+
+use std::sync::Arc;
+
+use burnrec_features::{Batch, Draws, Encoder, LoaderConfig, Purpose, load, stream_seed};
+use burnrec_record::FieldImportance;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::inputs::{fields, moved};
+use crate::checked::Checked;
+use crate::error::TrainError;
+use crate::feed::prepare;
+use crate::measure::{LISTS, OneSide, Scoring};
+use crate::metrics::Protocol;
+use crate::stop::Stop;
+use crate::weights::Frozen;
+
+/// Rows that are looked at, at most: the first of the side.
+const ROWS: usize = 20_000;
+
+/// Rows that are scored at once.
+const BATCH_ROWS: usize = 4096;
+
+/// Shuffles of a field, at most.
+const REPEATS: usize = 5;
+
+/// The rows that are looked at, and what judges them.
+struct Looked<'a> {
+    checked: &'a Checked,
+    encoder: &'a Encoder,
+    frozen: &'a Frozen<'a>,
+    batches: &'a [Batch],
+}
+
+/// Importance of every field to every task, and the rows that it was found on. Nothing where a stop is asked for.
+pub(super) fn importance(
+    frozen: &Frozen<'_>,
+    checked: &Checked,
+    encoder: &Encoder,
+    batches: &[Batch],
+    stop: &Stop,
+) -> (Vec<FieldImportance>, u64) {
+    let looked = Looked { checked, encoder, frozen, batches };
+    let count: usize = looked.batches.iter().map(|batch| batch.rows).sum();
+    let whole = looked.judge(|batch| batch.clone());
+    let repeats = (ROWS / count.max(1)).clamp(1, REPEATS);
+    let mut found: Vec<FieldImportance> = Vec::new();
+    for (field, inputs) in fields(encoder.schema()) {
+        let mut losses = vec![Vec::new(); whole.len()];
+        for repeat in 0..repeats {
+            if stop.is_asked() {
+                return (Vec::new(), 0);
+            }
+            let seed = stream_seed(checked.experiment().run.seed, &format!("importance of {field}"), repeat as u64);
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let shuffled = looked.judge(|batch| {
+                let mut order: Vec<u32> = (0..batch.rows as u32).collect();
+                order.shuffle(&mut rng);
+                moved(batch, &inputs, batch, &order)
+            });
+            let pairs = whole.iter().zip(shuffled).zip(&mut losses);
+            pairs.for_each(|((was, is), losses)| losses.extend(was.zip(is).map(|(was, is)| was - is)));
+        }
+        for (task, losses) in checked.tasks().iter().zip(losses).filter(|(_, losses)| !losses.is_empty()) {
+            let metric = task.measurable.monitor();
+            let sign = if metric.larger_is_better() { 1.0 } else { -1.0 };
+            let mean = losses.iter().sum::<f64>() / losses.len() as f64;
+            let spread = losses.iter().map(|loss| (loss - mean).powi(2)).sum::<f64>() / losses.len() as f64;
+            found.push(FieldImportance {
+                field: field.clone(),
+                task: task.name.clone(),
+                metric: metric.name(),
+                loss: sign * mean,
+                spread: spread.sqrt(),
+            });
+        }
+    }
+    found.sort_by(|a, b| b.loss.total_cmp(&a.loss).then(a.field.cmp(&b.field)));
+    (found, count as u64)
+}
+
+/// The first rows of a side, as they are measured.
+pub(super) fn rows(checked: &Checked, encoder: &Arc<Encoder>, side: &OneSide<'_>) -> Result<Vec<Batch>, TrainError> {
+    let lists = checked.protocol() == Protocol::Lists;
+    let draws = if lists { Draws::Lists(LISTS) } else { Draws::Nothing };
+    let config = LoaderConfig {
+        batch_size: BATCH_ROWS,
+        buffer_rows: BATCH_ROWS,
+        purpose: Purpose::Measure,
+        draws,
+        ..LoaderConfig::default()
+    };
+    let rows = side.dataset.stream(side.side, &encoder.schema().columns(true))?;
+    let loader = load(rows, side.dataset.source(side.side).clone(), encoder.clone(), config, |batch| batch);
+    let (mut batches, mut count) = (Vec::new(), 0);
+    for batch in loader {
+        let batch = batch?;
+        count += batch.rows;
+        batches.push(batch);
+        if count >= ROWS {
+            break;
+        }
+    }
+    Ok(batches)
+}
+
+impl Looked<'_> {
+    /// What each task is judged by on the rows as `change` leaves them.
+    fn judge(&self, mut change: impl FnMut(&Batch) -> Batch) -> Vec<Option<f64>> {
+        let tasks = self.checked.tasks();
+        let mut scoring = Scoring::new(tasks, self.encoder);
+        let ready = prepare(self.frozen.weights().tables.indexer(), None);
+        for batch in self.batches {
+            let known = scoring.labels(batch);
+            scoring.add(known, self.frozen.scores(ready(change(batch))));
+        }
+        let found = scoring.finish().known;
+        tasks.iter().zip(&found).map(|(task, p)| task.measurable.monitor().compute(p).ok()).collect()
+    }
+}
