@@ -56,6 +56,14 @@ pub enum CliError {
         /// Its size.
         mib: u64,
     },
+    /// A run that nobody trains.
+    #[error(
+        "{path}: nobody trains here any more, and the run has not come to its end; continue it by train --resume --out {path}"
+    )]
+    Left {
+        /// The folder.
+        path: String,
+    },
     /// A gate that refused to publish what a window made.
     #[error(
         "the gate refused {times} of the models, the last one in phase {phase}: log-loss {candidate:.4} on the window behind it, {published:.4} of what is published, which stays; the ledger has the rest"
@@ -109,7 +117,7 @@ impl CliError {
     pub fn code(&self) -> u8 {
         match self {
             Self::Device(_) | Self::DeviceMemory { .. } => 3,
-            Self::Assumption { .. } | Self::Disk { .. } | Self::Refused { .. } => 1,
+            Self::Assumption { .. } | Self::Disk { .. } | Self::Refused { .. } | Self::Left { .. } => 1,
             Self::Train(e) if e.is_environment() => 1,
             Self::Data(e) if e.is_environment() => 1,
             _ => 2,

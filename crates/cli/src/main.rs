@@ -88,6 +88,8 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Check(a) => commands::check::run(&a),
         Command::Devices(a) => commands::devices::run(&a),
         Command::Models(a) => commands::models::run(&a),
+        Command::Completions(a) => commands::manual::completions(&a),
+        Command::Man(a) => commands::manual::man(&a),
         Command::Schema => commands::schema::run(),
         Command::Bench(a) => commands::bench::run(&a),
         Command::Data(DataCommand::List(a)) => commands::data::list(&a),

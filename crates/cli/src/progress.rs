@@ -69,17 +69,17 @@ impl Progress {
         (self.steps, self.at, self.rows, self.since, self.last_line) = (steps, done, 0, Instant::now(), Instant::now());
         (self.losses, self.untold) = ((0.0, 0), 0);
         if let Some(bar) = &self.bar {
-            let style = "epoch {prefix} [{bar:24}] {pos}/{len} steps, {eta} left, {msg}";
+            bar.set_prefix(format!("{}/{}", self.epoch.0, self.epoch.1));
+            if let Some(steps) = steps {
+                bar.set_length(steps);
+            }
+            let style = "epoch {prefix} [{bar:24}] {pos}/{len} steps, {eta} left, {wide_msg}";
             bar.set_style(
                 ProgressStyle::with_template(style)
                     .unwrap_or_else(|_| ProgressStyle::default_bar())
                     .progress_chars("=> "),
             );
-            bar.set_prefix(format!("{}/{}", self.epoch.0, self.epoch.1));
             bar.reset();
-            if let Some(steps) = steps {
-                bar.set_length(steps);
-            }
             bar.set_position(done);
         }
     }
@@ -154,6 +154,8 @@ impl Observer for Progress {
         match notice {
             Notice::Stage(name) => {
                 self.line(name);
+                // One thing moves at a time.
+                self.bar.iter().for_each(ProgressBar::finish_and_clear);
                 self.reading = Some(Reading::new(name));
             }
             Notice::Epoch { epoch, epochs, steps, done } => {

@@ -56,7 +56,7 @@ impl Drop for Reading {
 
 fn spin(ended: &AtomicBool, what: &str) {
     let (begins, first) = (Instant::now(), rows_read());
-    let style = ProgressStyle::with_template("{spinner} {prefix}  {msg}");
+    let style = ProgressStyle::with_template("{spinner} {prefix}  {wide_msg}");
     let bar = ProgressBar::new_spinner()
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
         .with_prefix(what.to_string());

@@ -13,7 +13,7 @@ pub enum FeatureError {
     #[error("the catalogue of items and users: {0}")]
     Catalogue(#[from] arrow::error::ArrowError),
     /// Encoded rows that were kept and are not what was written.
-    #[error("{path}: {reason}; remove the file, and it is written anew", path = path.display())]
+    #[error("{path}: {reason}; the damaged file was removed: run the command again (train with --resume), and the data is read in its place", path = path.display())]
     Cache {
         /// The file.
         path: std::path::PathBuf,

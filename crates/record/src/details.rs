@@ -35,6 +35,8 @@ pub struct TaskDetails {
     pub task: String,
     /// Rows whose label is known.
     pub rows: u64,
+    /// A hash of their labels and groups in their order: runs of another one were judged on other rows.
+    pub fingerprint: String,
     /// The share of them whose label is 1; none of other kinds of labels.
     pub positive_rate: Option<f64>,
     /// Bins of equally many rows, the smallest predictions first; empty where scores are no probabilities.

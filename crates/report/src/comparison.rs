@@ -44,15 +44,10 @@ impl Comparison {
             let value = values[at].get(metric).copied().flatten();
             let found = if at == 0 { None } else { difference(&runs[at], &runs[0], metric) };
             let larger = runs[at].draws(metric).map(|draws| draws.larger_is_better);
-            let base = values[0].get(metric).copied().flatten();
-            let better = match (found, larger, value.zip(base)) {
-                // Of predicted over observed positives 1 is best, from either side.
-                (Some(_), _, Some((own, base))) if metric == "pcoc" || metric.ends_with(".pcoc") => {
-                    Some((own - 1.0).abs() < (base - 1.0).abs())
-                }
-                (Some(d), Some(larger), _) if d.value != 0.0 => Some((d.value > 0.0) == larger),
-                _ => None,
-            };
+            // Of predicted over observed positives 1 is best, from either side: a difference alone says nothing.
+            let told = metric != "pcoc" && !metric.ends_with(".pcoc");
+            let better =
+                found.zip(larger).filter(|(d, _)| told && d.value != 0.0).map(|(d, larger)| (d.value > 0.0) == larger);
             Cell { value, difference: found, better }
         };
         let cells: Vec<Vec<Cell>> =
@@ -94,7 +89,15 @@ mod tests {
     use super::*;
 
     fn run(config: &str) -> Run {
-        Run { path: "r".into(), name: "r".into(), config: config.into(), events: vec![], summary: None, details: None }
+        Run {
+            path: "r".into(),
+            name: "r".into(),
+            config: config.into(),
+            events: vec![],
+            summary: None,
+            details: None,
+            lost: 0,
+        }
     }
 
     #[test]

@@ -117,7 +117,15 @@ fn thinned(points: Vec<Point>) -> Vec<Point> {
         let (first, second) = (low.min(high), low.max(high));
         if first == second { vec![part[first]] } else { vec![part[first], part[second]] }
     };
-    points.chunks(width).flat_map(ends).collect()
+    let (first, last) = (points[0], points[points.len() - 1]);
+    let mut thin: Vec<Point> = points.chunks(width).flat_map(ends).collect();
+    if thin.first() != Some(&first) {
+        thin.insert(0, first);
+    }
+    if thin.last() != Some(&last) {
+        thin.push(last);
+    }
+    thin
 }
 
 impl Curve {
@@ -140,7 +148,8 @@ mod tests {
         points[54_321].y = 99.0;
         points[77_777].y = -99.0;
         let thin = thinned(points);
-        assert!(thin.len() <= POINTS, "{}", thin.len());
+        assert!(thin.len() <= POINTS + 2, "{}", thin.len());
+        assert_eq!((thin[0].step, thin[thin.len() - 1].step), (0.0, 99_999.0));
         assert!(thin.iter().any(|p| p.y == 99.0) && thin.iter().any(|p| p.y == -99.0));
         assert!(thin.is_sorted_by(|a, b| a.step < b.step));
     }

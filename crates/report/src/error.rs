@@ -14,13 +14,17 @@ pub enum ReportError {
         /// What is missing.
         problem: String,
     },
+    /// A replay or a simulation without an outcome yet.
+    #[error("{path}: has no summary.json yet; it is running, or was stopped: continue it with --resume")]
+    Unfinished {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A file that says nothing.
-    #[error("{path}{}: {problem}", line.map_or_else(String::new, |n| format!(", line {n}")))]
+    #[error("{path}: {problem}")]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// The line, from 1; none where the whole file is meant.
-        line: Option<usize>,
         /// What is wrong with it.
         problem: String,
     },

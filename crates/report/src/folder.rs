@@ -145,6 +145,16 @@ pub struct Hour {
     pub measures: BTreeMap<String, Value>,
 }
 
+impl Sweep {
+    /// The settings that some trial has, by key.
+    pub fn keys(&self) -> Vec<&String> {
+        let mut keys: Vec<&String> = self.trials.iter().flat_map(|trial| trial.settings.keys()).collect();
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+}
+
 impl Folder {
     /// Reads a folder.
     ///
@@ -156,14 +166,14 @@ impl Folder {
         if let Some(sweep) = json::<Sweep>(&path.join("sweep.json"))? {
             return Ok(Self::Sweep(Sweep { name, ..sweep }));
         }
-        let missing = |problem: &str| ReportError::NotARun { path: path.to_path_buf(), problem: problem.into() };
+        let unfinished = || ReportError::Unfinished { path: path.to_path_buf() };
         if path.join("hours.jsonl").is_file() {
-            let summary = json(&path.join(SUMMARY))?.ok_or_else(|| missing("holds no summary.json yet"))?;
-            return Ok(Self::Simulation(Simulation { name, summary, hours: lines(&path.join("hours.jsonl"))? }));
+            let summary = json(&path.join(SUMMARY))?.ok_or_else(unfinished)?;
+            return Ok(Self::Simulation(Simulation { name, summary, hours: lines(&path.join("hours.jsonl"))?.0 }));
         }
         if path.join("windows.jsonl").is_file() {
-            let summary = json(&path.join(SUMMARY))?.ok_or_else(|| missing("holds no summary.json yet"))?;
-            return Ok(Self::Replay(Replay { name, summary, windows: lines(&path.join("windows.jsonl"))? }));
+            let summary = json(&path.join(SUMMARY))?.ok_or_else(unfinished)?;
+            return Ok(Self::Replay(Replay { name, summary, windows: lines(&path.join("windows.jsonl"))?.0 }));
         }
         Ok(Self::Run(Box::new(Run::read(path)?)))
     }

@@ -47,31 +47,26 @@ impl Interval {
 
 /// The interval of a metric.
 pub fn interval(draws: &MetricDraws) -> Option<Interval> {
-    Interval::of(draws.value, draws.draws.iter().flatten().copied().collect())
+    let found = Interval::of(draws.value, draws.draws.iter().flatten().copied().collect())?;
+    // Shares lie within 0 and 1, and no metric below 0.
+    let name = draws.metric.split('@').next().unwrap_or_default();
+    let most = match name {
+        "auc" | "gauc" | "accuracy" | "ece" | "ndcg" | "hr" | "recall" | "mrr" => 1.0,
+        _ => f64::INFINITY,
+    };
+    Some(Interval { low: found.low.max(0.0), high: found.high.min(most), ..found })
 }
 
 /// What one run has more than another in a metric. Draws of one number are the same groups in both, where both were judged on the
 /// same rows; none where they were not.
 pub fn difference(run: &Run, base: &Run, metric: &str) -> Option<Interval> {
-    let (own, theirs) = (run.draws(metric)?, base.draws(metric)?);
-    if !same_rows(run, base) {
+    let ((own_task, own), (their_task, theirs)) = (run.task_draws(metric)?, base.task_draws(metric)?);
+    let same = !own_task.fingerprint.is_empty() && own_task.fingerprint == their_task.fingerprint;
+    if !same || own_task.unit != their_task.unit {
         return None;
     }
     let pairs = own.draws.iter().zip(&theirs.draws).filter_map(|(a, b)| Some((*a)? - (*b)?));
     Interval::of(own.value - theirs.value, pairs.collect())
-}
-
-/// Whether two runs were judged on as many rows of the same kind, as far as their folders tell.
-fn same_rows(run: &Run, base: &Run) -> bool {
-    let of = |run: &Run| {
-        let details = run.details.as_ref()?;
-        let rows = details.tasks.iter().map(|task| (task.task.clone(), task.rows, task.unit.clone()));
-        Some((details.side.clone(), rows.collect::<Vec<_>>()))
-    };
-    match (of(run), of(base)) {
-        (Some((side, own)), Some((other, theirs))) => side == other && own.iter().any(|task| theirs.contains(task)),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

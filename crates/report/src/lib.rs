@@ -19,5 +19,5 @@ pub use intervals::{Interval, difference, interval};
 pub use listing::{Listed, list};
 pub use page::{live_page, page, update};
 pub use plain::{as_json, as_markdown};
-pub use run::Run;
+pub use run::{Run, is_held};
 pub use tensorboard::event_file;

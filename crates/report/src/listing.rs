@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::error::ReportError;
 use crate::folder::Folder;
-use crate::run::Run;
+use crate::run::{Run, is_held};
 
 /// Folders within folders that are looked through.
 const DEPTH: usize = 4;
@@ -17,7 +18,8 @@ pub struct Listed {
     pub path: PathBuf,
     /// `run`, `sweep`, `replay`, `simulation`, or `damaged`.
     pub kind: &'static str,
-    /// `completed`, `stopped_early`, `interrupted`, or `running` while there is no summary; what is wrong with a damaged one.
+    /// `completed`, `stopped_early`, `interrupted`; without a summary `running` where a process holds the folder, else `stopped`; what
+    /// is wrong with a damaged one.
     pub status: String,
     /// The model, where there is one.
     pub model: Option<String>,
@@ -60,6 +62,11 @@ fn walk(path: &Path, depth: usize, found: &mut Vec<Listed>) {
     }
 }
 
+/// What a folder without an outcome is: held by who trains, or left.
+fn going(path: &Path) -> &'static str {
+    if is_held(path) { "running" } else { "stopped" }
+}
+
 fn one(path: &Path) -> Listed {
     let known = |kind, status: &str| Listed {
         path: path.to_path_buf(),
@@ -73,10 +80,13 @@ fn one(path: &Path) -> Listed {
         config: String::new(),
     };
     match Folder::read(path) {
+        Err(ReportError::Unfinished { .. }) => {
+            known(if path.join("hours.jsonl").is_file() { "simulation" } else { "replay" }, going(path))
+        }
         Err(error) => known("damaged", &error.to_string()),
         Ok(Folder::Sweep(sweep)) => {
             let best = sweep.trials.first().and_then(|trial| Some((sweep.monitor.clone(), Some(trial.value?.mean))));
-            let seconds = Some(sweep.trials.iter().map(|trial| trial.seconds).sum());
+            let seconds = Some(sweep.trials.iter().map(|trial| trial.seconds).sum::<f64>() + 0.0);
             Listed { seconds, metrics: best.into_iter().collect(), ..known("sweep", "") }
         }
         Ok(Folder::Replay(replay)) => {
@@ -90,7 +100,7 @@ fn one(path: &Path) -> Listed {
             rows_per_second: run.summary.as_ref().map(|s| s.throughput.rows_per_second),
             metrics: run.final_metrics(),
             config: run.config.clone(),
-            ..known("run", run.summary.as_ref().map_or("running", |s| &s.status))
+            ..known("run", run.summary.as_ref().map_or(going(path), |s| &s.status))
         },
     }
 }

@@ -28,7 +28,7 @@ fn table(out: &mut String, heads: &[String], rows: &[Vec<String>]) {
 }
 
 fn shown(value: Option<f64>) -> String {
-    value.map_or("undefined".into(), |x| format!("{x:.5}"))
+    value.map_or("-".into(), |x| format!("{x:.5}"))
 }
 
 /// Runs as Markdown.
@@ -84,7 +84,7 @@ fn alone(out: &mut String, run: &Run) {
                 vec![cell(&task.task), cell(&draws.metric), format!("{:.5}", draws.value), within]
             })
             .collect();
-        table(out, &["task", "metric", "value", "95% of draws"].map(String::from), &rows);
+        table(out, &["task", "metric", "value", "95% interval"].map(String::from), &rows);
     }
     let rows: Vec<Vec<String>> = details
         .importance

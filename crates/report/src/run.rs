@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use burnrec_record::{DETAILS, Details, EVENTS, Event, MetricDraws, SUMMARY, Summary};
+use burnrec_record::{DETAILS, Details, EVENTS, Event, MetricDraws, SUMMARY, Summary, TaskDetails};
 use serde::de::DeserializeOwned;
 
 use crate::error::ReportError;
@@ -18,6 +18,8 @@ pub struct Run {
     pub config: String,
     /// What happened, in its order.
     pub events: Vec<Event>,
+    /// Lines of the events that could not be read.
+    pub lost: usize,
     /// What it came to; none while it runs.
     pub summary: Option<Summary>,
     /// What was found at its end; none of runs that were told not to look.
@@ -26,28 +28,39 @@ pub struct Run {
 
 /// Reads a JSON file; none where it is not there.
 pub(crate) fn json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ReportError> {
-    let damaged = |problem: String| ReportError::Damaged { path: path.to_path_buf(), line: None, problem };
+    let damaged = |problem: String| ReportError::Damaged { path: path.to_path_buf(), problem };
     match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| damaged(e.to_string())),
+        Ok(bytes) => {
+            let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|e| damaged(e.to_string()))?;
+            if !value.is_object() {
+                return Err(damaged("is no object of JSON".into()));
+            }
+            serde_json::from_value(value).map(Some).map_err(|e| damaged(e.to_string()))
+        }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(damaged(e.to_string())),
     }
 }
 
-/// Reads a file of JSON lines, empty where it is not there; a last line that is being written is left out.
-pub(crate) fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, ReportError> {
-    let damaged =
-        |line: Option<usize>, problem: String| ReportError::Damaged { path: path.to_path_buf(), line, problem };
+/// Reads a file of JSON lines, empty where it is not there, and counts the lines that say nothing; a last line that is being
+/// written is left out.
+pub(crate) fn lines<T: DeserializeOwned>(path: &Path) -> Result<(Vec<T>, usize), ReportError> {
     let text = match std::fs::read(path) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(damaged(None, e.to_string())),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok((Vec::new(), 0)),
+        Err(e) => return Err(ReportError::Damaged { path: path.to_path_buf(), problem: e.to_string() }),
     };
     let whole = text.rfind('\n').map_or(0, |end| end + 1);
-    let of = |(number, line): (usize, &str)| {
-        serde_json::from_str(line).map_err(|e| damaged(Some(number + 1), e.to_string()))
-    };
-    text[..whole].lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(of).collect()
+    let lines = || text[..whole].lines().filter(|line| !line.trim().is_empty());
+    let read: Vec<T> = lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let lost = lines().count() - read.len();
+    Ok((read, lost))
+}
+
+/// Whether a process holds a run folder, as one that trains does.
+pub fn is_held(path: &Path) -> bool {
+    let lock = std::fs::File::open(path.join(".lock"));
+    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
 impl Run {
@@ -72,11 +85,13 @@ impl Run {
             Some(above) => format!("{above}/{}", last(&whole)),
             None => last(&whole),
         };
+        let (events, lost) = lines(&path.join(EVENTS))?;
         Ok(Self {
             path: path.to_path_buf(),
             name,
             config,
-            events: lines(&path.join(EVENTS))?,
+            events,
+            lost,
             summary: json(&path.join(SUMMARY))?,
             details: json(&path.join(DETAILS))?,
         })
@@ -96,6 +111,11 @@ impl Run {
 
     /// The draws of a metric as [`Self::final_metrics`] names it.
     pub fn draws(&self, metric: &str) -> Option<&MetricDraws> {
+        self.task_draws(metric).map(|(_, draws)| draws)
+    }
+
+    /// The same with the task that they are of.
+    pub(crate) fn task_draws(&self, metric: &str) -> Option<(&TaskDetails, &MetricDraws)> {
         let details = self.details.as_ref()?;
         let several = details.tasks.len() > 1;
         details.tasks.iter().find_map(|task| {
@@ -105,7 +125,7 @@ impl Run {
                 }
                 false => draws.metric == metric,
             };
-            task.draws.iter().find(own)
+            Some((task, task.draws.iter().find(own)?))
         })
     }
 }

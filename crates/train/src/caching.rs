@@ -1,10 +1,11 @@
 //! Where encoded rows are kept (`data.cache`), and what they have to be of.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use burnrec_data::split::Dataset;
 use burnrec_data::{Side, SplitConfig, fingerprint};
-use burnrec_features::{Cache, Encoder, Purpose};
+use burnrec_features::{Cache, Encoder, Fitted, Purpose};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::checked::Checked;
@@ -24,14 +25,17 @@ pub(crate) fn cache(
     purpose: Purpose,
 ) -> Option<Cache> {
     let data = &checked.experiment().data;
-    if !data.cache {
+    // Beside rows of other files, which are asked about once, nothing is left.
+    if !data.cache || dataset.is_whole() {
         return None;
     }
     let source = dataset.source(side).path().to_path_buf();
     let mut paths: Vec<PathBuf> = vec![source.clone(), dataset.source(Side::Train).path().to_path_buf()];
     paths.extend(data.join.iter().map(|join| PathBuf::from(&join.source)));
     if let SplitConfig::Files { valid, test } = &data.split {
-        paths.extend([valid, test].into_iter().map(PathBuf::from).filter(|path| path.exists()));
+        // A share of the training rows is no file.
+        let files = [valid, test].into_iter().filter(|name| name.parse::<f64>().is_err());
+        paths.extend(files.map(PathBuf::from));
     }
     let files = match fingerprint(paths.iter().map(PathBuf::as_path)) {
         Ok(files) => files,
@@ -41,14 +45,17 @@ pub(crate) fn cache(
         }
     };
     // All that says how a cell becomes a number; where it computes, and what is learned of it, does not count.
-    let fitted = serde_json::to_string(&encoder.fitted()).ok()?;
+    let fitted = Fitted { curves: BTreeMap::new(), ..encoder.fitted().clone() };
+    let fitted = serde_json::to_string(&fitted).ok()?;
     let read = serde_json::to_string(data).ok()?;
     let merged = dataset.has_valid_in_train();
     let purpose = format!("{purpose:?}");
-    let what = format!("{FORM} {files:016x} {read} {:?} {fitted} {} {purpose} {merged}", encoder.schema(), side.name());
+    let version = env!("CARGO_PKG_VERSION");
+    let (schema, side) = (encoder.schema(), side.name());
+    let what = format!("{FORM} {version} {files:016x} {read} {schema:?} {fitted} {side} {purpose} {merged}");
     let key = format!("{:016x}{:016x}", xxh3_64(what.as_bytes()), xxh3_64(format!("{what}.").as_bytes()));
     let name = source.file_name().map_or_else(|| "data".into(), |name| name.to_string_lossy().into_owned());
     let beside = source.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let path = beside.join(FOLDER).join(format!("{name}-{}-{}.arrow", side.name(), &key[..16]));
+    let path = beside.join(FOLDER).join(format!("{name}-{side}-{}.arrow", &key[..16]));
     Some(Cache { path, key })
 }

@@ -164,7 +164,7 @@ impl TrainError {
     pub fn is_environment(&self) -> bool {
         match self {
             Self::Data(e) | Self::Feature(FeatureError::Data(e)) => e.is_environment(),
-            Self::Feature(FeatureError::LoaderDied)
+            Self::Feature(FeatureError::LoaderDied | FeatureError::Cache { .. })
             | Self::TooManyRejected { .. }
             | Self::Diverged { .. }
             | Self::HalfStep

@@ -130,7 +130,7 @@ impl Task {
     }
 
     /// Scores of a row.
-    pub(crate) fn width(&self, schema: &Schema) -> usize {
+    pub fn width(&self, schema: &Schema) -> usize {
         schema.targets[self.target].classes().map_or(1, <[String]>::len)
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use burnrec_tests::{click_log, experiment, job, refused, run, run_ok};
+use burnrec_tests::{click_log, experiment, job, refused, run, run_ok, skipped};
 
 const TRAIN: &str = "epochs = 1\nbatch_size = 128";
 
@@ -147,7 +147,7 @@ fn a_device_s_number_that_is_not_there_lists_those_that_are() {
     refused(folder.path(), &["--device", "flex:1"], &["device `flex:1`", "no number"]);
     refused(folder.path(), &["--set", "backend.device=\"wgpu:x\""], &["`x` is no number", "wgpu:0"]);
     if burnrec_backend::open(burnrec_backend::DeviceName::Wgpu).is_err() {
-        return eprintln!("SKIPPED: no adapter answers to wgpu");
+        return skipped("no adapter answers to wgpu");
     }
     let outcome = run(folder.path(), &["train", "job.toml", "--out", "out", "--device", "wgpu:77"]);
     assert_eq!(outcome.code, Some(3), "{}", outcome.err);

@@ -41,6 +41,7 @@ mod sparsity;
 mod sweeps;
 mod tables;
 mod tasks;
+mod terminal;
 mod trees;
 mod updates;
 mod values;

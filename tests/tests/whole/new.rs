@@ -92,6 +92,19 @@ fn labels_of_every_kind_are_told() {
 }
 
 #[test]
+fn names_that_meet_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = (0..400)
+        .map(|r| format!("2024-01-{:02}T{:02}:00:00,{},{},{},{}\n", 1 + r % 28, r % 24, r % 24, r % 7, r % 5, r % 2))
+        .collect();
+    std::fs::write(folder.path().join("d.csv"), format!("timestamp,hour,a[1-3],a(1-3),clicked\n{rows}")).unwrap();
+    run_ok(folder.path(), &["new", "d.csv"]);
+    run_ok(folder.path(), &["check", "d.toml"]);
+    let config = std::fs::read_to_string(folder.path().join("d.toml")).unwrap();
+    assert!(config.contains("\"hour 2\"") && config.contains("\"a(1-3) 2\""), "{config}");
+}
+
+#[test]
 fn files_without_a_guess_are_refused_in_words() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |text: &str, more: &[&str], says: &str| {
@@ -106,4 +119,7 @@ fn files_without_a_guess_are_refused_in_words() {
     refused("a,clicked\nx,1\ny,0\n", &["--label", "click"], "there are a, clicked");
     refused("clicked\n1\n0\n1\n", &[], "no column is left");
     refused(&click_log(50, 1), &["--user", "nobody"], "no such column");
+    refused("a,clicked\nx,1\ny,1\n", &["--label", "clicked"], "on every row");
+    refused(&click_log(50, 1), &["--user", "clicked"], "is the label already");
+    refused(&click_log(50, 1), &["--time", "item"], "not every row has a time");
 }

@@ -8,7 +8,7 @@ use clap::Args;
 /// Settings that stand in for those of the file.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Overrides {
-    /// Override a key of the file: `--set train.learning_rate=0.01`. May be given often.
+    /// Override a key of the file: `--set train.learning_rate=0.01`. May be given several times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// The device: auto, wgpu, flex, ndarray, vulkan or cuda; of several GPUs by number: cuda:1.

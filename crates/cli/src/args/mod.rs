@@ -6,6 +6,7 @@ mod common;
 mod data;
 mod explain;
 mod fresh;
+mod manual;
 mod new;
 mod parse;
 mod report;
@@ -19,6 +20,7 @@ pub use common::{JsonArgs, Overrides, Place};
 pub use data::{DataCommand, DataListArgs, FetchArgs, GenerateArgs, InspectArgs};
 pub use explain::ExplainArgs;
 pub use fresh::{OnlineArgs, ReplayArgs, RollbackArgs, UpdateArgs};
+pub use manual::{CompletionsArgs, ManArgs};
 pub use new::NewArgs;
 pub use report::{ReportArgs, ReportFormat, RunsArgs, ServeArgs, WatchArgs};
 pub use rl::{OpeArgs, SimulateArgs};
@@ -99,6 +101,10 @@ pub enum Command {
     Devices(JsonArgs),
     /// List the models, each with its paper.
     Models(JsonArgs),
+    /// Print the completions of a shell.
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write the pages of all commands.
+    Man(ManArgs),
     /// Print the JSON schema of experiment files, for editors.
     Schema,
     /// Measure training steps against the machine's ceilings.

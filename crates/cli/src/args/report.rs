@@ -50,7 +50,7 @@ pub struct ServeArgs {
     /// The port; 0 takes any that is free.
     #[arg(long, default_value_t = 7878)]
     pub port: u16,
-    /// The address to listen at: that of this machine alone, unless another is given. Whoever reaches it reads the runs.
+    /// The address to listen at: that of this machine alone, unless another is given. Everyone who can reach it can read the runs.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub host: std::net::IpAddr,
 }
@@ -75,10 +75,10 @@ pub struct RunsArgs {
     /// The folder to look through.
     #[arg(default_value = "runs")]
     pub folder: PathBuf,
-    /// Sort by a metric (`auc`, `click.auc`), or by `began`, `seconds` or `speed`; metrics that fall as they get better rise.
+    /// Sort by a metric (`auc`, `click.auc`), or by `began`, `seconds` or `speed`; the best first: the largest AUC, the smallest log-loss.
     #[arg(long, value_name = "METRIC")]
     pub sort: Option<String>,
-    /// Only runs of this setting: `train.epochs=5`, or `model.deepfm` for those that have it. May be given often.
+    /// Only runs of this setting: `train.epochs=5`, or `model.deepfm` for those that have it. May be given several times.
     #[arg(long = "where", value_name = "KEY=VALUE")]
     pub filter: Vec<String>,
     /// Print JSON.

@@ -10,6 +10,7 @@ pub mod evaluate;
 pub mod explain;
 pub mod export;
 pub mod fuse;
+pub mod manual;
 pub mod models;
 pub mod new;
 pub mod online;

@@ -17,7 +17,7 @@ const FALLS: [&str; 7] = ["logloss", "ne", "ece", "mse", "rmse", "mae", "seconds
 pub fn run(args: &RunsArgs) -> Result<(), CliError> {
     if !args.folder.is_dir() {
         let path = args.folder.display();
-        return Err(CliError::Usage(format!("{path}: is no folder; name the one that runs stand in")));
+        return Err(CliError::Usage(format!("{path}: is not a folder; name the one with the runs")));
     }
     let mut found = list(&args.folder);
     for filter in &args.filter {
@@ -112,6 +112,9 @@ fn print(found: &[Listed], sort: Option<&str>) -> Result<(), CliError> {
         cells.push(show(run.seconds, 1));
         cells
     };
-    let rows: Vec<Vec<String>> = std::iter::once(heads).chain(found.iter().map(row)).collect();
+    // Names of folders do not steer the terminal.
+    let plain = |cell: String| cell.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let plain = |cells: Vec<String>| cells.into_iter().map(plain).collect::<Vec<String>>();
+    let rows: Vec<Vec<String>> = std::iter::once(heads).chain(found.iter().map(row)).map(plain).collect();
     out::table(&rows)
 }

@@ -100,7 +100,7 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
     }
     if summary.status != "interrupted" && summary.best_epoch == 1 && summary.epochs > 2 {
         tracing::warn!(
-            "validation was best after the first epoch of {}: what came behind it was learned by heart; lower the learning rates, or raise l2 or dropout",
+            "validation was best after the first epoch of {}: later epochs overfit; lower the learning rates, or raise l2 or dropout",
             summary.epochs
         );
     }

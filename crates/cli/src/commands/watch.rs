@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use burnrec_record::{EVENTS, Event, SUMMARY, Summary};
+use burnrec_report::is_held;
 use burnrec_train::RunFolder;
 
 use super::saved::latest;
@@ -29,7 +30,8 @@ pub fn run(args: &WatchArgs) -> Result<(), CliError> {
     let mut follow = Follow::default();
     loop {
         // What was written before the end is shown before it.
-        let ended = summary(&folder);
+        let ended = summary(&folder)?;
+        let held = is_held(&folder);
         for event in follow.events(&folder.join(EVENTS)) {
             out::line(&line(&event))?;
         }
@@ -46,13 +48,19 @@ pub fn run(args: &WatchArgs) -> Result<(), CliError> {
         if !RunFolder::is_begun(&folder) {
             return Err(CliError::Usage(format!("{}: holds no run", folder.display())));
         }
+        if !held && !is_held(&folder) {
+            return Err(CliError::Left { path: folder.display().to_string() });
+        }
         std::thread::sleep(EVERY);
     }
 }
 
 /// The summary of a run that ended.
-fn summary(folder: &Path) -> Option<Summary> {
-    serde_json::from_slice(&std::fs::read(folder.join(SUMMARY)).ok()?).ok()
+fn summary(folder: &Path) -> Result<Option<Summary>, CliError> {
+    let path = folder.join(SUMMARY);
+    let Ok(bytes) = std::fs::read(&path) else { return Ok(None) };
+    let read = serde_json::from_slice(&bytes);
+    read.map(Some).map_err(|e| CliError::Usage(format!("{}: {e}", path.display())))
 }
 
 /// A file that grows, read on from where it was left.

@@ -74,6 +74,11 @@ impl Dataset {
         Self { main, held_out: None, plan: Plan::None, merged: false }
     }
 
+    /// Whether all rows are on one side, as they are asked about.
+    pub fn is_whole(&self) -> bool {
+        self.held_out.is_none() && matches!(self.plan, Plan::None)
+    }
+
     /// The same rows, those of `Valid` on `Train`.
     ///
     /// # Errors

@@ -36,7 +36,13 @@ pub struct Cache {
 }
 
 fn failed(path: &Path) -> impl Fn(ArrowError) -> FeatureError + '_ {
-    |error| FeatureError::Cache { path: path.to_path_buf(), reason: error.to_string() }
+    |error| {
+        let reason = match error {
+            ArrowError::IpcError(reason) => reason,
+            other => other.to_string(),
+        };
+        FeatureError::Cache { path: path.to_path_buf(), reason }
+    }
 }
 
 /// Rows that are read from a file.
@@ -63,10 +69,32 @@ impl Iterator for Cached {
             let (batch, sum) = decode(&batch?).ok_or_else(|| ArrowError::IpcError("has other columns".into()))?;
             match checksum(&batch) == sum {
                 true => Ok(batch),
-                false => Err(ArrowError::IpcError("its rows do not have their checksum".into())),
+                false => Err(ArrowError::IpcError("rows do not have their checksum".into())),
             }
         };
-        Some(read(self.batches.next()?).map_err(failed(&self.path)))
+        let next = read(self.batches.next()?);
+        if next.is_err() {
+            // It would stop every run that comes.
+            drop(std::fs::remove_file(&self.path));
+        }
+        Some(next.map_err(failed(&self.path)))
+    }
+}
+
+/// How the files of writers begin.
+const TEMPORARY: &str = ".tmp-cache-";
+
+/// Seconds after which a file that is being written is nobody's any more.
+const DEAD: u64 = 24 * 3600;
+
+/// Removes what writers left that were killed.
+fn clear(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let old = entry.metadata().and_then(|m| m.modified()).ok().and_then(|time| time.elapsed().ok());
+        let left = entry.file_name().to_string_lossy().starts_with(TEMPORARY);
+        if left && old.is_some_and(|age| age.as_secs() > DEAD) {
+            drop(std::fs::remove_file(entry.path()));
+        }
     }
 }
 
@@ -82,8 +110,9 @@ impl Writer {
     /// Begins a file beside its place; none, with a warning, where nothing can be written there.
     pub(super) fn new(cache: &Cache) -> Option<Self> {
         let folder = cache.path.parent()?;
+        clear(folder);
         let begun = std::fs::create_dir_all(folder).and_then(|()| {
-            tempfile::Builder::new().prefix(".tmp-cache-").permissions(burnrec_data::readable()).tempfile_in(folder)
+            tempfile::Builder::new().prefix(TEMPORARY).permissions(burnrec_data::readable()).tempfile_in(folder)
         });
         match begun {
             Ok(file) => Some(Self { path: cache.path.clone(), key: cache.key.clone(), file, writer: None }),

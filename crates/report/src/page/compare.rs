@@ -23,7 +23,7 @@ fn metrics(page: &mut Page, runs: &[Run]) {
     let found = Comparison::new(runs);
     page.section(
         "Final metrics",
-        "Differences to the first run, with where 95% of them lie when the groups or rows are drawn anew, the same in both runs. Those in bold are not by chance alone.",
+        "Below each metric: the difference to the first run and its 95% interval, from drawing the groups or rows anew, the same ones in both runs. A difference is in bold where the interval leaves 0 out.",
     );
     let mut heads = vec!["run".to_string(), "model".to_string()];
     heads.extend(found.metrics.iter().map(|metric| text(metric)));
@@ -56,7 +56,7 @@ fn metrics(page: &mut Page, runs: &[Run]) {
     };
     page.table(&heads, &runs.iter().enumerate().map(row).collect::<Vec<_>>());
     if found.apart {
-        page.html(r#"<p class="note">Some runs were judged on other rows than the first, or without details (<code>run.report = false</code>): no differences are given for them.</p>"#);
+        page.html(r#"<p class="note">Some runs were judged on other rows than the first one, or have no details (<code>run.report = false</code>); there are no differences for those.</p>"#);
     }
 }
 

@@ -34,8 +34,17 @@ pub(crate) fn number(x: f64) -> String {
         () if size >= 1000.0 => count(x.round() as i64),
         () if size >= 100.0 => format!("{x:.1}"),
         () if size >= 10.0 => format!("{x:.2}"),
-        () => format!("{x:.4}"),
+        () if size >= 1.0 => format!("{x:.4}"),
+        () => small(x),
     }
+}
+
+/// A number below 1: four digits behind the point, or as many more as four figures take.
+fn small(x: f64) -> String {
+    let digits = (3 - x.abs().log10().floor() as i32).clamp(4, 8) as usize;
+    let text = format!("{x:.digits$}");
+    let kept = text.trim_end_matches('0').len().max(text.len() - (digits - 4));
+    text[..kept].to_string()
 }
 
 /// A whole number with commas.
@@ -75,7 +84,15 @@ mod tests {
 
     #[test]
     fn numbers_are_short_and_keep_their_size() {
-        let all = [(0.78123, "0.7812"), (12_345.6, "12,346"), (-1_234_567.0, "-1,234,567"), (3.14e-7, "3.14e-7")];
+        let all = [
+            (0.78123, "0.7812"),
+            (12_345.6, "12,346"),
+            (-1_234_567.0, "-1,234,567"),
+            (3.14e-7, "3.14e-7"),
+            (0.00015, "0.00015"),
+            (0.5, "0.5000"),
+            (0.000_123_456, "0.0001235"),
+        ];
         for (x, expected) in all {
             assert_eq!(number(x), expected);
         }

@@ -18,13 +18,30 @@ struct Frame {
     body: String,
 }
 
+/// Ends that are apart, whatever was found in a file.
+fn apart((low, high): (f64, f64)) -> (f64, f64) {
+    match (high - low).is_finite() {
+        true if high > low => (low, high),
+        true => (low - low.abs().max(1.0) * 1e-3, low + low.abs().max(1.0) * 1e-3),
+        false => (0.0, 1.0),
+    }
+}
+
 /// Round values between two ends.
 fn ticks(low: f64, high: f64) -> Vec<f64> {
+    if !(high - low).is_finite() || high <= low || (low / (high - low)).abs() > 1e9 {
+        return Vec::new();
+    }
     let raw = (high - low) / 4.0;
     let size = 10f64.powf(raw.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * size).find(|step| *step >= raw * 0.999).unwrap_or(raw);
     let first = (low / step - 1e-9).ceil() as i64;
     (first..first + 12).map(|n| n as f64 * step).take_while(|x| *x <= high + step * 1e-6).collect()
+}
+
+/// Where a value lies between two ends; what lies far outside, or nowhere, is at the first.
+fn share(x: f64, (low, high): (f64, f64)) -> f64 {
+    Some((x - low) / (high - low)).filter(|share| share.is_finite()).unwrap_or(0.0).clamp(-0.1, 1.1)
 }
 
 /// A tick's label, without trailing zeros.
@@ -39,7 +56,8 @@ pub(super) fn label(x: f64) -> String {
 
 impl Frame {
     fn new(x: (f64, f64), y: (f64, f64), names: (&str, &str)) -> Self {
-        let mut frame = Self { x, y, body: String::new() };
+        let mut frame = Self { x: apart(x), y: apart(y), body: String::new() };
+        let (x, y) = (frame.x, frame.y);
         let (bottom, right) = (HEIGHT - BOTTOM, WIDTH - RIGHT);
         for tick in ticks(x.0, x.1) {
             let at = frame.across(tick);
@@ -75,11 +93,11 @@ impl Frame {
     }
 
     fn across(&self, x: f64) -> f64 {
-        LEFT + (x - self.x.0) / (self.x.1 - self.x.0) * (WIDTH - LEFT - RIGHT)
+        LEFT + share(x, self.x) * (WIDTH - LEFT - RIGHT)
     }
 
     fn up(&self, y: f64) -> f64 {
-        HEIGHT - BOTTOM - (y - self.y.0) / (self.y.1 - self.y.0) * (HEIGHT - TOP - BOTTOM)
+        HEIGHT - BOTTOM - share(y, self.y) * (HEIGHT - TOP - BOTTOM)
     }
 
     fn add(&mut self, part: String) {
@@ -161,7 +179,7 @@ pub(super) struct Bar {
 pub(super) fn bars(rows: &[Bar], zero: f64) -> String {
     let most = rows.iter().map(|row| (row.value - zero).abs()).fold(1e-12, f64::max);
     let row = |bar: &Bar| {
-        let width = (bar.value - zero).abs() / most * 100.0;
+        let width = Some((bar.value - zero).abs() / most * 100.0).filter(|w| w.is_finite()).unwrap_or(0.0);
         let less = if bar.value < zero { " less" } else { "" };
         format!(
             r#"<tr><td><code>{}</code></td><td><div class="bar{less}" style="width:{width:.1}%"></div></td><td class="n">{}</td></tr>"#,

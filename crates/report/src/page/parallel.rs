@@ -53,13 +53,9 @@ fn ranked(sweep: &Sweep) -> Vec<(&Trial, f64)> {
     sweep.trials.iter().filter_map(|trial| Some((trial, trial.value?.mean))).collect()
 }
 
-fn keys(sweep: &Sweep) -> Vec<&String> {
-    sweep.trials.first().map(|trial| trial.settings.keys().collect()).unwrap_or_default()
-}
-
 /// A figure with a line a trial; none with fewer than two settings or trials.
 pub(super) fn parallel(sweep: &Sweep) -> Option<String> {
-    let (trials, keys) = (ranked(sweep), keys(sweep));
+    let (trials, keys) = (ranked(sweep), sweep.keys());
     if trials.len() < 2 || keys.len() < 2 {
         return None;
     }
@@ -135,7 +131,7 @@ pub(super) fn explained(sweep: &Sweep) -> Vec<(String, f64)> {
         // Levels of one trial each would explain everything.
         (levels.len() > 1 && levels.len() < trials.len()).then(|| (key.clone(), between / spread))
     };
-    keys(sweep).into_iter().filter_map(share).collect()
+    sweep.keys().into_iter().filter_map(share).collect()
 }
 
 #[cfg(test)]

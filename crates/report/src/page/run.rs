@@ -99,6 +99,9 @@ fn facts(page: &mut Page, summary: &Summary) {
 
 fn warnings(page: &mut Page, run: &Run) {
     let mut all: Vec<String> = run.details.iter().flat_map(|details| details.warnings.clone()).collect();
+    if run.lost > 0 {
+        all.push(format!("{} lines of metrics.jsonl could not be read", run.lost));
+    }
     if let Some(summary) = &run.summary {
         for (side, reasons) in &summary.undefined {
             all.push(format!("On {side} some metrics are undefined: {}", serde_json::json!(reasons)));
@@ -173,7 +176,7 @@ fn predictions(page: &mut Page, task: &TaskDetails, details: &Details) {
     page.section(&of, &format!("{} rows of the {} side{rate}.", count(task.rows as i64), details.side));
     page.html(r#"<div class="figures">"#);
     if !task.calibration.is_empty() {
-        let note = "Each point is a bin of equally many rows. On the dashed line probabilities mean what they say.";
+        let note = "Each point is a bin of about as many rows. On the dashed line probabilities mean what they say.";
         page.figure("Calibration", &calibration(&task.calibration), note);
     }
     if let Some(scores) = &task.scores {
@@ -211,7 +214,7 @@ fn predictions(page: &mut Page, task: &TaskDetails, details: &Details) {
         };
         let rows: String = task.draws.iter().map(row).collect();
         let table = format!(
-            r#"<table><thead><tr><th>metric</th><th class="n">value</th><th class="n">95% of draws</th></tr></thead><tbody>{rows}</tbody></table>"#
+            r#"<table><thead><tr><th>metric</th><th class="n">value</th><th class="n">95% interval</th></tr></thead><tbody>{rows}</tbody></table>"#
         );
         let note = format!("Intervals by bootstrap over {}s.", if task.unit == "group" { "the group" } else { "row" });
         page.figure("Metrics", &table, &note.replace("the groups", "groups"));
@@ -230,7 +233,7 @@ fn importance(page: &mut Page, details: &Details) {
     page.section(
         "What each field is worth",
         &format!(
-            "By how much the model is judged worse when the field's values go to other rows ({} rows of the {} side). Fields that tell the same hide each other.",
+            "By how much the model is judged worse when the field's values go to other rows ({} rows from all over the {} side). Fields that carry the same information hide each other.",
             count(details.importance_rows as i64),
             details.side
         ),

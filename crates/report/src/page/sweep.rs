@@ -91,7 +91,7 @@ fn trials(page: &mut Page, sweep: &Sweep) {
         false => String::new(),
     };
     page.section("Trials, the best first", &note);
-    let keys: Vec<&String> = sweep.trials.first().map(|trial| trial.settings.keys().collect()).unwrap_or_default();
+    let keys = sweep.keys();
     let metrics: Vec<&String> = sweep.trials.first().map(|trial| trial.metrics.keys().collect()).unwrap_or_default();
     let mut heads = vec!["trial".to_string()];
     heads.extend(keys.iter().map(|key| format!("<code>{}</code>", text(key))));

@@ -10,6 +10,7 @@ use burnrec_models::Model;
 use super::inputs::{fields, moved};
 use crate::error::TrainError;
 use crate::feed::prepare;
+use crate::objective::Link;
 use crate::task::Task;
 use crate::weights::{Frozen, Weights};
 
@@ -24,6 +25,8 @@ pub struct Explained {
     pub mean: f64,
     /// What each field adds, the largest first.
     pub fields: Vec<(String, f64)>,
+    /// Whether the score is the log-odds of a probability.
+    pub is_log_odds: bool,
 }
 
 /// How much of each expert a gate takes for a row.
@@ -51,7 +54,7 @@ pub fn explain(
     let repeated = row.take(&vec![0; others.rows]);
     let widths: Vec<usize> = tasks.iter().map(|task| task.width(encoder.schema())).collect();
     let width: usize = widths.iter().sum();
-    // One score a task: of several classes the first says the least, and its difference to the others is not one number.
+    // One score a task: callers refuse several classes.
     let first = |task: usize| widths[..task].iter().sum::<usize>();
     let scores = |batch: Batch| read(frozen.scores(ready(&frozen, batch)));
     let mean = |scores: &[f32], at: usize| {
@@ -67,6 +70,7 @@ pub fn explain(
             score: f64::from(own[first(number)]),
             mean: mean(&beside, first(number)),
             fields: Vec::new(),
+            is_log_odds: task.objective.link() == Link::Sigmoid,
         })
         .collect();
     for (field, inputs) in fields(encoder.schema()) {

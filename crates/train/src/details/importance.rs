@@ -18,7 +18,7 @@ use crate::metrics::Protocol;
 use crate::stop::Stop;
 use crate::weights::Frozen;
 
-/// Rows that are looked at, at most: the first of the side.
+/// Rows that are looked at, about.
 const ROWS: usize = 20_000;
 
 /// Rows that are scored at once.
@@ -32,35 +32,32 @@ struct Looked<'a> {
     checked: &'a Checked,
     encoder: &'a Encoder,
     frozen: &'a Frozen<'a>,
-    batches: &'a [Batch],
 }
 
-/// Importance of every field to every task, and the rows that it was found on. Nothing where a stop is asked for.
+/// Importance of every field to every task; none where a stop is asked for.
 pub(super) fn importance(
     frozen: &Frozen<'_>,
     checked: &Checked,
     encoder: &Encoder,
-    batches: &[Batch],
+    rows: &Batch,
     stop: &Stop,
-) -> (Vec<FieldImportance>, u64) {
-    let looked = Looked { checked, encoder, frozen, batches };
-    let count: usize = looked.batches.iter().map(|batch| batch.rows).sum();
-    let whole = looked.judge(|batch| batch.clone());
-    let repeats = (ROWS / count.max(1)).clamp(1, REPEATS);
+) -> Option<Vec<FieldImportance>> {
+    let looked = Looked { checked, encoder, frozen };
+    let whole = looked.judge(rows);
+    let repeats = (ROWS / rows.rows.max(1)).clamp(1, REPEATS);
     let mut found: Vec<FieldImportance> = Vec::new();
     for (field, inputs) in fields(encoder.schema()) {
         let mut losses = vec![Vec::new(); whole.len()];
         for repeat in 0..repeats {
             if stop.is_asked() {
-                return (Vec::new(), 0);
+                return None;
             }
             let seed = stream_seed(checked.experiment().run.seed, &format!("importance of {field}"), repeat as u64);
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            let shuffled = looked.judge(|batch| {
-                let mut order: Vec<u32> = (0..batch.rows as u32).collect();
-                order.shuffle(&mut rng);
-                moved(batch, &inputs, batch, &order)
-            });
+            // Over all rows: neighbours of a sorted log are alike.
+            let mut order: Vec<u32> = (0..rows.rows as u32).collect();
+            order.shuffle(&mut rng);
+            let shuffled = looked.judge(&moved(rows, &inputs, rows, &order));
             let pairs = whole.iter().zip(shuffled).zip(&mut losses);
             pairs.for_each(|((was, is), losses)| losses.extend(was.zip(is).map(|(was, is)| was - is)));
         }
@@ -79,11 +76,16 @@ pub(super) fn importance(
         }
     }
     found.sort_by(|a, b| b.loss.total_cmp(&a.loss).then(a.field.cmp(&b.field)));
-    (found, count as u64)
+    Some(found)
 }
 
-/// The first rows of a side, as they are measured.
-pub(super) fn rows(checked: &Checked, encoder: &Arc<Encoder>, side: &OneSide<'_>) -> Result<Vec<Batch>, TrainError> {
+/// Rows from all over a side of so many, as they are measured; one batch.
+pub(super) fn rows(
+    checked: &Checked,
+    encoder: &Arc<Encoder>,
+    side: &OneSide<'_>,
+    all: usize,
+) -> Result<Batch, TrainError> {
     let lists = checked.protocol() == Protocol::Lists;
     let draws = if lists { Draws::Lists(LISTS) } else { Draws::Nothing };
     let config = LoaderConfig {
@@ -95,27 +97,33 @@ pub(super) fn rows(checked: &Checked, encoder: &Arc<Encoder>, side: &OneSide<'_>
     };
     let rows = side.dataset.stream(side.side, &encoder.schema().columns(true))?;
     let loader = load(rows, side.dataset.source(side.side).clone(), encoder.clone(), config, |batch| batch);
-    let (mut batches, mut count) = (Vec::new(), 0);
-    for batch in loader {
+    // Every so manieth batch, so that the latest rows have their part.
+    let stride = (all / ROWS).max(1);
+    let mut found: Option<Batch> = None;
+    for batch in loader.step_by(stride) {
         let batch = batch?;
-        count += batch.rows;
-        batches.push(batch);
-        if count >= ROWS {
+        match &mut found {
+            Some(found) => found.append(&batch),
+            None => found = Some(batch),
+        }
+        if found.as_ref().is_some_and(|found| found.rows >= ROWS) {
             break;
         }
     }
-    Ok(batches)
+    Ok(found.unwrap_or_default())
 }
 
 impl Looked<'_> {
-    /// What each task is judged by on the rows as `change` leaves them.
-    fn judge(&self, mut change: impl FnMut(&Batch) -> Batch) -> Vec<Option<f64>> {
+    /// What each task is judged by on some rows.
+    fn judge(&self, rows: &Batch) -> Vec<Option<f64>> {
         let tasks = self.checked.tasks();
         let mut scoring = Scoring::new(tasks, self.encoder);
         let ready = prepare(self.frozen.weights().tables.indexer(), None);
-        for batch in self.batches {
-            let known = scoring.labels(batch);
-            scoring.add(known, self.frozen.scores(ready(change(batch))));
+        for from in (0..rows.rows as u32).step_by(BATCH_ROWS) {
+            let part: Vec<u32> = (from..(from + BATCH_ROWS as u32).min(rows.rows as u32)).collect();
+            let part = rows.take(&part);
+            let known = scoring.labels(&part);
+            scoring.add(known, self.frozen.scores(ready(part)));
         }
         let found = scoring.finish().known;
         tasks.iter().zip(&found).map(|(task, p)| task.measurable.monitor().compute(p).ok()).collect()

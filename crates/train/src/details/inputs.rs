@@ -9,9 +9,11 @@ pub(super) enum Input {
     Numeric(usize),
 }
 
-/// The inputs of each field.
+/// The inputs of each field. Sequences that go along another one are of its field: a history of items has those items' categories.
 pub(super) fn fields(schema: &Schema) -> Vec<(String, Vec<Input>)> {
-    let categorical = schema.categorical.iter().enumerate().map(|(at, input)| (&input.name, Input::Categorical(at)));
+    let leader = |at: usize| schema.categorical[at].sequence.as_ref().map_or(at, |sequence| sequence.leader);
+    let name = |at: usize| &schema.categorical[leader(at)].name;
+    let categorical = (0..schema.categorical.len()).map(|at| (name(at), Input::Categorical(at)));
     let numeric = schema.numeric.iter().enumerate().map(|(at, input)| (&input.field, Input::Numeric(at)));
     let mut fields: Vec<(String, Vec<Input>)> = Vec::new();
     // Inputs that are drawn have no values of rows.

@@ -11,7 +11,6 @@ mod task;
 
 pub use contribution::{Explained, GateShares, explain};
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use burnrec_features::{Batch, Encoder};
@@ -34,40 +33,44 @@ pub(crate) fn details(
     stop: &Stop,
 ) -> Result<Details, TrainError> {
     let tasks = checked.tasks().iter().zip(known).map(|(task, p)| task::of_task(task, p)).collect();
-    let batches = match checked.protocol() {
+    let all = known.iter().map(Predictions::rows).max().unwrap_or(0);
+    let rows = match checked.protocol() {
         // All items are looked for; no row of its own has a score.
-        Protocol::Retrieval => Vec::new(),
-        _ => importance::rows(checked, encoder, side)?,
+        Protocol::Retrieval => Batch::default(),
+        _ => importance::rows(checked, encoder, side, all)?,
     };
-    let (importance, importance_rows) = match batches.is_empty() {
-        true => (Vec::new(), 0),
-        false => importance::importance(&weights.frozen()?, checked, encoder, &batches, stop),
+    let importance = match rows.rows {
+        0 => Some(Vec::new()),
+        _ => importance::importance(&weights.frozen()?, checked, encoder, &rows, stop),
     };
+    let stopped = importance.is_none();
     let mut found = Details {
         side: side.side.name().into(),
         tasks,
-        importance,
-        importance_rows,
-        unseen: unseen(weights, &batches),
+        importance: importance.unwrap_or_default(),
+        importance_rows: rows.rows as u64,
+        unseen: unseen(weights, &rows),
         tables: tables(weights),
         settings: settings::changed(checked.experiment()),
         warnings: Vec::new(),
     };
     found.warnings = doubts::doubts(&found, checked);
+    if stopped {
+        found.warnings.push("a stop was asked for before it was found what each field is worth".into());
+    }
     found.warnings.iter().for_each(|doubt| tracing::warn!("{doubt}"));
     Ok(found)
 }
 
 /// Fields with ids that training did not know.
-fn unseen(weights: &Weights, batches: &[Batch]) -> Vec<UnseenIds> {
-    let mut all: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
-    for (field, ids, unknown) in batches.iter().flat_map(|batch| weights.tables.unknown_ids(batch)) {
-        let own = all.entry(field).or_default();
-        *own = (own.0 + ids, own.1 + unknown);
+fn unseen(weights: &Weights, rows: &Batch) -> Vec<UnseenIds> {
+    if rows.rows == 0 {
+        return Vec::new();
     }
     let name = |field: usize| weights.schema().categorical[field].name.clone();
-    let of = |(field, (ids, unseen)): (usize, (u64, u64))| UnseenIds { field: name(field), ids, unseen };
-    all.into_iter().filter(|(_, (_, unseen))| *unseen > 0).map(of).collect()
+    let of = |(field, ids, unseen): (usize, u64, u64)| UnseenIds { field: name(field), ids, unseen };
+    let found = weights.tables.unknown_ids(rows).into_iter().filter(|(.., unseen)| *unseen > 0);
+    found.map(of).collect()
 }
 
 fn tables(weights: &Weights) -> Vec<TableDetails> {

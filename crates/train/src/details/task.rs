@@ -3,6 +3,8 @@
 use burnrec_models::TaskKind;
 use burnrec_record::{CalibrationBin, GroupBin, ScoreHistogram, TaskDetails};
 
+use xxhash_rust::xxh3::Xxh3;
+
 use super::bootstrap::draws;
 use crate::metrics::{MetricName, Predictions};
 use crate::objective::Link;
@@ -23,6 +25,7 @@ pub(super) fn of_task(task: &Task, p: &Predictions) -> TaskDetails {
     TaskDetails {
         task: task.name.clone(),
         rows: p.rows() as u64,
+        fingerprint: fingerprint(p),
         positive_rate: binary.then(|| p.labels.iter().filter(|y| **y > 0.5).count() as f64 / p.rows().max(1) as f64),
         calibration: if probable { calibration(p) } else { Vec::new() },
         scores: probable.then(|| histogram(p)),
@@ -30,6 +33,14 @@ pub(super) fn of_task(task: &Task, p: &Predictions) -> TaskDetails {
         unit: if grouped { "group" } else { "row" }.into(),
         draws: if finite { draws(&task.metrics, p) } else { Vec::new() },
     }
+}
+
+/// What the rows are by their labels and groups.
+fn fingerprint(p: &Predictions) -> String {
+    let mut hash = Xxh3::new();
+    p.labels.iter().for_each(|label| hash.update(&label.to_le_bytes()));
+    p.groups.iter().for_each(|group| hash.update(&group.to_le_bytes()));
+    format!("{:016x}", hash.digest())
 }
 
 /// Bins of equally many rows; what is predicted alike stays together.

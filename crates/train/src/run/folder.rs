@@ -73,7 +73,11 @@ impl RunFolder {
         };
         let kept: String = text.lines().filter(keep).map(|l| format!("{l}\n")).collect();
         write_whole(&events, kept.as_bytes())?;
-        Self::with_events(path)
+        // What it came to is of before.
+        match fs::remove_file(path.join(SUMMARY)) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(TrainError::io(&path.join(SUMMARY))(e)),
+            _ => Self::with_events(path),
+        }
     }
 
     /// Refuses a folder that holds a run, or anything else.

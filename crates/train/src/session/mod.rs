@@ -186,7 +186,10 @@ impl<'a> Session<'a> {
     pub fn finish(mut self, ending: Ending) -> Result<Summary, TrainError> {
         let test = if ending == Ending::Interrupted { None } else { self.test()? };
         if ending != Ending::Interrupted {
-            self.detail(test.is_some())?;
+            // The run stands without its report.
+            if let Err(error) = self.detail(test.is_some()) {
+                tracing::warn!("nothing for the report: {error}");
+            }
         }
         let summary = self.summary(ending, test);
         self.folder.finish(&summary)?;

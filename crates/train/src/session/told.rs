@@ -38,14 +38,14 @@ pub(super) fn rows(rows: &SideRows, fitted: &Fitted, tasks: &[Task]) -> String {
     format!("rows: {}; {}", sides.join(", "), rates.join("; "))
 }
 
-/// Fields of many ids, nearly all of which stand on a single training row: they can be learned by heart, and not learned from.
+/// Fields of many ids, nearly all of which stand on a single training row: they can be memorised, and not generalised from.
 pub(super) fn of_one_row(schema: &Schema, vocabularies: &[Vocabulary]) -> Vec<String> {
     let of = |(field, ids): (&Categorical, &Vocabulary)| {
         let once = ids.iter().filter(|(_, rows)| *rows == 1).count();
         let all = ids.len();
         (all > 1000 && once * 20 > all * 19).then(|| {
             format!(
-                "`{}`: {} of its {} ids stand on one training row each, which a model learns by heart and gains nothing from; remove the field, or set its min_count to 2 or more",
+                "`{}`: {} of its {} ids stand on one training row each, which a model memorises and cannot generalise from; remove the field, or set its min_count to 2 or more",
                 field.name,
                 count(once as u64),
                 count(all as u64)
@@ -62,6 +62,6 @@ pub(super) fn ids(schema: &Schema, vocabularies: &[Vocabulary]) -> Option<String
     sizes.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
     let shown: Vec<String> = sizes.iter().take(MOST).map(|(name, ids)| format!("{name} {}", count(*ids))).collect();
     let rest = sizes.len().saturating_sub(MOST);
-    let more = if rest > 0 { format!(", and {rest} fields of fewer") } else { String::new() };
+    let more = if rest > 0 { format!(", and {rest} more fields with fewer") } else { String::new() };
     (!shown.is_empty()).then(|| format!("ids of training: {}{more}", shown.join(", ")))
 }

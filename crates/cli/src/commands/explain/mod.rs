@@ -60,9 +60,9 @@ fn about(what: &str) -> Result<(), CliError> {
     let names = registered().into_iter().map(|model| model.name.to_string());
     let known: Vec<String> = keys.into_iter().chain(terms).chain(names).collect();
     let meant = nearest(what, known.iter().map(String::as_str));
-    let meant = meant.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+    let meant = meant.map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"));
     Err(CliError::Usage(format!(
-        "`{what}` is no run folder, setting, model or metric{meant} Settings are named by their whole key: train.learning_rate"
+        "`{what}` is no run folder, setting, model or metric{meant}; settings are named by their whole key, as train.learning_rate"
     )))
 }
 

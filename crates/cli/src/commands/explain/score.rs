@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use burnrec_data::{Side, positions};
+use burnrec_data::{Side, Source, positions};
 use burnrec_features::{Batch, Purpose};
-use burnrec_train::{Explained, GateShares, SavedModel, explain};
+use burnrec_train::{Explained, GateShares, SavedModel, Task, explain};
 use serde_json::json;
 
 use super::super::saved::{Other, open, other_rows};
@@ -24,6 +24,13 @@ pub(super) fn run(args: &ExplainArgs, run: &Path) -> Result<(), CliError> {
         )));
     };
     let saved = open(run, &args.place)?;
+    let classes = |task: &&Task| task.width(saved.checked.schema()) > 1;
+    if let Some(task) = saved.checked.tasks().iter().find(classes) {
+        return Err(CliError::Usage(format!(
+            "task {} is one of several classes, each with a score of its own; single scores are explained",
+            task.name
+        )));
+    }
     let (row, others, place) = rows(&saved, input, wanted, &args.place.data_dir)?;
     let tasks = saved.checked.tasks();
     let (found, gates) = explain(&saved.weights, tasks, &saved.encoder, &row, &others)?;
@@ -35,6 +42,22 @@ pub(super) fn run(args: &ExplainArgs, run: &Path) -> Result<(), CliError> {
     print_gates(&gates)
 }
 
+/// A row of a stream: its place in the file, and which of the rows of that place it is.
+type Which = (u64, usize);
+
+/// The row of a file by its number, from 1: rows may be streamed in another order, as those that are sorted by time.
+fn which(source: &dyn Source, columns: &[String], wanted: u64) -> Result<Result<Which, u64>, CliError> {
+    let mut places: Vec<u64> = Vec::new();
+    for batch in source.stream(&columns[..columns.len().min(1)])? {
+        places.extend_from_slice(positions(&batch?));
+    }
+    places.sort_unstable();
+    let at = usize::try_from(wanted - 1).unwrap_or(usize::MAX);
+    let Some(place) = places.get(at) else { return Ok(Err(places.len() as u64)) };
+    let first = places.partition_point(|other| other < place);
+    Ok(Ok((*place, at - first)))
+}
+
 /// The row that is asked about, others of its file, and where it stands.
 fn rows(saved: &SavedModel, input: &Path, wanted: u64, data_dir: &Path) -> Result<(Batch, Batch, String), CliError> {
     let encoder = &saved.encoder;
@@ -42,21 +65,28 @@ fn rows(saved: &SavedModel, input: &Path, wanted: u64, data_dir: &Path) -> Resul
     let Other { rows, .. } = other_rows(input, saved, data_dir, &columns)?;
     let source = rows.source(Side::Train).clone();
     columns.retain(|c| Some(c) != encoder.schema().group.as_ref() || source.column(c).is_ok());
-    let (mut own, mut others, mut at) = (None, None::<Batch>, 0u64);
+    let refused = |problem: String| CliError::Usage(format!("{}: {problem}", input.display()));
+    let (target, mut before) = which(&*source, &columns, wanted)?
+        .map_err(|all| refused(format!("has {all} rows, and --row {wanted} asks for another")))?;
+    let (mut own, mut others) = (None, None::<Batch>);
     for chunk in source.stream(&columns)? {
         let chunk = chunk?;
-        let count = chunk.num_rows() as u64;
-        let holds = (at..at + count).contains(&(wanted - 1));
-        let enough = others.as_ref().is_some_and(|others| others.rows >= OTHERS);
-        if holds || !enough {
-            let batch = encoder.encode(&chunk, &*source, Purpose::Predict)?;
-            let place = (wanted - 1).wrapping_sub(at) as usize;
-            if holds {
-                let position = positions(&chunk).get(place).copied().unwrap_or_default();
-                own = Some((batch.take(&[place as u32]), source.locate(position).to_string()));
+        let mut found = None;
+        for (at, place) in positions(&chunk).iter().enumerate().filter(|(_, place)| **place == target) {
+            match before.checked_sub(1) {
+                Some(less) => before = less,
+                None if own.is_none() && found.is_none() => found = Some((at as u32, *place)),
+                None => {}
             }
-            let rest: Vec<u32> =
-                (0..batch.rows as u32).filter(|r| !holds || *r as usize != place).take(OTHERS).collect();
+        }
+        let enough = others.as_ref().is_some_and(|others| others.rows >= OTHERS);
+        if found.is_some() || !enough {
+            let batch = encoder.encode(&chunk, &*source, Purpose::Predict)?;
+            if let Some((at, place)) = found {
+                own = Some((batch.take(&[at]), source.locate(place).to_string()));
+            }
+            let is_other = |row: &u32| found.is_none_or(|(at, _)| at != *row);
+            let rest: Vec<u32> = (0..batch.rows as u32).filter(is_other).take(OTHERS).collect();
             let rest = batch.take(&rest);
             match &mut others {
                 Some(others) if !enough => others.append(&rest),
@@ -64,22 +94,20 @@ fn rows(saved: &SavedModel, input: &Path, wanted: u64, data_dir: &Path) -> Resul
                 None => others = Some(rest),
             }
         }
-        at += count;
         if own.is_some() && others.as_ref().is_some_and(|others| others.rows >= OTHERS) {
             break;
         }
     }
-    let refused = |problem: String| CliError::Usage(format!("{}: {problem}", input.display()));
-    let (row, place) = own.ok_or_else(|| refused(format!("has {at} rows, and --row {wanted} asks for another")))?;
+    let (row, place) = own.ok_or_else(|| refused(format!("has changed while row {wanted} was looked for")))?;
     let others = others.filter(|others| others.rows > 0);
-    let others =
-        others.ok_or_else(|| refused("has one row alone; what a field adds shows beside other rows".into()))?;
+    let others = others.ok_or_else(|| refused("has a single row; what a field adds shows beside other rows".into()))?;
     Ok((row, others, place))
 }
 
 fn print(task: &Explained) -> Result<(), CliError> {
-    let Explained { task, score, mean, fields } = task;
-    out::line(&format!("\n{task}: score {score:.4} (log-odds, or the number itself), the others' mean {mean:.4}"))?;
+    let Explained { task, score, mean, fields, is_log_odds } = task;
+    let unit = if *is_log_odds { " (log-odds)" } else { "" };
+    out::line(&format!("\n{task}: score {score:.4}{unit}, mean of the others {mean:.4}"))?;
     let most = fields.first().map_or(1e-12, |(_, x)| x.abs()).max(1e-12);
     let row = |(field, adds): &(String, f64)| {
         let bar = "█".repeat((adds.abs() / most * 24.0).round() as usize);

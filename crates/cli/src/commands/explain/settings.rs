@@ -142,7 +142,9 @@ impl Setting<'_> {
 
     /// What holds where nothing is said; none where that is told in words, or something has to be.
     pub(super) fn default(&self) -> Option<String> {
-        let value = self.own.get("default").filter(|value| !value.is_null() && !value.is_object())?;
+        let truth = || self.forms.first().is_some_and(|form| form["type"] == "boolean").then_some(&Value::Bool(false));
+        // Truths that are left out of files are false.
+        let value = self.own.get("default").or_else(truth).filter(|value| !value.is_null() && !value.is_object())?;
         let form = self.forms.first().copied().unwrap_or(self.own);
         Some(default(value, form))
     }

@@ -27,14 +27,18 @@ fn left_out(column: &ColumnProfile, why: String) -> Field {
     Field { name: column.name.clone(), value: None, why }
 }
 
-/// Names that are settings' ranges are told by their column instead.
+/// A field's value with the column that it reads.
+fn reading(value: &str, column: &str) -> String {
+    match value.strip_prefix('{') {
+        Some(rest) => format!("{{ column = {},{rest}", quoted(column)),
+        None => format!("{{ kind = {value}, column = {} }}", quoted(column)),
+    }
+}
+
+/// Names that a config would take for a range are told by their column instead.
 fn field(column: &ColumnProfile, value: &str, why: String) -> Field {
     let name: String = column.name.replace('[', "(").replace(']', ")");
-    let value = match (name == column.name, value.strip_prefix('{')) {
-        (true, _) => value.to_string(),
-        (false, Some(rest)) => format!("{{ column = {},{rest}", quoted(&column.name)),
-        (false, None) => format!("{{ kind = {value}, column = {} }}", quoted(&column.name)),
-    };
+    let value = if name == column.name { value.to_string() } else { reading(value, &column.name) };
     Field { name, value: Some(value), why }
 }
 
@@ -115,6 +119,25 @@ pub(super) fn of(column: &ColumnProfile, rows: usize, is_id: bool) -> Field {
         return left_out(column, format!("has {values} on {} rows: text of each row's own", count(rows)));
     }
     field(column, r#""categorical""#, values)
+}
+
+/// Gives fields of one name others: those that were added, or whose column has a name that a config would take for a range.
+pub(super) fn tell_apart(fields: &mut [Field]) {
+    for at in 0..fields.len() {
+        let taken = |name: &str, fields: &[Field]| {
+            fields.iter().enumerate().any(|(other, field)| other < at && field.value.is_some() && field.name == name)
+        };
+        if fields[at].value.is_some() && taken(&fields[at].name, fields) {
+            let name = fields[at].name.clone();
+            let other = (2..).map(|n| format!("{name} {n}")).find(|other| !taken(other, fields));
+            // A field of a column's own name reads that column.
+            fields[at].value = fields[at].value.take().map(|value| match value.contains("column = ") {
+                true => value,
+                false => reading(&value, &name),
+            });
+            fields[at].name = other.unwrap_or(name);
+        }
+    }
 }
 
 fn ends_in_id(name: &str) -> bool {

@@ -53,11 +53,20 @@ pub(super) fn guess(args: &NewArgs, profile: Profile) -> Result<Guess, CliError>
             "no column looks like a label (two values, a rating, a name such as `clicked`); name it with --label",
         ),
     })?;
+    let values = profile.columns[label.column].distinct();
+    if values < 2 && profile.columns[label.column].missing() == 0 {
+        let column = &profile.columns[label.column];
+        return Err(refused(&format!(
+            "label `{}` is {} on every row: there is nothing to learn",
+            column.name, column.values[0]
+        )));
+    }
     let user = role(&profile, ("user", args.user.as_ref()), || roles::user(&profile, label.column))?;
     let taken: Vec<usize> = std::iter::once(label.column).chain(user.iter().map(|(c, _)| *c)).collect();
     let item = role(&profile, ("item", args.item.as_ref()), || roles::item(&profile, &taken))?;
     let taken: Vec<usize> = taken.into_iter().chain(item.iter().map(|(c, _)| *c)).collect();
     let time = role(&profile, ("time", args.time.as_ref()), || roles::time(&profile, &taken))?;
+    check_roles(&profile, &label, [("user", &user), ("item", &item), ("time", &time)])?;
     let ids: Vec<usize> = user.iter().chain(&item).map(|(c, _)| *c).collect();
     let not: Vec<usize> = taken.into_iter().chain(time.iter().map(|(c, _)| *c)).collect();
     let leaks = leaks::suspects(&profile, &truths(&profile.columns[label.column], &label.kind), &not);
@@ -80,10 +89,33 @@ pub(super) fn guess(args: &NewArgs, profile: Profile) -> Result<Guess, CliError>
     if !fields.iter().any(looked_up) {
         fields.extend(fields::buckets(&profile, &fields));
     }
+    fields::tell_apart(&mut fields);
     if fields.iter().all(|field| field.value.is_none()) {
         return Err(refused("no column is left to learn from beside the label"));
     }
     Ok(Guess { profile, label, user, item, time, leaks, fields })
+}
+
+/// Refuses columns that are given two roles, and times that are none.
+fn check_roles(profile: &Profile, label: &Label, roles: [(&str, &Option<(usize, String)>); 3]) -> Result<(), CliError> {
+    let mut taken = vec![("label", label.column)];
+    for (role, column) in roles.into_iter().filter_map(|(role, found)| Some((role, found.as_ref()?.0))) {
+        let name = &profile.columns[column].name;
+        if let Some((other, _)) = taken.iter().find(|(_, c)| *c == column) {
+            return Err(CliError::Usage(format!(
+                "--{role} {name}: is the {other} already; name another column, or `none`"
+            )));
+        }
+        let moments = profile.columns[column].moments.as_ref();
+        let is_time = moments.is_some_and(|moments| moments.iter().all(Option::is_some));
+        if role == "time" && !is_time {
+            return Err(CliError::Usage(format!(
+                "--time {name}: not every row has a time there (unix seconds, a date, a timestamp, ISO 8601); name another column, or `none`"
+            )));
+        }
+        taken.push((role, column));
+    }
+    Ok(())
 }
 
 /// Labels of 0 and 1, where they are such.

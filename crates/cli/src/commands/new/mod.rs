@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use burnrec_data::profile::profile;
 use burnrec_data::{FormatKind, Reads, TextConfig, inspect, kind_at};
 
+use burnrec_train::Experiment;
+
 use crate::args::NewArgs;
 use crate::error::CliError;
 use crate::reading::Reading;
@@ -37,8 +39,21 @@ pub fn run(args: &NewArgs) -> Result<(), CliError> {
     drop(reading);
     let guess = guess(args, profile)?;
     let config = write::config(args, &text, &guess, &path);
+    check(&config, args)?;
     burnrec_train::write_whole(&path, config.as_bytes())?;
     tell(&guess, &path)
+}
+
+/// Refuses a config that would not be read: what is written is a start, and no riddle.
+fn check(config: &str, args: &NewArgs) -> Result<(), CliError> {
+    let refused = |problem: String| {
+        let data = args.data.display();
+        CliError::Usage(format!(
+            "{data}: what was guessed does not go together ({problem}); name columns by --label, --user, --item and --time"
+        ))
+    };
+    let experiment: Experiment = toml::from_str(config).map_err(|e| refused(e.message().to_string()))?;
+    experiment.check().map(drop).map_err(|e| refused(e.to_string()))
 }
 
 /// Where the config goes.

@@ -42,11 +42,15 @@ struct Server {
 pub fn run(args: &ServeArgs) -> Result<(), CliError> {
     Folder::read_all(&args.runs)?;
     let address = SocketAddr::new(args.host, args.port);
-    let listener = TcpListener::bind(address)
-        .map_err(|e| CliError::Usage(format!("--port {}: {e}; give another, or 0 for any", args.port)))?;
+    let listener = TcpListener::bind(address).map_err(|e| {
+        CliError::Usage(format!(
+            "--host {} --port {}: {e}; give others (port 0 is any that is free)",
+            args.host, args.port
+        ))
+    })?;
     let address = listener.local_addr().unwrap_or(address);
     if !args.host.is_loopback() {
-        tracing::warn!("{address} can be reached from other machines: whoever reaches it reads these runs");
+        tracing::warn!("{address} can be reached from other machines, by everyone who knows the address");
     }
     out::line(&format!("http://{address}"))?;
     let server = Arc::new(Server {
@@ -55,8 +59,12 @@ pub fn run(args: &ServeArgs) -> Result<(), CliError> {
         everywhere: address.ip().is_unspecified(),
         open: AtomicUsize::new(0),
     });
-    for stream in listener.incoming().flatten() {
-        serve(&server, stream);
+    for stream in listener.incoming() {
+        match stream {
+            Ok(stream) => serve(&server, stream),
+            // Out of descriptors, for one: those who are served give some back.
+            Err(_) => std::thread::sleep(EVERY / 10),
+        }
     }
     Ok(())
 }
@@ -68,6 +76,9 @@ fn hosts(address: SocketAddr) -> Vec<String> {
     if address.ip().is_loopback() || address.ip().is_unspecified() {
         hosts.extend(["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{port}")));
     }
+    // Browsers leave the usual port out.
+    let bare: Vec<String> = hosts.iter().filter_map(|host| host.strip_suffix(":80")).map(String::from).collect();
+    hosts.extend(bare);
     hosts
 }
 
@@ -96,7 +107,8 @@ fn serve(server: &Arc<Server>, mut stream: TcpStream) {
 impl Server {
     fn reply(&self, stream: &mut TcpStream, request: &Request) -> std::io::Result<()> {
         let known = request.host.as_ref().is_some_and(|host| self.is_own(host));
-        match (known, request.method.as_str(), request.path.as_str()) {
+        let path = request.path.split('?').next().unwrap_or_default();
+        match (known, request.method.as_str(), path) {
             (false, ..) => answer(stream, "403 Forbidden", "text/plain", "asked under another name\n"),
             (_, "GET", "/") => match Folder::read_all(&self.runs) {
                 Ok(folders) => answer(stream, "200 OK", "text/html", &live_page(&folders)),
@@ -116,21 +128,21 @@ impl Server {
     /// Tells of changes for as long as somebody listens.
     fn tell(&self, stream: &mut TcpStream) -> std::io::Result<()> {
         head(stream, "200 OK", "text/event-stream", None)?;
-        let (mut known, mut spoke) = (self.stamp(), Instant::now());
+        // What changed since the page was made is told at once.
+        let (mut known, mut spoke) = (None, Instant::now());
         loop {
-            std::thread::sleep(EVERY);
-            let now = self.stamp();
+            let now = Some(self.stamp());
             if now != known {
-                known = now;
                 // A file that is being written is read the next time.
                 if let Ok(folders) = Folder::read_all(&self.runs) {
                     write!(stream, "data: {}\n\n", update(&folders))?;
-                    spoke = Instant::now();
+                    (known, spoke) = (now, Instant::now());
                 }
             } else if spoke.elapsed() > SILENCE {
                 write!(stream, ":\n\n")?;
                 spoke = Instant::now();
             }
+            std::thread::sleep(EVERY);
         }
     }
 
