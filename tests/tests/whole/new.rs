@@ -121,5 +121,5 @@ fn files_without_a_guess_are_refused_in_words() {
     refused(&click_log(50, 1), &["--user", "nobody"], "no such column");
     refused("a,clicked\nx,1\ny,1\n", &["--label", "clicked"], "on every row");
     refused(&click_log(50, 1), &["--user", "clicked"], "is the label already");
-    refused(&click_log(50, 1), &["--time", "item"], "not every row has a time");
+    refused(&click_log(50, 1), &["--time", "tags"], "not every row has a time");
 }
