@@ -26,6 +26,7 @@ mod ope;
 mod paper;
 mod partial;
 mod phases;
+mod pictures;
 mod quality;
 mod recommend;
 mod redis_stream;

@@ -108,6 +108,25 @@ mod tests {
     }
 
     #[test]
+    fn differences_cover_the_true_one_about_as_often_as_they_say() {
+        // Φ(1.2 / √2) - Φ(1 / √2) of two models on the same rows.
+        let truth = 0.801_9 - 0.760_2;
+        let mut covered = 0;
+        for seed in 0..100 {
+            let (one, noise) = (rows(seed, 600, 1.0), rows(seed + 1000, 600, 0.0));
+            // The other model's scores: its own noise, the same labels.
+            let scores = noise.scores.iter().zip(&one.labels).map(|(noise, label)| noise + 1.2 * label).collect();
+            let two = Predictions { scores, ..one.clone() };
+            let of = |p: &Predictions| draws(&[MetricName::Auc], p).remove(0).draws;
+            let pairs = of(&two).into_iter().zip(of(&one)).filter_map(|(a, b)| Some(a? - b?));
+            let mut all: Vec<f64> = pairs.collect();
+            all.sort_by(f64::total_cmp);
+            covered += usize::from(all[all.len() / 40] < truth && truth < all[all.len() - 1 - all.len() / 40]);
+        }
+        assert!((90..=100).contains(&covered), "{covered} of 100");
+    }
+
+    #[test]
     fn a_draw_in_which_all_count_once_is_the_metric() {
         let p = rows(1, 400, 0.5);
         for name in [MetricName::Gauc, MetricName::Ranking(RankingKind::Ndcg, 3)] {

@@ -2,6 +2,7 @@
 
 mod batches;
 mod ceiling;
+mod device;
 mod disk;
 mod figure;
 mod measure;
@@ -13,6 +14,7 @@ use crate::args::BenchArgs;
 use crate::error::CliError;
 use crate::{out, setup};
 use ceiling::Ceilings;
+use device::DeviceCeilings;
 use figure::Figure;
 use measure::{Case, one};
 use workload::{Workload, names};
@@ -23,6 +25,8 @@ const ALL: &str = "all";
 #[derive(Serialize)]
 struct Report<'a> {
     ceilings: Ceilings,
+    /// Those of devices with memory of their own, by kind.
+    device_ceilings: &'a [(String, DeviceCeilings)],
     results: &'a [Figure],
 }
 
@@ -86,9 +90,14 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
             figure.against(ceilings);
         }
     }
-    print(&ceilings, &figures)?;
+    let own: Vec<(String, DeviceCeilings)> = devices
+        .iter()
+        .filter(|opened| burnrec_backend::has_own_memory(&opened.device))
+        .map(|opened| (opened.facts.kind.clone(), device::measure(opened)))
+        .collect();
+    print(&ceilings, &own, &figures)?;
     if let (Some(path), Some((_, ceilings))) = (&args.json, ceilings.first()) {
-        let report = Report { ceilings: *ceilings, results: &figures };
+        let report = Report { ceilings: *ceilings, device_ceilings: &own, results: &figures };
         std::fs::write(path, serde_json::to_string(&report).unwrap_or_default()).map_err(|e| CliError::Output {
             path: path.display().to_string(),
             reason: e.to_string(),
@@ -99,21 +108,26 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
 }
 
 /// A Markdown block: ceilings, one line a figure, ratios between devices and placements.
-fn print(ceilings: &[(String, Ceilings)], figures: &[Figure]) -> Result<(), CliError> {
+fn print(
+    ceilings: &[(String, Ceilings)],
+    own: &[(String, DeviceCeilings)],
+    figures: &[Figure],
+) -> Result<(), CliError> {
     for (kind, c) in ceilings {
         out::line(&format!(
             "ceilings of {kind}: gemm {:.0} GFLOP/s ({}³), copy in host memory {:.1} GB/s, gather there {:.1} GB/s of 64-byte rows",
             c.gemm_gflops, c.gemm_side, c.copy_gb_per_s, c.gather_gb_per_s
         ))?;
     }
+    own.iter().try_for_each(|(kind, ceilings)| out::line(&ceilings.line(kind)))?;
     if figures.is_empty() {
         return Ok(());
     }
     out::line("")?;
     out::line(
-        "| workload | table rows | batch | device, placement | median step ms | rows/s | GFLOP/s | x matrix products | in turn | share of roofline | gather, forward, backward, update ms | peak MiB | over tables MiB | launches | KiB up | KiB down | waits | device MiB |",
+        "| workload | table rows | batch | device, placement | median step ms | pipelined ms | rows/s | GFLOP/s | x matrix products | in turn | share of roofline | gather, forward, backward, update ms | peak MiB | over tables MiB | launches | KiB up | KiB down | waits | device MiB |",
     )?;
-    out::line("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")?;
+    out::line(&format!("|{}", "---|".repeat(19)))?;
     for figure in figures {
         out::line(&figure.row())?;
     }

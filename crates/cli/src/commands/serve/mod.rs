@@ -5,8 +5,8 @@ mod request;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use burnrec_report::{Folder, live_page, update};
@@ -36,7 +36,12 @@ struct Server {
     /// Whether it listens at every address of the machine, and may be asked under each.
     everywhere: bool,
     open: AtomicUsize,
+    /// What those who wait were told last, with the state of the files that it was made of.
+    told: Mutex<(Stamp, Arc<str>)>,
 }
+
+/// When the files that a page is made of were changed, and how large they are; nothing for those that are not there.
+type Stamp = Vec<Option<(SystemTime, u64)>>;
 
 /// Serves until the process is ended.
 pub fn run(args: &ServeArgs) -> Result<(), CliError> {
@@ -58,6 +63,7 @@ pub fn run(args: &ServeArgs) -> Result<(), CliError> {
         hosts: hosts(address),
         everywhere: address.ip().is_unspecified(),
         open: AtomicUsize::new(0),
+        told: Mutex::default(),
     });
     for stream in listener.incoming() {
         match stream {
@@ -131,12 +137,12 @@ impl Server {
         // What changed since the page was made is told at once.
         let (mut known, mut spoke) = (None, Instant::now());
         loop {
-            let now = Some(self.stamp());
-            if now != known {
+            let now = self.stamp();
+            if known.as_ref() != Some(&now) {
                 // A file that is being written is read the next time.
-                if let Ok(folders) = Folder::read_all(&self.runs) {
-                    write!(stream, "data: {}\n\n", update(&folders))?;
-                    (known, spoke) = (now, Instant::now());
+                if let Some(text) = self.rendered(&now) {
+                    write!(stream, "data: {text}\n\n")?;
+                    (known, spoke) = (Some(now), Instant::now());
                 }
             } else if spoke.elapsed() > SILENCE {
                 write!(stream, ":\n\n")?;
@@ -146,8 +152,18 @@ impl Server {
         }
     }
 
-    /// When the files that a page is made of were changed, and how large they are.
-    fn stamp(&self) -> Vec<Option<(SystemTime, u64)>> {
+    /// The page as an update, made once for all who wait.
+    fn rendered(&self, now: &Stamp) -> Option<Arc<str>> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.0 != *now || told.1.is_empty() {
+            let folders = Folder::read_all(&self.runs).ok()?;
+            *told = (now.clone(), update(&folders).into());
+        }
+        Some(told.1.clone())
+    }
+
+    /// The state of the files now.
+    fn stamp(&self) -> Stamp {
         let files = ["metrics.jsonl", "summary.json", "details.json", "sweep.json", "windows.jsonl", "hours.jsonl"];
         let of = |path: &Path| {
             let data = std::fs::metadata(path).ok()?;
