@@ -123,10 +123,10 @@ fn cuda(index: Option<usize>) -> Result<Opened, BackendError> {
         let device = Device::cuda(number);
         let name = device.identity().map_or_else(|| "NVIDIA GPU".to_string(), |i| i.name);
         let one = burn::tensor::Tensor::<1>::from_floats([0.5], &device).add_scalar(0.5).into_data();
-        (one.to_vec::<f32>().ok() == Some(vec![1.0])).then_some((device, name))
+        (one.try_to_vec::<f32>().ok() == Some(vec![1.0])).then_some((device, name))
     });
     let reason = || {
-        "the driver is there, and a first kernel failed; kernels are compiled by libnvrtc.so of the CUDA toolkit".into()
+        "the driver is there, and a first kernel failed: compiling one takes nvvm/libdevice/libdevice.10.bc of the CUDA toolkit; set CUDA_PATH to where it is".into()
     };
     let opened = opened.ok().flatten();
     let (device, name) = opened.ok_or_else(|| BackendError::NoAdapter { name: "cuda", reason: reason() })?;

@@ -1,5 +1,6 @@
 //! What can go wrong when a device is opened.
 
+#[cfg(any(feature = "wgpu", feature = "vulkan", feature = "cuda"))]
 use crate::kind::DeviceName;
 
 /// An error of opening a device; the binary's exit code for it is 3.
@@ -34,6 +35,7 @@ pub enum BackendError {
     },
 }
 
+#[cfg(any(feature = "wgpu", feature = "vulkan", feature = "cuda"))]
 impl BackendError {
     /// Of a number that nothing answers to, and the names of those that do, in their order.
     pub(crate) fn no_such(name: DeviceName, index: usize, names: Vec<String>) -> Self {
