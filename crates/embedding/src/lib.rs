@@ -21,6 +21,5 @@ pub use placement::{Placement, TableDevice};
 pub use space::{Indexer, SpaceBatch, slot_order};
 pub use table::LookupGradient;
 pub use tables::{
-    Admission, DeviceGradient, Eviction, Gathered, Gradients, Packing, Strangers, TableFacts, TableSummary, Tables,
-    Update, Uploaded,
+    Admission, DeviceGradient, Eviction, Gathered, Gradients, Packing, Strangers, TableFacts, Tables, Update, Uploaded,
 };

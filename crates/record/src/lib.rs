@@ -6,6 +6,7 @@ mod event;
 mod metrics;
 mod replay;
 mod summary;
+mod words;
 
 pub use details::{
     CalibrationBin, DETAILS, Details, FieldImportance, GroupBin, MetricDraws, ScoreHistogram, Setting, TableDetails,
@@ -15,3 +16,4 @@ pub use event::{EVENTS, Event};
 pub use metrics::{Metrics, Reasons, TaskMetrics, Values};
 pub use replay::{ReplaySummary, Way};
 pub use summary::{DeviceFacts, Parameters, SUMMARY, Summary, Throughput};
+pub use words::with_commas;

@@ -92,6 +92,37 @@ fn labels_of_every_kind_are_told() {
 }
 
 #[test]
+fn other_dialects_and_other_sizes_are_met() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = (0..600)
+        .map(|r| format!("K{};{},5;{:02}.03.2024;{}\n", r % 40, r % 300, 1 + r % 28, ["ja", "nein"][r % 2]))
+        .collect();
+    std::fs::write(folder.path().join("kunden.csv"), format!("Kunde;Preis;Tag;gekauft\n{rows}")).unwrap();
+    run_ok(folder.path(), &["new", "kunden.csv"]);
+    let config = std::fs::read_to_string(folder.path().join("kunden.toml")).unwrap();
+    for says in [
+        "delimiter = \";\"",
+        "#   Preis: holds numbers with a decimal comma",
+        "#   Tag: holds days",
+        "positive = [\"ja\"]",
+    ] {
+        assert!(config.contains(says), "no `{says}` in {config}");
+    }
+    // Hundreds of numbers: a short config, and a report of a bounded size in a bounded time.
+    let names: Vec<String> = (0..400).map(|n| format!("x{n}")).collect();
+    let rows: String = (0..300)
+        .map(|r| {
+            (0..400).map(|n| format!("{}.25,", (r * 31 + n * 17) % 97)).collect::<String>() + &format!("{}\n", r % 2)
+        })
+        .collect();
+    std::fs::write(folder.path().join("wide.csv"), format!("{},clicked\n{rows}", names.join(","))).unwrap();
+    run_ok(folder.path(), &["new", "wide.csv"]);
+    assert!(std::fs::read_to_string(folder.path().join("wide.toml")).unwrap().lines().count() < 40);
+    run_ok(folder.path(), &["train", "wide.toml", "--out", "out", "--device", "flex", "--set", "train.epochs=1"]);
+    assert!(std::fs::metadata(folder.path().join("out/report.html")).unwrap().len() < 1_500_000);
+}
+
+#[test]
 fn names_that_meet_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let rows: String = (0..400)

@@ -13,7 +13,7 @@ fn the_crate_graph_is_the_documented_one() {
         ("backend", &["record"]),
         ("data", &[]),
         ("features", &["data"]),
-        ("embedding", &["backend", "features"]),
+        ("embedding", &["record", "backend", "features"]),
         ("models", &["backend", "embedding", "features"]),
         ("train", &["record", "backend", "data", "features", "embedding", "models"]),
         ("schedule", &["record", "backend", "data", "train"]),

@@ -1,6 +1,7 @@
 //! `burnrec runs`
 
 use burnrec_report::{Listed, list};
+use burnrec_train::metrics::MetricName;
 use toml::{Table, Value};
 
 use crate::args::RunsArgs;
@@ -10,9 +11,6 @@ use crate::out;
 /// Metrics that a list shows where nothing else is asked for, at most.
 const SHOWN: usize = 3;
 
-/// Metrics that are better the smaller.
-const FALLS: [&str; 7] = ["logloss", "ne", "ece", "mse", "rmse", "mae", "seconds"];
-
 /// Lists run folders with their figures.
 pub fn run(args: &RunsArgs) -> Result<(), CliError> {
     if !args.folder.is_dir() {
@@ -21,6 +19,9 @@ pub fn run(args: &RunsArgs) -> Result<(), CliError> {
     }
     let mut found = list(&args.folder);
     for filter in &args.filter {
+        if filter.split('=').next().is_none_or(|key| key.trim().is_empty()) {
+            return Err(CliError::Usage(format!("--where {filter}: has no key; write it as train.epochs=5")));
+        }
         found.retain(|run| holds(run, filter));
     }
     if let Some(by) = &args.sort {
@@ -81,7 +82,8 @@ fn sort(found: &mut [Listed], by: &str) -> Result<(), CliError> {
             names.join(", ")
         )));
     }
-    let falls = FALLS.contains(&by.rsplit('.').next().unwrap_or(by));
+    let metric = MetricName::parse("--sort", by.rsplit('.').next().unwrap_or(by));
+    let falls = by == "seconds" || metric.is_ok_and(|metric| !metric.larger_is_better());
     let value = |run: &Listed| figure(run, by).map_or(f64::MAX, |x| if falls { x } else { -x });
     found.sort_by(|a, b| value(a).total_cmp(&value(b)));
     Ok(())

@@ -17,7 +17,6 @@ pub(crate) use admit::Bloom;
 pub use evict::Eviction;
 pub use packing::{DeviceGradient, Packing, Uploaded};
 pub use strangers::Strangers;
-pub use summary::TableSummary;
 pub use update::{Gradients, Update};
 
 use std::sync::Arc;

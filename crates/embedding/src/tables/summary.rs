@@ -1,34 +1,14 @@
 //! What is in each table, in figures.
 
+use burnrec_record::TableDetails;
+
 use super::Tables;
+use crate::lookups::Slots;
 use crate::space::{FeatureRows, Space};
 use crate::table::{ROWS_A_MOVE, Table};
 
 /// Bins of the lengths of vectors.
 const BINS: usize = 30;
-
-/// Figures of the rows that some fields share in one lookup.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TableSummary {
-    /// The model's lookup, by its number.
-    pub lookup: usize,
-    /// The fields whose ids the rows are of.
-    pub fields: Vec<String>,
-    /// Rows that hold an id.
-    pub rows: u64,
-    /// Ids that wait to be let in.
-    pub waiting: u64,
-    /// Rows whose id was forgotten.
-    pub free: u64,
-    /// Width of a vector.
-    pub dim: usize,
-    /// Rows that no step touched.
-    pub untouched: u64,
-    /// The longest vector.
-    pub largest_norm: f32,
-    /// Vectors by their length, in bins of equal width from 0 to the longest.
-    pub norms: Vec<u64>,
-}
 
 /// Where the rows of a key table of a space stand, and its fields.
 fn stretches(space: &Space, grown: u32) -> impl Iterator<Item = (std::ops::Range<u32>, Vec<usize>)> {
@@ -49,8 +29,8 @@ fn stretches(space: &Space, grown: u32) -> impl Iterator<Item = (std::ops::Range
 }
 
 impl Tables {
-    /// Figures of every table, by lookup.
-    pub fn summaries(&self) -> Vec<TableSummary> {
+    /// Figures of every table, by lookup; `names` are those of the lookups.
+    pub fn summaries(&self, names: &Slots) -> Vec<TableDetails> {
         let of = |table: &Table| {
             let (space, growing) = (&self.indexer.spaces[table.space], &self.growing[table.space]);
             let each = |(range, fields): (std::ops::Range<u32>, Vec<usize>)| {
@@ -59,8 +39,14 @@ impl Tables {
                 let name = |field: &usize| self.schema().categorical[*field].name.clone();
                 let rows = u64::from(range.end.saturating_sub(range.start)).saturating_sub(free);
                 let fields = fields.iter().map(name).collect();
-                let known =
-                    TableSummary { lookup: table.lookup, fields, rows, waiting, free, ..TableSummary::default() };
+                let known = TableDetails {
+                    lookup: names.0[table.lookup].name.to_string(),
+                    fields,
+                    rows,
+                    waiting,
+                    free,
+                    ..TableDetails::default()
+                };
                 lengths(table, range, known)
             };
             stretches(space, self.grown[table.space]).map(each).collect::<Vec<_>>()
@@ -70,7 +56,7 @@ impl Tables {
 }
 
 /// With the lengths of the vectors of some rows.
-fn lengths(table: &Table, rows: std::ops::Range<u32>, known: TableSummary) -> TableSummary {
+fn lengths(table: &Table, rows: std::ops::Range<u32>, known: TableDetails) -> TableDetails {
     let dim = table.layout.dim;
     let (mut norms, mut untouched) = (Vec::with_capacity(rows.len()), 0);
     for from in rows.clone().step_by(ROWS_A_MOVE as usize) {
@@ -83,5 +69,5 @@ fn lengths(table: &Table, rows: std::ops::Range<u32>, known: TableSummary) -> Ta
     for norm in norms {
         bins[((norm / largest.max(f32::MIN_POSITIVE) * BINS as f32) as usize).min(BINS - 1)] += 1;
     }
-    TableSummary { dim, untouched, largest_norm: largest, norms: bins, ..known }
+    TableDetails { dim, untouched, largest_norm: f64::from(largest), norms: bins, ..known }
 }

@@ -49,15 +49,8 @@ fn small(x: f64) -> String {
 
 /// A whole number with commas.
 pub(crate) fn count(n: i64) -> String {
-    let digits = n.unsigned_abs().to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    if n < 0 { format!("-{out}") } else { out }
+    let sign = if n < 0 { "-" } else { "" };
+    format!("{sign}{}", burnrec_record::with_commas(n.unsigned_abs()))
 }
 
 /// `4.2 s`, `3 min 10 s`, `2 h 5 min`.

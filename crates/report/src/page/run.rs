@@ -12,6 +12,9 @@ use crate::run::Run;
 /// Fields whose importance is shown, and settings.
 const MOST: usize = 40;
 
+/// Tables that are shown, the largest.
+const MOST_TABLES: usize = 100;
+
 /// What is written down beside training and validation, with titles of their own.
 const RATE: &str = "rate";
 
@@ -287,12 +290,18 @@ fn tables(page: &mut Page, details: &Details) {
             spark(&table.norms),
         ]
     };
-    page.table(&heads.map(String::from), &tables.iter().map(row).collect::<Vec<_>>());
+    let mut largest: Vec<&TableDetails> = tables.iter().collect();
+    largest.sort_by_key(|table| std::cmp::Reverse(table.rows));
+    page.table(&heads.map(String::from), &largest.iter().take(MOST_TABLES).map(|table| row(table)).collect::<Vec<_>>());
+    if tables.len() > MOST_TABLES {
+        let rest = format!("{} smaller tables more are in details.json.", tables.len() - MOST_TABLES);
+        page.html(&format!(r#"<p class="note">{rest}</p>"#));
+    }
     let unseen = |field: &burnrec_record::UnseenIds| {
         let share = field.unseen as f64 / field.ids.max(1) as f64;
         format!("{} {}", field.field, percent(share))
     };
-    let unseen: Vec<String> = details.unseen.iter().map(unseen).collect();
+    let unseen: Vec<String> = details.unseen.iter().take(MOST).map(unseen).collect();
     if !unseen.is_empty() {
         let line = format!("Ids on the {} side that training did not know: {}.", details.side, unseen.join(", "));
         page.html(&format!(r#"<p class="note">{}</p>"#, text(&line)));

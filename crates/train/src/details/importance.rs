@@ -21,8 +21,14 @@ use crate::weights::Frozen;
 /// Rows that are looked at, about.
 const ROWS: usize = 20_000;
 
+/// Rows that are scored for all fields together, about: with very many fields fewer rows are looked at.
+const SCORED: usize = 4_000_000;
+
 /// Rows that are scored at once.
 const BATCH_ROWS: usize = 4096;
+
+/// Rows that are looked at at least, where there are so many.
+const FEWEST: usize = 500;
 
 /// Shuffles of a field, at most.
 const REPEATS: usize = 5;
@@ -44,7 +50,8 @@ pub(super) fn importance(
 ) -> Option<Vec<FieldImportance>> {
     let looked = Looked { checked, encoder, frozen };
     let whole = looked.judge(rows);
-    let repeats = (ROWS / rows.rows.max(1)).clamp(1, REPEATS);
+    let all = fields(encoder.schema()).len() * rows.rows;
+    let repeats = (ROWS / rows.rows.max(1)).min(SCORED / all.max(1)).clamp(1, REPEATS);
     let mut found: Vec<FieldImportance> = Vec::new();
     for (field, inputs) in fields(encoder.schema()) {
         let mut losses = vec![Vec::new(); whole.len()];
@@ -98,7 +105,8 @@ pub(super) fn rows(
     let rows = side.dataset.stream(side.side, &encoder.schema().columns(true))?;
     let loader = load(rows, side.dataset.source(side.side).clone(), encoder.clone(), config, |batch| batch);
     // Every so manieth batch, so that the latest rows have their part.
-    let stride = (all / ROWS).max(1);
+    let most = ROWS.min(SCORED / fields(encoder.schema()).len().max(1)).max(1);
+    let stride = (all / most).max(1);
     let mut found: Option<Batch> = None;
     for batch in loader.step_by(stride) {
         let batch = batch?;
@@ -106,11 +114,13 @@ pub(super) fn rows(
             Some(found) => found.append(&batch),
             None => found = Some(batch),
         }
-        if found.as_ref().is_some_and(|found| found.rows >= ROWS) {
+        if found.as_ref().is_some_and(|found| found.rows >= most) {
             break;
         }
     }
-    Ok(found.unwrap_or_default())
+    let found = found.unwrap_or_default();
+    let first: Vec<u32> = (0..found.rows.min(most.max(FEWEST)) as u32).collect();
+    Ok(if first.len() < found.rows { found.take(&first) } else { found })
 }
 
 impl Looked<'_> {

@@ -14,7 +14,7 @@ pub use contribution::{Explained, GateShares, explain};
 use std::sync::Arc;
 
 use burnrec_features::{Batch, Encoder};
-use burnrec_record::{Details, TableDetails, UnseenIds};
+use burnrec_record::{Details, UnseenIds};
 
 use crate::checked::Checked;
 use crate::error::TrainError;
@@ -50,7 +50,7 @@ pub(crate) fn details(
         importance: importance.unwrap_or_default(),
         importance_rows: rows.rows as u64,
         unseen: unseen(weights, &rows),
-        tables: tables(weights),
+        tables: weights.tables.summaries(weights.slots()),
         settings: settings::changed(checked.experiment()),
         warnings: Vec::new(),
     };
@@ -71,19 +71,4 @@ fn unseen(weights: &Weights, rows: &Batch) -> Vec<UnseenIds> {
     let of = |(field, ids, unseen): (usize, u64, u64)| UnseenIds { field: name(field), ids, unseen };
     let found = weights.tables.unknown_ids(rows).into_iter().filter(|(.., unseen)| *unseen > 0);
     found.map(of).collect()
-}
-
-fn tables(weights: &Weights) -> Vec<TableDetails> {
-    let of = |table: burnrec_embedding::TableSummary| TableDetails {
-        lookup: weights.slots().0[table.lookup].name.to_string(),
-        fields: table.fields,
-        rows: table.rows,
-        waiting: table.waiting,
-        free: table.free,
-        dim: table.dim,
-        untouched: table.untouched,
-        largest_norm: f64::from(table.largest_norm),
-        norms: table.norms,
-    };
-    weights.tables.summaries().into_iter().map(of).collect()
 }

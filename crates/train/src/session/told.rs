@@ -2,30 +2,21 @@
 
 use burnrec_features::{Categorical, Fitted, Schema, SideRows, Vocabulary};
 use burnrec_models::TaskKind;
+use burnrec_record::with_commas;
 
 use crate::task::Task;
 
 /// Fields whose vocabularies are told, the largest first.
 const MOST: usize = 6;
 
-/// A whole number with commas.
-fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let comma = |(at, digit): (usize, char)| match at > 0 && (digits.len() - at).is_multiple_of(3) {
-        true => format!(",{digit}"),
-        false => digit.to_string(),
-    };
-    digits.chars().enumerate().map(comma).collect()
-}
-
 /// `rows: train 39,140, valid 4,876, test 4,826; income: 23.9% positive`
 pub(super) fn rows(rows: &SideRows, fitted: &Fitted, tasks: &[Task]) -> String {
     let sides = ["train", "valid", "test"].into_iter().filter_map(|side| Some((side, rows.get(side)?)));
-    let sides: Vec<String> = sides.map(|(side, rows)| format!("{side} {}", count(*rows))).collect();
+    let sides: Vec<String> = sides.map(|(side, rows)| format!("{side} {}", with_commas(*rows))).collect();
     let rate = |task: &Task| {
         let target = fitted.targets.get(task.target)?;
         let known = match target.known < fitted.rows {
-            true => format!(", known on {}", count(target.known)),
+            true => format!(", known on {}", with_commas(target.known)),
             false => String::new(),
         };
         Some(match task.kind {
@@ -47,8 +38,8 @@ pub(super) fn of_one_row(schema: &Schema, vocabularies: &[Vocabulary]) -> Vec<St
             format!(
                 "`{}`: {} of its {} ids stand on one training row each, which a model memorises and cannot generalise from; remove the field, or set its min_count to 2 or more",
                 field.name,
-                count(once as u64),
-                count(all as u64)
+                with_commas(once as u64),
+                with_commas(all as u64)
             )
         })
     };
@@ -60,7 +51,8 @@ pub(super) fn ids(schema: &Schema, vocabularies: &[Vocabulary]) -> Option<String
     let sizes = schema.categorical.iter().zip(vocabularies).filter(|(_, ids)| !ids.is_empty());
     let mut sizes: Vec<(&str, u64)> = sizes.map(|(field, ids)| (field.name.as_str(), ids.len() as u64)).collect();
     sizes.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    let shown: Vec<String> = sizes.iter().take(MOST).map(|(name, ids)| format!("{name} {}", count(*ids))).collect();
+    let shown: Vec<String> =
+        sizes.iter().take(MOST).map(|(name, ids)| format!("{name} {}", with_commas(*ids))).collect();
     let rest = sizes.len().saturating_sub(MOST);
     let more = if rest > 0 { format!(", and {rest} more fields with fewer") } else { String::new() };
     (!shown.is_empty()).then(|| format!("ids of training: {}{more}", shown.join(", ")))

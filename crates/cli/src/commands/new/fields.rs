@@ -6,7 +6,7 @@ use burnrec_data::Typed;
 use burnrec_data::profile::{ColumnProfile, Profile};
 
 use super::roles::{names, percent, words};
-use super::text::{count, key, quoted};
+use super::text::{count, key, quoted, short};
 
 /// A line of `[features.fields]`, or a column that is left out.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +19,9 @@ pub(super) struct Field {
 
 /// Whole numbers of so few values are kinds of something.
 const KINDS: usize = 24;
+
+/// Numbers that are all cut into buckets where a file has nothing else.
+const MOST_BUCKETS: usize = 50;
 
 /// Texts that split cells of several ids, in the order in which they are tried.
 const SEPARATORS: [&str; 3] = ["|", ";", ","];
@@ -107,13 +110,16 @@ pub(super) fn of(column: &ColumnProfile, rows: usize, is_id: bool) -> Field {
             return field(column, r#""categorical""#, format!("whole numbers of {values}"));
         }
         let (low, high) = column.range().unwrap_or_default();
-        let range = format!("numbers from {low} to {high}{lacks}");
+        let range = format!("numbers from {} to {}{lacks}", short(low), short(high));
         return match is_skewed(numbers) {
             true => {
                 field(column, r#"{ kind = "numeric", transform = "log1p" }"#, format!("{range}, few of them large"))
             }
             false => field(column, r#""numeric""#, range),
         };
+    }
+    if let Some(why) = unread(column) {
+        return left_out(column, why);
     }
     if of_its_own || (distinct * 10 > rows * 9 && rows > 100) {
         return left_out(column, format!("has {values} on {} rows: text of each row's own", count(rows)));
@@ -137,6 +143,31 @@ pub(super) fn tell_apart(fields: &mut [Field]) {
             });
             fields[at].name = other.unwrap_or(name);
         }
+    }
+}
+
+/// Text that people mean as numbers or days, in a form that is not read as such.
+fn unread(column: &ColumnProfile) -> Option<String> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let number = |value: &String| {
+        let plain = value.strip_prefix('-').unwrap_or(value).replace(['.', '\'', ' '], "");
+        plain.split_once(',').is_some_and(|(whole, part)| digits(&whole.replace(',', "")) && digits(part))
+    };
+    let day = |value: &String| {
+        let first = value.split([' ', 'T']).next().unwrap_or_default();
+        let parts: Vec<&str> = first.split(['.', '/']).collect();
+        parts.len() == 3 && parts.iter().all(|part| digits(part)) && [2, 4].contains(&parts[2].len())
+    };
+    let all = |is: &dyn Fn(&String) -> bool| column.values.iter().all(is);
+    match column.distinct() > 2 {
+        true if all(&number) => Some(
+            "holds numbers with a decimal comma, which are not read as numbers; write a point, and it can be a field"
+                .into(),
+        ),
+        true if all(&day) => {
+            Some("holds days in a form that is not read; write them as 2024-03-01, and the split can go by time".into())
+        }
+        _ => None,
     }
 }
 
@@ -196,7 +227,10 @@ pub(super) fn buckets(profile: &Profile, fields: &[Field]) -> Vec<Field> {
             why: "ten parts of as many rows each: models of this kind look parts up as ids".into(),
         })
     };
-    fields.iter().filter(numeric).filter_map(bucket).collect()
+    let found: Vec<&Field> = fields.iter().filter(numeric).collect();
+    // Of very many one will do: ids are needed at all, and numbers enter the network by themselves.
+    let most = if found.len() > MOST_BUCKETS { 1 } else { found.len() };
+    found.into_iter().take(most).filter_map(bucket).collect()
 }
 
 #[cfg(test)]
@@ -228,6 +262,10 @@ mod tests {
         let genres: Vec<&str> = genres.iter().map(String::as_str).collect();
         assert!(value(&of_values("genres", &genres, 10)).contains("separator = \"|\""));
         assert_eq!(of(&of_values("c", &["x"], 50), 50, false).value, None);
+        let euros = of(&of_values("c", &["1.234,50", "-7,25", "0,5"], 50), 150, false);
+        assert!(euros.value.is_none() && euros.why.contains("decimal comma"), "{}", euros.why);
+        let days = of(&of_values("c", &["01.03.2024 07:15", "31.12.2023", "2/1/24"], 50), 150, false);
+        assert!(days.value.is_none() && days.why.contains("2024-03-01"), "{}", days.why);
         let notes: Vec<String> = (0..300).map(|n| format!("note {n}")).collect();
         let notes: Vec<&str> = notes.iter().map(String::as_str).collect();
         assert_eq!(of(&of_values("note", &notes, 1), 300, false).value, None);

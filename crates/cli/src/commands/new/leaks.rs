@@ -1,6 +1,7 @@
 //! Columns that tell the label alone: most often they were written down after it happened.
 
 use burnrec_data::profile::{ColumnProfile, Profile};
+use burnrec_train::metrics::{self, Predictions};
 
 /// From which AUC on a column alone is suspect.
 const SUSPECT: f64 = 0.985;
@@ -8,18 +9,15 @@ const SUSPECT: f64 = 0.985;
 /// Rows of the rarer class without which nothing is said.
 const FEWEST: usize = 30;
 
-/// Chances that a positive row scores above a negative one, ties counting half.
+/// AUC of scores; none where a class has too few rows.
 fn auc(scores: &[(f64, bool)]) -> Option<f64> {
-    let mut sorted = scores.to_vec();
-    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut negatives, mut positives, mut won) = (0.0, 0.0, 0.0);
-    for ties in sorted.chunk_by(|a, b| a.0 == b.0) {
-        let up = ties.iter().filter(|row| row.1).count() as f64;
-        let down = ties.len() as f64 - up;
-        won += up * (negatives + 0.5 * down);
-        (positives, negatives) = (positives + up, negatives + down);
-    }
-    (positives.min(negatives) >= FEWEST as f64).then(|| won / (positives * negatives))
+    let positives = scores.iter().filter(|row| row.1).count();
+    let rows = Predictions {
+        scores: scores.iter().map(|row| row.0 as f32).collect(),
+        labels: scores.iter().map(|row| f32::from(u8::from(row.1))).collect(),
+        ..Predictions::default()
+    };
+    (positives.min(scores.len() - positives) >= FEWEST).then(|| metrics::auc(&rows).ok())?
 }
 
 /// How well a column alone tells the label on every second row, after the other rows were seen.

@@ -2,6 +2,8 @@
 
 use burnrec_data::profile::{ColumnProfile, Profile};
 
+use super::text::short;
+
 /// Words of a name, in small letters: `isClick`, `is_click` and `is-click` have the same.
 pub(super) fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
@@ -166,7 +168,9 @@ impl Label {
         }
         if two {
             // Truths and answers mean what they say; of other pairs the rarer one is what a model looks for.
-            let said = |value: &String| ["true", "yes", "y", "t", "1"].contains(&value.to_lowercase().as_str());
+            let said = |value: &String| {
+                ["true", "yes", "y", "t", "1", "ja", "oui", "si", "sí", "sim"].contains(&value.to_lowercase().as_str())
+            };
             let rarer = usize::from(column.counts[1] < column.counts[0]);
             let one = column.values.iter().position(said).unwrap_or(rarer);
             let (one, other) = (one, 1 - one);
@@ -194,7 +198,7 @@ impl Label {
                 format!("ratings from {low} to {high}; {} are {from} or more, which counts as liked", percent(above));
             return Some((LabelKind::AtLeast(from), why));
         }
-        Some((LabelKind::Number, format!("a number from {low} to {high}")))
+        Some((LabelKind::Number, format!("a number from {} to {}", short(low), short(high))))
     }
 
     /// The column that is most likely the label, or the one that was named.

@@ -21,10 +21,26 @@ pub(super) fn comment(text: &str) -> String {
 
 /// A whole number with commas.
 pub(super) fn count(n: usize) -> String {
-    let digits = n.to_string();
-    let comma = |(at, digit): (usize, char)| match at > 0 && (digits.len() - at).is_multiple_of(3) {
-        true => format!(",{digit}"),
-        false => digit.to_string(),
-    };
-    digits.chars().enumerate().map(comma).collect()
+    burnrec_record::with_commas(n as u64)
+}
+
+/// A number in four figures.
+pub(super) fn short(x: f64) -> String {
+    if x == 0.0 || !x.is_finite() {
+        return "0".into();
+    }
+    let digits = (3 - x.abs().log10().floor() as i32).clamp(0, 8) as usize;
+    let text = format!("{x:.digits$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_told_in_four_figures() {
+        let all = [(-3.997_833, "-3.998"), (12_285.0, "12285"), (0.5, "0.5"), (0.000_123_4, "0.0001234"), (99.0, "99")];
+        all.into_iter().for_each(|(x, text)| assert_eq!(short(x), text));
+    }
 }
