@@ -174,7 +174,7 @@ mod tests {
     fn what_is_not_compiled_in_says_how_to_get_it() {
         for name in DeviceName::ALL.into_iter().filter(|d| !d.is_compiled_in()) {
             let error = open(name).unwrap_err().to_string();
-            assert!(error.contains(&format!("--features {}", name.name())), "{error}");
+            assert!(error.contains(&format!("--features burnrec/{}", name.name())), "{error}");
         }
     }
 }

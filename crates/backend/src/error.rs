@@ -8,7 +8,7 @@ use crate::kind::DeviceName;
 #[non_exhaustive]
 pub enum BackendError {
     /// The build has no such device.
-    #[error("device `{name}` is not compiled in; build with `cargo build --release --features {name}`")]
+    #[error("device `{name}` is not compiled in; build with `cargo build --release --features burnrec/{name}`")]
     NotCompiledIn {
         /// The device.
         name: &'static str,

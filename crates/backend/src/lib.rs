@@ -54,5 +54,5 @@ pub use logistic::logistic_loss;
 pub use memory::{DeviceMemory, device_memory};
 pub use outer::outer_dense;
 pub use parts::{add_row, average, mul_row, sum_rows, total};
-pub use rows::{ALIGN, Columns, DeviceRows, Gather, PIECE, PackedBatch, Packer, Parts, Plan, RowStep, rule};
+pub use rows::{ALIGN, Columns, DeviceRows, FOLD, Gather, PIECE, PackedBatch, Packer, Parts, Plan, RowStep, rule};
 pub use vector::{prefetch, vectorized};

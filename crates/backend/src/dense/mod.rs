@@ -21,7 +21,7 @@ use burn::tensor::activation::relu;
 use crate::kind::has_kernels;
 use crate::parts::{add_row, product_in_parts};
 #[cfg(feature = "cube")]
-pub(crate) use cube::{before_relu, outer_back, outer_forward};
+pub(crate) use cube::{before_relu, outer_back, outer_forward, weight_gradient};
 pub(crate) use flex::{Flat, contiguous, own, tensor, values};
 pub(crate) use kernel::{Matrix, add, blocks, finish, mask, product as matrix_product, product_into, total};
 use op::DenseOps;

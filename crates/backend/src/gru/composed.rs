@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
 
-use super::Update;
+use super::update::Update;
 use crate::jagged::Segments;
 
 pub(super) fn gru(

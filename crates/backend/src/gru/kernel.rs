@@ -6,7 +6,7 @@
 
 use rayon::prelude::*;
 
-use super::Update;
+use super::update::Update;
 use crate::dense::{Matrix, matrix_product};
 use crate::math::{sigmoid, tanh};
 use crate::vector::vectorized;

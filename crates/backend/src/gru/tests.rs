@@ -48,6 +48,45 @@ fn forward_and_all_gradients_equal_the_composed_form() {
     }
 }
 
+/// The states, and the gradients of what goes in.
+#[cfg(feature = "wgpu")]
+fn through(device: &Device, offsets: &[u32], width: usize, update: Update) -> Vec<TensorData> {
+    let device = device.clone().autodiff();
+    let segments = Segments::new(offsets, &device);
+    let n = segments.positions();
+    let xw = random(n, 3 * width, 2.0, &device).require_grad();
+    let attention = (random(n, 1, 0.5, &device) + 0.5).detach().require_grad();
+    let weight = random(width, 3 * width, 2.0 / width as f32, &device).require_grad();
+    let out = gru(xw.clone(), attention.clone(), weight.clone(), &segments, update);
+    let grads = (out.clone() * random(n, width, 1.0, &device)).sum().backward();
+    let mut all = vec![out.into_data()];
+    all.extend([&xw, &weight].map(|t| t.grad(&grads).unwrap().into_data()));
+    all.extend((update != Update::Plain).then(|| attention.grad(&grads).unwrap().into_data()));
+    all
+}
+
+#[cfg(feature = "wgpu")]
+#[test]
+fn kernels_go_through_time_as_the_host_does_on_wgpu() {
+    let Ok(opened) = crate::open(crate::DeviceName::Wgpu) else {
+        eprintln!("SKIPPED: no wgpu adapter answers; nothing was tested");
+        return;
+    };
+    let short = [0, 3, 3, 4, 9, 9];
+    for (width, offsets) in
+        [(5, offsets()), (32, short.to_vec()), (40, offsets()), (300, short.to_vec()), (5, vec![0, 0])]
+    {
+        for update in [Update::Plain, Update::Scaled, Update::Attention, Update::Released] {
+            let found = through(&opened.device, &offsets, width, update);
+            let expected = through(&Device::flex(), &offsets, width, update);
+            for (f, e) in found.iter().zip(&expected) {
+                f.assert_approx_eq::<f32>(e, Tolerance::rel_abs(1e-4, 1e-4));
+            }
+            assert_eq!(found, through(&opened.device, &offsets, width, update), "two runs");
+        }
+    }
+}
+
 #[test]
 fn without_attention_the_state_stays_and_with_all_of_it_the_unit_is_plain() {
     let device = Device::flex();

@@ -129,3 +129,50 @@ pub(super) fn weigh(
     }
     out[ABSOLUTE_POS] = sum;
 }
+
+/// The softmax of scores over the positions of each row: one thread a row.
+#[cube(launch)]
+pub(super) fn shares(scores: &Tensor<f32>, offsets: &Tensor<i32>, out: &mut Tensor<f32>, length: usize) {
+    if ABSOLUTE_POS >= length {
+        terminate!();
+    }
+    let (first, last) = (offsets[ABSOLUTE_POS] as usize, offsets[ABSOLUTE_POS + 1] as usize);
+    let mut most = 0.0f32;
+    for at in first..last {
+        let score = scores[at];
+        if at == first || score > most {
+            most = score;
+        }
+    }
+    let mut sum = 0.0f32;
+    for at in first..last {
+        let power = (scores[at] - most).exp();
+        out[at] = power;
+        sum += power;
+    }
+    for at in first..last {
+        out[at] /= sum;
+    }
+}
+
+/// The way back to the scores: one thread a row.
+#[cube(launch)]
+pub(super) fn shares_back(
+    shares: &Tensor<f32>,
+    gradient: &Tensor<f32>,
+    offsets: &Tensor<i32>,
+    out: &mut Tensor<f32>,
+    length: usize,
+) {
+    if ABSOLUTE_POS >= length {
+        terminate!();
+    }
+    let (first, last) = (offsets[ABSOLUTE_POS] as usize, offsets[ABSOLUTE_POS + 1] as usize);
+    let mut mean = 0.0f32;
+    for at in first..last {
+        mean += shares[at] * gradient[at];
+    }
+    for at in first..last {
+        out[at] = shares[at] * (gradient[at] - mean);
+    }
+}

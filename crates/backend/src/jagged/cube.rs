@@ -193,4 +193,41 @@ impl Attends for CubeBackend {
     fn weigh_back(weights: &CubeTensor, gradient: &CubeTensor, places: &Places<Self>) -> CubeTensor {
         by_positions!(weigh_back, weights, gradient, places, width(gradient), width(gradient))
     }
+
+    fn shares(scores: &CubeTensor, places: &Places<Self>) -> CubeTensor {
+        let (rows, positions) = (places.offsets.meta.num_elements() - 1, scores.meta.shape()[0]);
+        let out = empty(scores, [positions, 1]);
+        if positions > 0 {
+            let (count, threads) = a_thread_each(&out, rows);
+            kernel::shares::launch(
+                &out.client.clone(),
+                count,
+                threads,
+                scores.clone().into_tensor_arg(),
+                places.offsets.clone().into_tensor_arg(),
+                out.clone().into_tensor_arg(),
+                rows,
+            );
+        }
+        out
+    }
+
+    fn shares_back(shares: &CubeTensor, gradient: &CubeTensor, places: &Places<Self>) -> CubeTensor {
+        let (rows, positions) = (places.offsets.meta.num_elements() - 1, shares.meta.shape()[0]);
+        let out = empty(shares, [positions, 1]);
+        if positions > 0 {
+            let (count, threads) = a_thread_each(&out, rows);
+            kernel::shares_back::launch(
+                &out.client.clone(),
+                count,
+                threads,
+                shares.clone().into_tensor_arg(),
+                gradient.clone().into_tensor_arg(),
+                places.offsets.clone().into_tensor_arg(),
+                out.clone().into_tensor_arg(),
+                rows,
+            );
+        }
+        out
+    }
 }

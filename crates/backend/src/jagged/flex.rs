@@ -79,4 +79,14 @@ impl Attends for Flex {
         let jagged = jagged(&places.host, gradient);
         tensor(jagged.weigh_back(values(weights), values(gradient)), [jagged.positions(), jagged.width])
     }
+
+    fn shares(scores: &Flat, places: &Places<Self>) -> Flat {
+        let jagged = jagged(&places.host, scores);
+        tensor(jagged.shares(values(scores)), [jagged.positions(), 1])
+    }
+
+    fn shares_back(shares: &Flat, gradient: &Flat, places: &Places<Self>) -> Flat {
+        let jagged = jagged(&places.host, shares);
+        tensor(jagged.shares_back(values(shares), values(gradient)), [jagged.positions(), 1])
+    }
 }

@@ -12,7 +12,7 @@ use burn::backend::{Autodiff, Backend, backend_extension};
 use super::op::JaggedOps;
 use crate::tracked::tracked;
 
-/// See [`super::spread_mul`], [`super::spread_add`] and [`super::weighted_sum`].
+/// See [`super::spread_mul`], [`super::spread_add`], [`super::weighted_sum`] and [`super::segment_softmax`].
 #[backend_extension(Flex, Cube: cfg(feature = "cube"), Autodiff)]
 pub(crate) trait FusedOps: Backend {
     fn spread_mul(
@@ -35,6 +35,13 @@ pub(crate) trait FusedOps: Backend {
     fn weighted_sum(
         keys: FloatTensor<Self>,
         weights: FloatTensor<Self>,
+        offsets: IntTensor<Self>,
+        owners: IntTensor<Self>,
+        host: Arc<[u32]>,
+    ) -> FloatTensor<Self>;
+
+    fn softmax(
+        scores: FloatTensor<Self>,
         offsets: IntTensor<Self>,
         owners: IntTensor<Self>,
         host: Arc<[u32]>,
@@ -75,6 +82,16 @@ pub(super) trait Attends: JaggedOps {
     /// `weights · spread(gradient)`.
     fn weigh_back(
         weights: &FloatTensor<Self>,
+        gradient: &FloatTensor<Self>,
+        places: &Places<Self>,
+    ) -> FloatTensor<Self>;
+
+    /// The softmax of scores `[positions, 1]` over the positions of each row.
+    fn shares(scores: &FloatTensor<Self>, places: &Places<Self>) -> FloatTensor<Self>;
+
+    /// `p ⊙ (gradient - <p, gradient>)` of each row.
+    fn shares_back(
+        shares: &FloatTensor<Self>,
         gradient: &FloatTensor<Self>,
         places: &Places<Self>,
     ) -> FloatTensor<Self>;
@@ -140,7 +157,35 @@ impl<B: Attends> Backward<B, 2> for Weigh {
     }
 }
 
+#[derive(Debug)]
+struct Share;
+
+impl<B: Attends> Backward<B, 1> for Share {
+    type State = (FloatTensor<B>, Places<B>);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = B::plain(grads.consume::<B>(&ops.node));
+        let ([to_scores], (shares, places)) = (ops.parents, ops.state);
+        if let Some(node) = to_scores {
+            grads.register::<B>(node.id, B::shares_back(&shares, &gradient, &places));
+        }
+    }
+}
+
 impl<B: Attends + FusedOps, C: CheckpointStrategy> FusedOps for Autodiff<B, C> {
+    fn softmax(
+        scores: FloatTensor<Self>,
+        offsets: IntTensor<Self>,
+        owners: IntTensor<Self>,
+        host: Arc<[u32]>,
+    ) -> FloatTensor<Self> {
+        let (scores, a) = scores.into_parts();
+        let places = Places::<B> { offsets, owners, host };
+        let output = B::shares(&B::plain(scores), &places);
+        let shares = output.clone();
+        tracked!(Share, [a], (shares, places), output)
+    }
+
     fn spread_mul(
         keys: FloatTensor<Self>,
         query: FloatTensor<Self>,
@@ -215,6 +260,15 @@ macro_rules! ops_of {
                 host: Arc<[u32]>,
             ) -> FloatTensor<Self> {
                 Self::weigh(&Self::plain(keys), &Self::plain(weights), &Places { offsets, owners, host })
+            }
+
+            fn softmax(
+                scores: FloatTensor<Self>,
+                offsets: IntTensor<Self>,
+                owners: IntTensor<Self>,
+                host: Arc<[u32]>,
+            ) -> FloatTensor<Self> {
+                Self::shares(&Self::plain(scores), &Places { offsets, owners, host })
             }
         }
     };

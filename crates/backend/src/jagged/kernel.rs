@@ -281,3 +281,34 @@ fn dots(jagged: Jagged<'_>, span: &Span, keys: &[f32], gradient: &[f32], out: &m
         }
     }
 }
+
+impl Jagged<'_> {
+    /// The softmax of scores, one a position, over each row's positions.
+    pub(super) fn shares(self, scores: &[f32]) -> Vec<f32> {
+        self.by_positions(|span, out| {
+            let own = &scores[span.positions.clone()];
+            for row in span.rows.clone() {
+                let at = self.of(span, row);
+                let most = own[at.clone()].iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                let sum: f32 = own[at.clone()].iter().map(|score| (score - most).exp()).sum();
+                for place in at {
+                    out[place].write((own[place] - most).exp() / sum);
+                }
+            }
+        })
+    }
+
+    /// The way back to the scores: `p ⊙ (g - <p, g>)` of each row.
+    pub(super) fn shares_back(self, shares: &[f32], gradient: &[f32]) -> Vec<f32> {
+        self.by_positions(|span, out| {
+            let (p, g) = (&shares[span.positions.clone()], &gradient[span.positions.clone()]);
+            for row in span.rows.clone() {
+                let at = self.of(span, row);
+                let mean: f32 = at.clone().map(|place| p[place] * g[place]).sum();
+                for place in at {
+                    out[place].write(p[place] * (g[place] - mean));
+                }
+            }
+        })
+    }
+}

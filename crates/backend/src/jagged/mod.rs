@@ -70,6 +70,11 @@ impl Segments {
         (self.offsets.clone().into_dispatch(), self.owners.clone().into_dispatch(), self.host.clone())
     }
 
+    /// The offsets on the device.
+    pub(crate) fn on_device(&self) -> DispatchTensor {
+        self.offsets.clone().into_dispatch()
+    }
+
     /// The offsets, shared.
     pub(crate) fn host(&self) -> Arc<[u32]> {
         self.host.clone()
@@ -212,6 +217,10 @@ pub fn weighted_sum(keys: Tensor<2>, weights: Tensor<2>, segments: &Segments) ->
 pub fn segment_softmax(scores: Tensor<2>, segments: &Segments) -> Tensor<2> {
     if segments.positions() == 0 {
         return scores;
+    }
+    if has_kernels(&scores.device()) {
+        let (offsets, owners, host) = segments.places();
+        return Tensor::from_dispatch(<Dispatch as FusedOps>::softmax(scores.into_dispatch(), offsets, owners, host));
     }
     // One constant for all rows changes no softmax; a row far below it is saved by the floor of its own sum.
     let most: Tensor<2> = segment_max(&scores, segments);

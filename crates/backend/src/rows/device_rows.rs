@@ -1,10 +1,10 @@
 //! A table's rows as tensors of a device.
 
-use burn::backend::{Dispatch, Shape};
+use burn::backend::{Dispatch, DispatchTensor, Shape};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::op::RowOps;
-use super::{Columns, Gather, Plan, RowStep};
+use super::{Columns, Gather, Plan, RowStep, Span};
 use crate::traffic;
 
 /// A batch in the device's memory.
@@ -33,11 +33,19 @@ impl PackedBatch {
     }
 }
 
-/// Weights `[rows, dim]`, optimiser state `[rows, s]` and counters `[rows, 2]` of a table.
+/// Weights `[rows, dim]` and optimiser state `[rows, s]` of some rows of a table, as many as a device binds at once.
 #[derive(Debug)]
-pub struct DeviceRows {
+struct Buffers {
+    /// None while a kernel holds it.
     weights: Option<Tensor<2>>,
     state: Option<Tensor<2>>,
+    rows: usize,
+}
+
+/// Rows of a table: buffers of `most` rows each, the last one of fewer, and counters `[rows, 2]` of all rows.
+#[derive(Debug)]
+pub struct DeviceRows {
+    buffers: Vec<Buffers>,
     counters: Option<Tensor<2, Int>>,
     frequency: Tensor<1, Int>,
     one: Tensor<1>,
@@ -45,20 +53,20 @@ pub struct DeviceRows {
     state_width: usize,
     rows: usize,
     capacity: usize,
+    most: usize,
     device: Device,
 }
 
 impl DeviceRows {
-    /// Room for no rows yet; `frequency` has how often each row's id occurs, or nothing.
-    pub fn new(dim: usize, state_width: usize, frequency: &[u32], device: &Device) -> Self {
+    /// Room for no rows yet; `frequency` has how often each row's id occurs, or nothing. No buffer gets more than `most` rows.
+    pub fn new(dim: usize, state_width: usize, frequency: &[u32], most: usize, device: &Device) -> Self {
         let device = device.clone().inner();
         let counts: Vec<i32> = frequency.iter().map(|f| i32::try_from(*f).unwrap_or(i32::MAX)).collect();
         let counts = if counts.is_empty() { vec![1] } else { counts };
         traffic::up(counts.len() * 4);
         let length = counts.len();
         Self {
-            weights: None,
-            state: None,
+            buffers: Vec::new(),
             counters: None,
             frequency: Tensor::from_data(TensorData::new(counts, [length]), &device),
             one: Tensor::ones([1], &device),
@@ -66,6 +74,7 @@ impl DeviceRows {
             state_width,
             rows: 0,
             capacity: 0,
+            most: most.max(1),
             device,
         }
     }
@@ -85,20 +94,41 @@ impl DeviceRows {
         self.capacity
     }
 
+    /// The rows that each buffer holds.
+    fn spans(&self) -> impl Iterator<Item = Span> + use<> {
+        let (most, all) = (self.most, self.buffers.len());
+        let ends: Vec<usize> = self.buffers.iter().enumerate().map(|(n, own)| n * most + own.rows).collect();
+        let of = move |(n, to): (usize, usize)| Span { from: n * most, to, further: n > 0, last: n + 1 == all };
+        ends.into_iter().enumerate().map(of)
+    }
+
     /// Makes room for `capacity` rows, copying those in use inside the device.
     pub fn reserve(&mut self, capacity: usize) {
         if capacity <= self.capacity {
             return;
         }
-        let floats = |width: usize, old: Option<Tensor<2>>| {
-            let new = Tensor::<2>::zeros([capacity, width], &self.device);
-            match old {
+        let device = self.device.clone();
+        let floats = |rows: usize, width: usize, old: Option<Tensor<2>>| {
+            let new = Tensor::<2>::zeros([rows, width], &device);
+            Some(match old {
                 Some(old) => put(old, new, 0),
                 None => new,
-            }
+            })
         };
-        self.weights = Some(floats(self.dim, self.weights.take()));
-        self.state = Some(floats(self.state_width.max(1), self.state.take()));
+        let width = self.state_width.max(1);
+        for number in 0..capacity.div_ceil(self.most) {
+            let rows = (capacity - number * self.most).min(self.most);
+            let old = match self.buffers.get_mut(number) {
+                Some(own) if own.rows >= rows => continue,
+                Some(own) => (own.weights.take(), own.state.take()),
+                None => (None, None),
+            };
+            let own = Buffers { weights: floats(rows, self.dim, old.0), state: floats(rows, width, old.1), rows };
+            match self.buffers.get_mut(number) {
+                Some(place) => *place = own,
+                None => self.buffers.push(own),
+            }
+        }
         let new = Tensor::<2, Int>::zeros([capacity, 2], &self.device);
         self.counters = Some(match self.counters.take() {
             Some(old) => put_ints(old, new, 0),
@@ -107,61 +137,112 @@ impl DeviceRows {
         self.capacity = capacity;
     }
 
+    /// The part of each buffer among rows `from..to`: its number, and its rows from its first one on.
+    fn parts(&self, from: usize, to: usize) -> impl Iterator<Item = (usize, std::ops::Range<usize>)> + use<> {
+        let own = move |(number, span): (usize, Span)| {
+            let (first, last) = (from.max(span.from), to.min(span.to));
+            (first < last).then(|| (number, first - span.from..last - span.from))
+        };
+        self.spans().enumerate().filter_map(own).collect::<Vec<_>>().into_iter()
+    }
+
     /// Sets rows from `at` on; room must have been made. `counters` has touches and last step of each row.
     pub fn write(&mut self, at: usize, weights: Vec<f32>, state: Vec<f32>, counters: Vec<i32>) {
         let rows = weights.len() / self.dim.max(1);
         let width = self.state_width.max(1);
         let state = if self.state_width == 0 { vec![0.0; rows] } else { state };
         traffic::up(4 * (weights.len() + state.len() + counters.len()));
-        let floats = |values: Vec<f32>, width: usize| {
-            Tensor::<2>::from_data(TensorData::new(values, [rows, width]), &self.device)
+        let device = self.device.clone();
+        let floats = |values: &[f32], width: usize| {
+            let rows = values.len() / width;
+            Tensor::<2>::from_data(TensorData::new(values.to_vec(), [rows, width]), &device)
         };
-        let (weights, state) = (floats(weights, self.dim), floats(state, width));
+        let mut done = 0;
+        for (number, part) in self.parts(at, at + rows) {
+            let of = |values: &[f32], width: usize| floats(&values[done * width..(done + part.len()) * width], width);
+            let (weights, state) = (of(&weights, self.dim), of(&state, width));
+            let own = &mut self.buffers[number];
+            own.weights = own.weights.take().map(|to| put(weights, to, part.start * self.dim));
+            own.state = own.state.take().map(|to| put(state, to, part.start * width));
+            done += part.len();
+        }
         let counters = Tensor::<2, Int>::from_data(TensorData::new(counters, [rows, 2]), &self.device);
-        self.weights = self.weights.take().map(|to| put(weights, to, at * self.dim));
-        self.state = self.state.take().map(|to| put(state, to, at * width));
         self.counters = self.counters.take().map(|to| put_ints(counters, to, at * 2));
         self.rows = self.rows.max(at + rows);
     }
 
     /// Weights, state and counters of rows `from..to`; waits for the device.
     pub fn read(&self, from: usize, to: usize) -> (Vec<f32>, Vec<f32>, Vec<i32>) {
-        let floats = |tensor: &Option<Tensor<2>>| {
-            tensor.as_ref().map_or_else(Vec::new, |t| traffic::read(t.clone().narrow(0, from, to - from)))
-        };
-        let state = if self.state_width == 0 { Vec::new() } else { floats(&self.state) };
+        let (mut weights, mut state) = (Vec::new(), Vec::new());
+        for (number, part) in self.parts(from, to) {
+            let own = &self.buffers[number];
+            let floats = |tensor: &Option<Tensor<2>>| {
+                let part = |t: &Tensor<2>| traffic::read(t.clone().narrow(0, part.start, part.len()));
+                tensor.as_ref().map_or_else(Vec::new, part)
+            };
+            weights.extend(floats(&own.weights));
+            if self.state_width > 0 {
+                state.extend(floats(&own.state));
+            }
+        }
         let counters =
             self.counters.as_ref().map_or_else(Vec::new, |t| traffic::read_ints(t.clone().narrow(0, from, to - from)));
-        (floats(&self.weights), state, counters)
+        (weights, state, counters)
+    }
+
+    /// The weights of each buffer, with the rows that it holds.
+    fn weights(&self) -> impl Iterator<Item = (DispatchTensor, Span)> + '_ {
+        let of = |own: &Buffers| own.weights.clone().map(Tensor::into_dispatch);
+        self.buffers.iter().zip(self.spans()).filter_map(move |(own, span)| Some((of(own)?, span)))
     }
 
     /// The vectors of a batch.
     pub fn gather(&self, batch: &PackedBatch, plan: Plan, columns: Columns) -> Option<Gather> {
-        let weights = self.weights.clone()?.into_dispatch();
-        let numbers = batch.numbers.clone();
+        let numbers = || batch.numbers.clone().into_dispatch();
         if plan.pooled {
-            let numbers = numbers.into_dispatch();
-            let squares = columns.squares.map(|_| {
-                let squares = <Dispatch as RowOps>::gather_squares(weights.clone(), numbers.clone(), plan, columns);
-                Tensor::from_dispatch(squares)
+            let mut found: Option<(DispatchTensor, DispatchTensor)> = None;
+            for (weights, span) in self.weights() {
+                let (out, winners) = found.take().unwrap_or_else(|| (weights.clone(), numbers()));
+                found =
+                    Some(<Dispatch as RowOps>::gather_pooled(weights, numbers(), out, winners, plan, columns, span));
+            }
+            let (vectors, winners) = found?;
+            let mut squares: Option<DispatchTensor> = None;
+            for (weights, span) in self.weights().filter(|_| columns.squares.is_some()) {
+                let out = squares.take().unwrap_or_else(|| weights.clone());
+                let (numbers, vectors) = (numbers(), vectors.clone());
+                let found = <Dispatch as RowOps>::gather_squares(weights, numbers, vectors, out, plan, columns, span);
+                squares = Some(found);
+            }
+            let squares = squares.map(Tensor::from_dispatch);
+            return Some(Gather {
+                vectors: Tensor::from_dispatch(vectors),
+                winners: Tensor::from_dispatch(winners),
+                squares,
             });
-            let (out, winners) = <Dispatch as RowOps>::gather_pooled(weights, numbers, plan, columns);
-            let (vectors, winners) = (Tensor::from_dispatch(out), Tensor::from_dispatch(winners));
-            return Some(Gather { vectors, winners, squares });
         }
-        let out = <Dispatch as RowOps>::gather_one(weights, numbers.clone().into_dispatch(), plan, columns);
+        let vectors = self.gather_one(batch, plan, columns)?;
         // Nobody reads it: any whole numbers do.
-        Some(Gather { vectors: Tensor::from_dispatch(out), winners: numbers.unsqueeze::<3>(), squares: None })
+        Some(Gather { vectors, winners: batch.numbers.clone().unsqueeze::<3>(), squares: None })
+    }
+
+    /// The vectors of cells of one id each.
+    fn gather_one(&self, batch: &PackedBatch, plan: Plan, columns: Columns) -> Option<Tensor<3>> {
+        let mut found: Option<DispatchTensor> = None;
+        for (weights, span) in self.weights() {
+            let out = found.take().unwrap_or_else(|| weights.clone());
+            let numbers = batch.numbers.clone().into_dispatch();
+            found = Some(<Dispatch as RowOps>::gather_one(weights, numbers, out, plan, columns, span));
+        }
+        found.map(Tensor::from_dispatch)
     }
 
     /// The vectors of positions of a sequence, whose rows stand in the packed batch from `at` on: `[positions, dim]`.
     pub fn gather_positions(&self, batch: &PackedBatch, at: usize, positions: usize) -> Option<Tensor<2>> {
-        let weights = self.weights.clone()?.into_dispatch();
         let parts = super::Parts { rows: at, ..super::Parts::default() };
         let plan = Plan { parts, cells: positions, ..Plan::default() };
         let columns = Columns { first: 0, count: 1, total: 1, squares: None, dim: self.dim };
-        let out = <Dispatch as RowOps>::gather_one(weights, batch.numbers.clone().into_dispatch(), plan, columns);
-        Some(Tensor::<3>::from_dispatch(out).reshape([positions, self.dim]))
+        Some(self.gather_one(batch, plan, columns)?.reshape([positions, self.dim]))
     }
 
     /// The gradients of the leaf, and of the positions `[all, dim]` of all sequences behind it, summed over pieces of each row's
@@ -174,22 +255,33 @@ impl DeviceRows {
         plan: Plan,
         columns: Columns,
     ) -> Option<Tensor<2>> {
-        let weights = self.weights.clone()?.into_dispatch();
         let of_leaf = leaf.map(|leaf| leaf.clone().into_dispatch());
         let of_positions = positions.map(|positions| positions.clone().into_dispatch());
         let there = [of_leaf.is_some(), of_positions.is_some()];
         let gradient = of_leaf.clone().or(of_positions.clone())?;
         let tail = of_positions.or(of_leaf)?;
-        Some(Tensor::from_dispatch(<Dispatch as RowOps>::sum_pieces(
-            gradient,
-            tail,
-            there,
-            weights,
-            batch.numbers.clone().into_dispatch(),
-            winners.clone().into_dispatch(),
-            plan,
-            columns,
-        )))
+        let mut found: Option<DispatchTensor> = None;
+        // Weights are read for squares alone: without those one pass does.
+        let once = columns.squares.is_none();
+        for (weights, span) in self.weights() {
+            let sums = found.take().unwrap_or_else(|| weights.clone());
+            found = Some(<Dispatch as RowOps>::sum_pieces(
+                gradient.clone(),
+                tail.clone(),
+                there,
+                weights,
+                batch.numbers.clone().into_dispatch(),
+                winners.clone().into_dispatch(),
+                sums,
+                plan,
+                columns,
+                Span { last: span.last || once, ..span },
+            ));
+            if once {
+                break;
+            }
+        }
+        found.map(Tensor::from_dispatch)
     }
 
     /// Sum of squares of the touched rows' gradients `[1]`.
@@ -205,25 +297,28 @@ impl DeviceRows {
 
     /// One optimiser step on every touched row, in place; gradients are multiplied by `scale` `[1]` first.
     pub fn step(&mut self, batch: &PackedBatch, sums: Tensor<2>, scale: Option<&Tensor<1>>, plan: Plan, step: RowStep) {
-        let (Some(weights), Some(state), Some(counters)) =
-            (self.weights.take(), self.state.take(), self.counters.take())
-        else {
-            return;
-        };
-        let (weights, state, counters) = <Dispatch as RowOps>::step(
-            weights.into_dispatch(),
-            state.into_dispatch(),
-            counters.into_dispatch(),
-            sums.into_dispatch(),
-            batch.numbers.clone().into_dispatch(),
-            self.frequency.clone().into_dispatch(),
-            scale.unwrap_or(&self.one).clone().into_dispatch(),
-            plan,
-            step,
-        );
-        self.weights = Some(Tensor::from_dispatch(weights));
-        self.state = Some(Tensor::from_dispatch(state));
-        self.counters = Some(Tensor::from_dispatch(counters));
+        let spans: Vec<Span> = self.spans().collect();
+        for (own, span) in self.buffers.iter_mut().zip(spans) {
+            let (Some(weights), Some(state), Some(counters)) =
+                (own.weights.take(), own.state.take(), self.counters.take())
+            else {
+                return;
+            };
+            let (weights, state, counters) = <Dispatch as RowOps>::step(
+                weights.into_dispatch(),
+                state.into_dispatch(),
+                counters.into_dispatch(),
+                sums.clone().into_dispatch(),
+                batch.numbers.clone().into_dispatch(),
+                self.frequency.clone().into_dispatch(),
+                scale.unwrap_or(&self.one).clone().into_dispatch(),
+                plan,
+                step,
+                span,
+            );
+            (own.weights, own.state) = (Some(Tensor::from_dispatch(weights)), Some(Tensor::from_dispatch(state)));
+            self.counters = Some(Tensor::from_dispatch(counters));
+        }
     }
 }
 

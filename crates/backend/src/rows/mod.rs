@@ -44,6 +44,9 @@ pub mod rule {
 /// Occurrences of one row that one thread sums.
 pub const PIECE: usize = 64;
 
+/// Pieces of one row that one thread adds up, or folds of so many.
+pub const FOLD: usize = 64;
+
 /// Whole numbers between the starts of the float parts of a packed batch: 256 bytes, which every device can bind at.
 pub const ALIGN: usize = 64;
 
@@ -81,8 +84,17 @@ pub struct Plan {
     pub pieces: usize,
     /// Touched rows.
     pub unique: usize,
+    /// Pieces of the row that has most.
+    pub longest: usize,
     /// Whether cells have several occurrences.
     pub pooled: bool,
+}
+
+impl Plan {
+    /// Whether pieces are folded: some row has so many that a thread would walk for long.
+    pub fn folds(&self) -> bool {
+        self.longest > 2 * FOLD
+    }
 }
 
 /// Where a table's slots stand in the leaf `[B, slots, dim]` of its lookup.
@@ -98,6 +110,19 @@ pub struct Columns {
     pub squares: Option<usize>,
     /// Width of a vector.
     pub dim: usize,
+}
+
+/// The rows of a table that one of its buffers holds, and which of them all it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// The first row.
+    pub from: usize,
+    /// Behind the last one.
+    pub to: usize,
+    /// Whether buffers before it wrote what it goes on with.
+    pub further: bool,
+    /// Whether no buffer comes behind it.
+    pub last: bool,
 }
 
 /// What was gathered of a table.

@@ -6,7 +6,7 @@ use burn_cubecl::CubeBackend;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::kernel;
-use super::{Columns, Parts, Plan, RowStep, rule};
+use super::{Columns, FOLD, Plan, RowStep, Span, rule};
 use crate::cubes::{a_thread_each, unwritten};
 
 /// Rows of tables on a device.
@@ -15,31 +15,39 @@ pub(crate) trait RowOps: Backend {
     /// `shape` numbers of a packed batch from an aligned place, without a copy.
     fn view(packed: IntTensor<Self>, at: usize, shape: Shape) -> FloatTensor<Self>;
 
-    /// The vectors of the cells `[rows, count, dim]`, one id a cell.
+    /// The vectors of the cells `[rows, count, dim]`, one id a cell; of a further buffer into `out`, which is not looked at else.
     fn gather_one(
         weights: FloatTensor<Self>,
         packed: IntTensor<Self>,
+        out: FloatTensor<Self>,
         plan: Plan,
         columns: Columns,
+        span: Span,
     ) -> FloatTensor<Self>;
 
-    /// The pooled vectors, and who won each maximum.
+    /// The pooled vectors, and who won each maximum; of a further buffer into `out` and `winners`.
     fn gather_pooled(
         weights: FloatTensor<Self>,
         packed: IntTensor<Self>,
+        out: FloatTensor<Self>,
+        winners: IntTensor<Self>,
         plan: Plan,
         columns: Columns,
+        span: Span,
     ) -> (FloatTensor<Self>, IntTensor<Self>);
 
-    /// Sums of squares of the cells `[rows, count, dim]`.
+    /// Sums of squares of the cells `[rows, count, dim]`, beside their vectors; of a further buffer into `out`.
     fn gather_squares(
         weights: FloatTensor<Self>,
         packed: IntTensor<Self>,
+        vectors: FloatTensor<Self>,
+        out: FloatTensor<Self>,
         plan: Plan,
         columns: Columns,
+        span: Span,
     ) -> FloatTensor<Self>;
 
-    /// Sums `[pieces, dim]` of the leaf's gradient and of that of the positions behind it, of those that `there` says are given.
+    /// Sums `[pieces, dim]`, and behind them those of folds where a row has very many, of the leaf's gradient and of that of the positions behind it, of those that `there` says are given; of a further buffer into `sums`.
     #[allow(clippy::too_many_arguments, reason = "what a sum over occurrences reads")]
     fn sum_pieces(
         gradient: FloatTensor<Self>,
@@ -48,8 +56,10 @@ pub(crate) trait RowOps: Backend {
         weights: FloatTensor<Self>,
         packed: IntTensor<Self>,
         winners: IntTensor<Self>,
+        sums: FloatTensor<Self>,
         plan: Plan,
         columns: Columns,
+        span: Span,
     ) -> FloatTensor<Self>;
 
     /// Squares `[unique, dim]` of the touched rows' gradients.
@@ -67,6 +77,7 @@ pub(crate) trait RowOps: Backend {
         scale: FloatTensor<Self>,
         plan: Plan,
         step: RowStep,
+        span: Span,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, IntTensor<Self>);
 
     /// Writes into `to` from element `at`, in place.
@@ -94,8 +105,25 @@ fn numbers(step: &RowStep) -> kernel::NumbersLaunch {
     )
 }
 
-fn parts(p: &Parts) -> kernel::PartsLaunch {
-    kernel::PartsLaunch::new(p.rows, p.starts, p.places, p.shares, p.maxima, p.order, p.pieces, p.row_pieces, p.unique)
+fn parts(plan: &Plan) -> kernel::PartsLaunch {
+    let p = &plan.parts;
+    let folds = plan.pieces;
+    kernel::PartsLaunch::new(
+        p.rows,
+        p.starts,
+        p.places,
+        p.shares,
+        p.maxima,
+        p.order,
+        p.pieces,
+        p.row_pieces,
+        p.unique,
+        folds,
+    )
+}
+
+fn held(span: &Span) -> kernel::HeldLaunch {
+    kernel::HeldLaunch::new(span.from, span.to)
 }
 
 fn leaf(c: &Columns, plan: &Plan) -> kernel::LeafLaunch {
@@ -110,9 +138,16 @@ impl RowOps for CubeBackend {
         CubeTensor::new_contiguous(packed.client.clone(), packed.device.clone(), shape, handle, DType::F32)
     }
 
-    fn gather_one(weights: CubeTensor, packed: CubeTensor, plan: Plan, columns: Columns) -> CubeTensor {
+    fn gather_one(
+        weights: CubeTensor,
+        packed: CubeTensor,
+        out: CubeTensor,
+        plan: Plan,
+        columns: Columns,
+        span: Span,
+    ) -> CubeTensor {
         let shape = Shape::from(vec![plan.cells / columns.count.max(1), columns.count, columns.dim]);
-        let out = unwritten(&weights, shape, DType::F32);
+        let out = if span.further { out } else { unwritten(&weights, shape, DType::F32) };
         let length = plan.cells * columns.dim;
         if length > 0 {
             let (count, dim) = a_thread_each(&weights, length);
@@ -123,7 +158,8 @@ impl RowOps for CubeBackend {
                 weights.into_tensor_arg(),
                 packed.into_tensor_arg(),
                 out.clone().into_tensor_arg(),
-                parts(&plan.parts),
+                parts(&plan),
+                held(&span),
                 columns.dim,
                 length,
             );
@@ -134,12 +170,17 @@ impl RowOps for CubeBackend {
     fn gather_pooled(
         weights: CubeTensor,
         packed: CubeTensor,
+        out: CubeTensor,
+        winners: CubeTensor,
         plan: Plan,
         columns: Columns,
+        span: Span,
     ) -> (CubeTensor, CubeTensor) {
         let shape = Shape::from(vec![plan.cells / columns.count.max(1), columns.count, columns.dim]);
-        let out = unwritten(&weights, shape.clone(), DType::F32);
-        let winners = unwritten(&weights, shape, DType::I32);
+        let (out, winners) = match span.further {
+            true => (out, winners),
+            false => (unwritten(&weights, shape.clone(), DType::F32), unwritten(&weights, shape, DType::I32)),
+        };
         let length = plan.cells * columns.dim;
         if length > 0 {
             let (count, dim) = a_thread_each(&weights, length);
@@ -151,17 +192,27 @@ impl RowOps for CubeBackend {
                 packed.into_tensor_arg(),
                 out.clone().into_tensor_arg(),
                 winners.clone().into_tensor_arg(),
-                parts(&plan.parts),
+                parts(&plan),
                 leaf(&columns, &plan),
+                held(&span),
                 length,
+                span.further,
             );
         }
         (out, winners)
     }
 
-    fn gather_squares(weights: CubeTensor, packed: CubeTensor, plan: Plan, columns: Columns) -> CubeTensor {
+    fn gather_squares(
+        weights: CubeTensor,
+        packed: CubeTensor,
+        vectors: CubeTensor,
+        out: CubeTensor,
+        plan: Plan,
+        columns: Columns,
+        span: Span,
+    ) -> CubeTensor {
         let shape = Shape::from(vec![plan.cells / columns.count.max(1), columns.count, columns.dim]);
-        let out = unwritten(&weights, shape, DType::F32);
+        let out = if span.further { out } else { unwritten(&weights, shape, DType::F32) };
         let length = plan.cells * columns.dim;
         if length > 0 {
             let (count, dim) = a_thread_each(&weights, length);
@@ -171,11 +222,14 @@ impl RowOps for CubeBackend {
                 dim,
                 weights.into_tensor_arg(),
                 packed.into_tensor_arg(),
+                vectors.into_tensor_arg(),
                 out.clone().into_tensor_arg(),
-                parts(&plan.parts),
+                parts(&plan),
+                held(&span),
                 columns.count,
                 columns.dim,
                 length,
+                span.further,
             );
         }
         out
@@ -188,12 +242,16 @@ impl RowOps for CubeBackend {
         weights: CubeTensor,
         packed: CubeTensor,
         winners: CubeTensor,
+        sums: CubeTensor,
         plan: Plan,
         columns: Columns,
+        span: Span,
     ) -> CubeTensor {
         let plain = burn_cubecl::kernel::into_contiguous;
         let (gradient, tail) = (plain(gradient), plain(tail));
-        let sums = unwritten(&gradient, Shape::from(vec![plan.pieces, columns.dim]), DType::F32);
+        let folds = if plan.folds() { plan.pieces.div_ceil(FOLD) } else { 0 };
+        let shape = Shape::from(vec![plan.pieces + folds, columns.dim]);
+        let sums = if span.further { sums } else { unwritten(&gradient, shape, DType::F32) };
         let length = plan.pieces * columns.dim;
         if length > 0 {
             let (count, dim) = a_thread_each(&gradient, length);
@@ -207,13 +265,27 @@ impl RowOps for CubeBackend {
                 packed.into_tensor_arg(),
                 winners.into_tensor_arg(),
                 sums.clone().into_tensor_arg(),
-                parts(&plan.parts),
+                parts(&plan),
                 leaf(&columns, &plan),
+                held(&span),
                 length,
                 plan.pooled,
                 columns.squares.is_some(),
                 there[0],
                 there[1],
+            );
+        }
+        if folds > 0 && span.last {
+            let length = folds * columns.dim;
+            let (count, dim) = a_thread_each(&sums, length);
+            kernel::fold_pieces::launch(
+                &sums.client.clone(),
+                count,
+                dim,
+                sums.clone().into_tensor_arg(),
+                plan.pieces,
+                columns.dim,
+                length,
             );
         }
         sums
@@ -231,9 +303,10 @@ impl RowOps for CubeBackend {
                 sums.into_tensor_arg(),
                 packed.into_tensor_arg(),
                 squares.clone().into_tensor_arg(),
-                parts(&plan.parts),
+                parts(&plan),
                 columns.dim,
                 length,
+                plan.folds(),
             );
         }
         squares
@@ -249,6 +322,7 @@ impl RowOps for CubeBackend {
         scale: CubeTensor,
         plan: Plan,
         step: RowStep,
+        span: Span,
     ) -> (CubeTensor, CubeTensor, CubeTensor) {
         if plan.unique == 0 {
             return (weights, state, counters);
@@ -270,11 +344,13 @@ impl RowOps for CubeBackend {
             scale.clone().into_tensor_arg(),
             visits.clone().into_tensor_arg(),
             numbers(&step),
-            parts(&plan.parts),
+            parts(&plan),
+            held(&span),
             width,
             plan.unique,
             step.counted,
             step.rule == rule::ROW_WISE,
+            plan.folds(),
         );
         let group = |before: bool| {
             if step.rule == rule::FOBOS && step.l21 > 0.0 {
@@ -288,7 +364,8 @@ impl RowOps for CubeBackend {
                     packed.clone().into_tensor_arg(),
                     visits.clone().into_tensor_arg(),
                     numbers(&step),
-                    parts(&plan.parts),
+                    parts(&plan),
+                    held(&span),
                     width,
                     plan.unique,
                     before,
@@ -309,10 +386,12 @@ impl RowOps for CubeBackend {
             scale.into_tensor_arg(),
             visits.clone().into_tensor_arg(),
             numbers(&step),
-            parts(&plan.parts),
+            parts(&plan),
+            held(&span),
             width,
             length,
             step.rule,
+            plan.folds(),
         );
         group(false);
         (weights, state, counters)

@@ -41,6 +41,7 @@ impl Packer {
         }
         (plan.pieces, plan.unique) = (pieces.len(), unique.len());
         row_pieces.push(pieces.len() as u32);
+        plan.longest = row_pieces.windows(2).map(|two| (two[1] - two[0]) as usize).max().unwrap_or(0);
         pieces.push(order.len() as u32);
         let order = self.whole(order);
         let (pieces, row_pieces) = (self.whole(pieces), self.whole(row_pieces));
@@ -65,7 +66,7 @@ mod tests {
         let mut plan = Plan::default();
         packer.segments(pairs, &mut plan);
         let numbers = packer.finish();
-        assert_eq!((plan.pieces, plan.unique), (5, 3));
+        assert_eq!((plan.pieces, plan.unique, plan.longest), (5, 3, 3));
         let part = |at: usize, n: usize| &numbers[at..at + n];
         assert_eq!(part(plan.parts.pieces, 6), [0, 64, 128, 150, 151, 215]);
         assert_eq!(part(plan.parts.row_pieces, 4), [0, 3, 4, 5]);

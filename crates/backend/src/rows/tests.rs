@@ -159,6 +159,8 @@ struct Case {
     ids: Vec<u32>,
     dim: usize,
     rows: usize,
+    /// Rows of a buffer, at most.
+    most: usize,
 }
 
 impl Case {
@@ -193,7 +195,7 @@ impl Case {
     fn on_device(&self, rule: u32, gradient: &[f32], device: &Device) -> Option<(Vec<f32>, Plain)> {
         let start = self.table(rule);
         let width = state_width(rule, self.dim);
-        let mut rows = DeviceRows::new(self.dim, width, &[], device);
+        let mut rows = DeviceRows::new(self.dim, width, &[], self.most, device);
         // In two parts, the second after the buffers grew.
         let half = self.rows / 2;
         for (from, to) in [(0, half), (half, self.rows)] {
@@ -252,8 +254,10 @@ fn every_rule_at_every_width_equals_the_reference_on_wgpu() {
     let Some(device) = adapter() else { return };
     for dim in [1, 4, 16, 17, 64, 128] {
         let cells = BATCH * COUNT;
-        let mixed = (0..cells as u32).map(|i| i * i % 11).collect();
-        Case { ids: mixed, dim, rows: 11 }.check(&device);
+        let mixed: Vec<u32> = (0..cells as u32).map(|i| i * i % 11).collect();
+        for most in [usize::MAX, 4] {
+            Case { ids: mixed.clone(), dim, rows: 11, most }.check(&device);
+        }
     }
 }
 
@@ -262,8 +266,19 @@ fn one_id_for_all_all_distinct_and_only_padding_on_wgpu() {
     let Some(device) = adapter() else { return };
     let cells = 600;
     for ids in [vec![3; cells], (1..=cells as u32).collect(), vec![0; cells]] {
-        Case { ids, dim: 5, rows: cells + 1 }.check(&device);
+        Case { ids, dim: 5, rows: cells + 1, most: 100 }.check(&device);
     }
+}
+
+#[test]
+fn a_row_of_very_many_occurrences_is_folded_beside_others_on_wgpu() {
+    let Some(device) = adapter() else { return };
+    // A quarter of the cells is one id; it has over two folds of pieces, with others before and behind it.
+    let cells = 12 * PIECE * FOLD;
+    let ids: Vec<u32> = (0..cells as u32).map(|cell| if cell % 4 == 0 { 5 } else { 1 + cell % 13 }).collect();
+    let case = Case { ids, dim: 3, rows: 14, most: 5 };
+    assert!(case.pack().1.folds());
+    case.check(&device);
 }
 
 proptest! {
@@ -272,10 +287,11 @@ proptest! {
     fn random_batches_equal_the_reference_on_wgpu(
         ids in proptest::collection::vec(0u32..40, 1..80),
         dim in prop_oneof![1usize..40, Just(64), Just(128)],
+        most in prop_oneof![3usize..30, Just(usize::MAX)],
     ) {
         if let Some(device) = adapter() {
             let ids = ids.iter().flat_map(|id| [*id; COUNT]).collect();
-            Case { ids, dim, rows: 40 }.check(&device);
+            Case { ids, dim, rows: 40, most }.check(&device);
         }
     }
 }

@@ -73,9 +73,14 @@ impl Pooled {
     }
 
     fn check(&self, device: &Device) {
+        [usize::MAX, 5].into_iter().for_each(|most| self.check_in(most, device));
+    }
+
+    /// In buffers of so many rows at most.
+    fn check_in(&self, most: usize, device: &Device) {
         let table = noise(Self::ROWS * self.dim, 1);
         let gradient = noise(self.cells.len() * self.dim, 3);
-        let mut rows = DeviceRows::new(self.dim, 0, &[], device);
+        let mut rows = DeviceRows::new(self.dim, 0, &[], most, device);
         rows.reserve(Self::ROWS);
         rows.write(0, table.clone(), Vec::new(), vec![0; Self::ROWS * 2]);
         let (numbers, plan) = self.pack();
@@ -113,7 +118,7 @@ fn pooled_cells_sum_weigh_and_take_the_maximum_on_wgpu() {
     let Some(device) = adapter() else { return };
     // Two slots: the first a weighted sum, the second a maximum; the second row of the batch is empty in both.
     let weights = vec![0.0, 0.0, 1.0, -5.0, 2.0, 4.0, 3.0, -1.0];
-    let mut rows = DeviceRows::new(2, 0, &[], &device);
+    let mut rows = DeviceRows::new(2, 0, &[], 3, &device);
     rows.reserve(4);
     rows.write(0, weights, Vec::new(), vec![0; 8]);
     let (occurrences, places, shares) = ([1, 2, 2, 3, 1], [0, 0, 1, 1, 1], [0.5, 2.0, 1.0, 1.0, 1.0]);

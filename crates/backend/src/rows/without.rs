@@ -33,7 +33,7 @@ pub enum DeviceRows {}
 impl DeviceRows {
     /// # Panics
     /// Always; no device of this build has memory of its own, so that nothing calls it.
-    pub fn new(_dim: usize, _state_width: usize, _frequency: &[u32], _device: &Device) -> Self {
+    pub fn new(_dim: usize, _state_width: usize, _frequency: &[u32], _most: usize, _device: &Device) -> Self {
         unreachable!("no device of this build has memory of its own")
     }
 

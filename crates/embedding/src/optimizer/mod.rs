@@ -24,33 +24,43 @@ pub struct SparseOptimizer {
     pub kind: SparseRule,
     /// Learning rate η; FTRL's α; RDA's 1/γ.
     #[serde(default = "default_rate")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub learning_rate: f32,
     /// Adam's decay of the first moment.
     #[serde(default = "beta_1")]
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub beta_1: f32,
     /// Adam's decay of the second moment.
     #[serde(default = "beta_2")]
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub beta_2: f32,
     /// Added to the root in Adagrad and Adam.
     #[serde(default = "epsilon")]
+    #[schemars(range(min = 0))]
     pub epsilon: f32,
     /// FTRL's and FOBOS's β: the rate of a coordinate is η / (β + √Σg²).
     #[serde(default = "ftrl_beta")]
+    #[schemars(range(min = 0))]
     pub beta: f32,
     /// Adagrad: where accumulators start.
     #[serde(default)]
+    #[schemars(range(min = 0))]
     pub initial_accumulator: f32,
     /// L1 strength: exact in FTRL, FOBOS and RDA, a subgradient elsewhere.
     #[serde(default)]
+    #[schemars(range(min = 0))]
     pub l1: f32,
     /// Group strength (ℓ2,1) of a row's weights together, at the rate of their mean accumulator; FOBOS alone has it.
     #[serde(default)]
+    #[schemars(range(min = 0))]
     pub l21: f32,
-    /// L2 strength on touched rows, once a row and batch.
+    /// L2 strength on touched rows, once per row and batch.
     #[serde(default)]
+    #[schemars(range(min = 0))]
     pub l2: f32,
     /// Mini-batch-aware L2 (DIN, KDD 2018): divided by the number of training rows that hold the id.
     #[serde(default)]
+    #[schemars(range(min = 0))]
     pub mba_l2: f32,
 }
 
@@ -79,17 +89,17 @@ fn ftrl_beta() -> f32 {
 pub enum SparseRule {
     /// `w -= η g`
     Sgd,
-    /// `G += g²; w -= η g / (√G + ε)`
+    /// `G += g²; w -= η g / (√G + ε)` (Duchi et al., JMLR 2011)
     Adagrad,
     /// `G += mean(g²); w -= η g / (√G + ε)`, one G a row
     RowwiseAdagrad,
-    /// Adam on touched rows
+    /// Adam on touched rows (Kingma & Ba, ICLR 2015)
     Adam,
-    /// FTRL-Proximal
+    /// FTRL-Proximal: rates of each coordinate, L1 that leaves exact zeros (McMahan et al., KDD 2013)
     Ftrl,
-    /// Forward-backward splitting
+    /// Forward-backward splitting: a step, then the penalty as a step of its own (Duchi & Singer, JMLR 2009)
     Fobos,
-    /// Regularised dual averaging
+    /// Regularised dual averaging: the mean of all gradients against the penalty (Xiao, JMLR 2010)
     Rda,
 }
 

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use crate::lookups::{Init, Lookup};
 use crate::optimizer::SparseOptimizer;
+use crate::placement::TableDevice;
 use crate::shards::{SHARDS, shard_of};
 use shard::Layout;
 
@@ -112,11 +113,16 @@ impl Table {
     }
 
     /// Puts the rows to come on a device.
-    /// No buffer may have more than `limit` bytes.
-    pub(crate) fn send_to_device(&mut self, frequency: &[u32], device: &burn::tensor::Device, limit: u64) {
+    pub(crate) fn send_to_device(&mut self, frequency: &[u32], on: &TableDevice) {
+        let most = self.rows_a_buffer(on.limit);
+        self.most_device_rows = most.saturating_mul(on.buffers);
+        self.device_rows = Some(DeviceRows::new(self.layout.dim, self.layout.state, frequency, most, &on.device));
+    }
+
+    /// Rows of a buffer of so many bytes.
+    fn rows_a_buffer(&self, limit: u64) -> usize {
         let row = DeviceRows::largest_buffer(self.layout.dim, self.layout.state, 1).max(1);
-        self.most_device_rows = usize::try_from(limit / row).unwrap_or(usize::MAX);
-        self.device_rows = Some(DeviceRows::new(self.layout.dim, self.layout.state, frequency, device));
+        usize::try_from(limit / row).unwrap_or(usize::MAX)
     }
 
     /// Takes all rows back into host memory.
@@ -146,13 +152,13 @@ impl Table {
         }
     }
 
-    /// Whether the next growth to `rows` keeps every buffer within a device's limit.
-    pub(crate) fn fits(&self, rows: u32, limit: u64) -> bool {
+    /// Whether the next growth to `rows` keeps to the buffers that a device has for the table.
+    pub(crate) fn fits(&self, rows: u32, on: &TableDevice) -> bool {
         let needed = match &self.device_rows {
             Some(rows_there) => (rows as usize).max(rows_there.capacity()),
             None => rows as usize,
         };
-        DeviceRows::largest_buffer(self.layout.dim, self.layout.state, needed) <= limit
+        needed <= self.rows_a_buffer(on.limit).saturating_mul(on.buffers)
     }
 
     /// Rows `from..to`, wherever they live.

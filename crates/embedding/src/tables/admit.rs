@@ -14,6 +14,7 @@ pub struct Admission {
     pub probability: Option<f64>,
     /// Count sightings in a counting Bloom filter of so many MiB: an id may get its row early, and none late.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65536))]
     pub bloom_mib: Option<usize>,
 }
 

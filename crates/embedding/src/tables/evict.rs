@@ -10,16 +10,16 @@ use crate::table::{ROWS_A_MOVE, RowsPart};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Eviction {
-    /// Those that no step touched for so many steps; 0 for never.
+    /// Forget ids that no step touched for this many steps; 0 for never.
     pub steps: u64,
-    /// Those whose vector is shorter than this in every table, and that no step touched since the last look; 0 for none.
+    /// Forget ids whose vector is shorter than this in every table, and that no step touched since the last pass; 0 for none.
     pub norm: f32,
-    /// Those whose score is below this, and that no step touched since the last look; 0 for none. A score is how often an id came,
+    /// Forget ids whose score is below this, and that no step touched since the last pass; 0 for none. A score is how often an id came,
     /// halved with every `half_life` steps since it came last: what was frequent is remembered longer than what came once.
     pub score: f64,
-    /// Steps in which a score is halved.
+    /// Half-life of a score, in steps.
     pub half_life: u64,
-    /// Steps between looks.
+    /// Steps between eviction passes.
     pub every: u64,
 }
 

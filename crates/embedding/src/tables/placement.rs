@@ -5,6 +5,12 @@ use crate::placement::TableDevice;
 use crate::space::Space;
 use crate::table::Table;
 
+/// What a table may take of a device, in words.
+fn room(on: &TableDevice) -> String {
+    let buffers = if on.buffers == 1 { "buffer".to_string() } else { format!("{} buffers", on.buffers) };
+    format!("{buffers} of {} MiB", on.limit >> 20)
+}
+
 impl Tables {
     /// Decides where each lookup's tables live, before they have rows.
     pub(crate) fn place(&mut self, device: Option<&TableDevice>) {
@@ -13,23 +19,23 @@ impl Tables {
         let spaces = std::sync::Arc::clone(&self.indexer.spaces);
         for lookup in 0..self.lookups() {
             let own = || self.tables.iter().filter(|t| t.lookup == lookup);
-            let fits = own().all(|t| t.fits(self.grown[t.space].max(spaces[t.space].rows), device.limit));
+            let fits = own().all(|t| t.fits(self.grown[t.space].max(spaces[t.space].rows), device));
             match () {
                 () if !device.holds_tables => continue,
                 () if !fits => {
-                    self.note_too_large(lookup, &spaces, device.limit);
+                    self.note_too_large(lookup, &spaces, device);
                     continue;
                 }
                 () => {}
             }
             for table in self.tables.iter_mut().filter(|t| t.lookup == lookup) {
-                table.send_to_device(&spaces[table.space].frequency, &device.device, device.limit);
+                table.send_to_device(&spaces[table.space].frequency, device);
             }
         }
         self.note_packs();
     }
 
-    fn note_too_large(&self, lookup: usize, spaces: &[Space], limit: u64) {
+    fn note_too_large(&self, lookup: usize, spaces: &[Space], on: &TableDevice) {
         let rows: u64 = self
             .tables
             .iter()
@@ -37,21 +43,22 @@ impl Tables {
             .map(|t| u64::from(self.grown[t.space].max(spaces[t.space].rows)))
             .sum();
         tracing::warn!(
-            "lookup {lookup}: {rows} rows need a buffer above the device's limit of {} MiB; they live in host memory",
-            limit >> 20
+            "lookup {lookup}: {rows} rows need more than the device's {}; they live in host memory{}",
+            room(on),
+            if on.buffers == 1 { "; backend.placement = \"device\" gives them several" } else { "" }
         );
     }
 
     /// Takes lookups home that a space's growth drives above the device's limit.
     pub(crate) fn keep_within_limits(&mut self, space: usize) {
-        let Some(limit) = self.device.as_ref().map(|d| d.limit) else { return };
+        let Some(on) = self.device.clone() else { return };
         let rows = self.grown[space];
-        let grown = |t: &&Table| t.space == space && t.device_rows.is_some() && !t.fits(rows, limit);
+        let grown = |t: &&Table| t.space == space && t.device_rows.is_some() && !t.fits(rows, &on);
         let lookups: Vec<usize> = self.tables.iter().filter(grown).map(|t| t.lookup).collect();
         for lookup in lookups {
             tracing::warn!(
-                "lookup {lookup}: at {rows} rows it outgrows the device's limit of {} MiB; it moves to host memory",
-                limit >> 20
+                "lookup {lookup}: at {rows} rows it outgrows the device's {}; it moves to host memory",
+                room(&on)
             );
             self.tables.iter_mut().filter(|t| t.lookup == lookup).for_each(Table::bring_home);
         }

@@ -5,6 +5,24 @@ use burnrec_features::{Batch, IndexPolicy, Keys};
 use super::Tables;
 
 impl Tables {
+    /// The vector of a key of a categorical input, by its place in the schema, in a lookup that reads it; none where the key has no
+    /// row of its own.
+    pub fn vector_of(&self, lookup: usize, field: usize, key: u64) -> Option<Vec<f32>> {
+        // A lookup has a table for each of its spaces.
+        let slot_of = |table: &crate::table::Table| {
+            let space = &self.indexer.spaces[table.space];
+            space.features.iter().chain(&space.sequences).position(|own| *own == field)
+        };
+        let own = self.tables.iter().filter(|table| table.lookup == lookup);
+        let (table, slot) = own.filter_map(|table| Some((table, slot_of(table)?))).next()?;
+        let space = &self.indexer.spaces[table.space];
+        let row = match space.grows {
+            true => *self.growing[table.space].rows.get(&key)?,
+            false => Some(space.row(slot, key)).filter(|row| *row != 1 + space.table_of[slot] as u32)?,
+        };
+        Some(table.part(row, row + 1).weights)
+    }
+
     /// For each categorical input, by its place in the schema, its ids on these rows and how many of them are unknown; inputs any
     /// id of which has a row (`modulo`) are left out.
     pub fn unknown_ids(&self, batch: &Batch) -> Vec<(usize, u64, u64)> {

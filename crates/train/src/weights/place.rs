@@ -22,6 +22,9 @@ pub fn check_placement(opened: &Opened, placement: Placement) -> Result<(), Trai
     })
 }
 
+/// Buffers that a table may take on a device that it is told to go to.
+const BUFFERS: usize = 16;
+
 /// The device that holds tables, or only batches; none where the device's memory is the host's.
 pub fn table_device(opened: &Opened, placement: Placement) -> Option<TableDevice> {
     let facts = &opened.facts;
@@ -33,5 +36,12 @@ pub fn table_device(opened: &Opened, placement: Placement) -> Option<TableDevice
     // The kernels number elements by 32 bits.
     let most = 4 * u64::from(u32::MAX);
     let limit = facts.max_binding_bytes.unwrap_or(most).min(facts.max_buffer_bytes.unwrap_or(most)).min(most);
-    has_own_memory(&opened.device).then(|| TableDevice { device: opened.device.clone().inner(), limit, holds_tables })
+    // How much memory a card has is not known through every runtime: more than one buffer is taken where tables are told to go there.
+    let buffers = if placement == Placement::Device { BUFFERS } else { 1 };
+    has_own_memory(&opened.device).then(|| TableDevice {
+        device: opened.device.clone().inner(),
+        limit,
+        buffers,
+        holds_tables,
+    })
 }

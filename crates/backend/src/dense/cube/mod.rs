@@ -166,6 +166,14 @@ impl Layer for CubeBackend {
     }
 }
 
+/// `xᵀ g`, the gradient of a weight `[in, out]` between inputs `[B, in]` and outputs of gradient `[B, out]`.
+pub(crate) fn weight_gradient(x: CubeTensor, gradient: CubeTensor, weight: CubeTensor) -> CubeTensor {
+    let shape = weight.meta.shape().clone();
+    let state = State { x, fourth: Fourth::Nothing, w: weight, cut: None };
+    let [_, found, _, _] = <CubeBackend as Layer>::backward(state, gradient.clone(), [false, true, false, false]);
+    found.unwrap_or_else(|| empty(&gradient, [shape[0], shape[1]]))
+}
+
 /// Adds parts up: those of the weights, and those of the bias behind them.
 fn join(parts: CubeTensor, count: usize, inputs: usize, outputs: usize) -> (CubeTensor, CubeTensor) {
     let (weight, bias) = (empty(&parts, [inputs, outputs]), empty(&parts, [outputs]));
