@@ -26,7 +26,7 @@ pub fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<
     let given: String = given.chars().take(64).collect::<String>().to_lowercase();
     let near = |name: &&str| {
         let found = edits(&given, &name.to_lowercase());
-        (found * 3 <= name.chars().count().max(3)).then_some(found)
+        (found * 3 <= name.chars().count()).then_some(found)
     };
     known.filter_map(|name| Some((near(&name)?, name))).min_by_key(|(found, _)| *found).map(|(_, name)| name)
 }
@@ -41,6 +41,7 @@ mod tests {
         assert_eq!(nearest("train.learnign_rate", known()), Some("train.learning_rate"));
         assert_eq!(nearest("train.epoch", known()), Some("train.epochs"));
         assert_eq!(nearest("weather", known()), None);
+        assert_eq!(nearest("lr", ["l1", "l2"].into_iter()), None);
         assert_eq!((edits("ab", "ba"), edits("", "abc"), edits("kitten", "sitting")), (1, 3, 3));
     }
 }

@@ -1,8 +1,9 @@
 //! What a training job shows while it runs: a bar on a terminal, lines elsewhere.
 
 use std::io::IsTerminal;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use burnrec_backend::{Opened, device_memory};
 use burnrec_record::TaskMetrics;
 use burnrec_train::{Notice, Observer};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -11,6 +12,33 @@ use crate::reading::Reading;
 
 /// Seconds between lines where there is no terminal.
 const LINE_EVERY: f64 = 10.0;
+
+/// Between looks at a device's memory, which wait for what was issued: they come behind a loss, which did so too.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// What a device's memory holds, as it was looked at last.
+struct Memory {
+    of: Opened,
+    looked: Option<Instant>,
+    text: String,
+}
+
+impl Memory {
+    fn look(&mut self) {
+        if self.looked.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
+            return;
+        }
+        self.looked = Some(Instant::now());
+        let memory = device_memory(&self.of.device);
+        self.text = memory.map_or_else(String::new, |memory| format!(", {} on the device", bytes(memory.reserved)));
+    }
+}
+
+/// `512 MiB`, `3.4 GiB`
+fn bytes(n: u64) -> String {
+    const GIB: u64 = 1 << 30;
+    if n >= GIB { format!("{:.1} GiB", n as f64 / GIB as f64) } else { format!("{} MiB", n >> 20) }
+}
 
 /// Shows a training job.
 pub struct Progress {
@@ -26,14 +54,17 @@ pub struct Progress {
     losses: (f64, u64),
     untold: u64,
     metrics: String,
+    /// The mean loss of training in the latest epoch, and the log-loss of validation behind it.
+    latest: Option<(f64, f64)>,
     /// A pass over the data that goes on.
     reading: Option<Reading>,
+    memory: Memory,
 }
 
 impl Progress {
-    /// A bar where standard error is a terminal and the log is text.
-    pub fn new(json: bool) -> Self {
-        let terminal = std::io::stderr().is_terminal() && !json;
+    /// A bar where standard error is a terminal and the log is text, of a job on a device.
+    pub fn new(opened: &Opened) -> Self {
+        let terminal = std::io::stderr().is_terminal() && !crate::out::is_json();
         let now = Instant::now();
         Self {
             bar: terminal.then(ProgressBar::no_length),
@@ -47,8 +78,15 @@ impl Progress {
             losses: (0.0, 0),
             untold: 0,
             metrics: String::new(),
+            latest: None,
             reading: None,
+            memory: Memory { of: opened.clone(), looked: None, text: String::new() },
         }
+    }
+
+    /// The mean loss of training in the latest epoch, and the log-loss of validation behind it, of runs of one task.
+    pub fn latest(&self) -> Option<(f64, f64)> {
+        self.latest
     }
 
     /// The mean loss of the steps behind the last one that it was told of.
@@ -90,15 +128,19 @@ impl Progress {
         self.rows += rows as u64;
         self.tell(loss);
         let speed = self.rows as f64 / self.since.elapsed().as_secs_f64().max(1e-9);
+        if loss.is_some() {
+            self.memory.look();
+        }
         let loss = self.loss.map_or_else(String::new, |l| format!(", loss {l:.4}"));
+        let memory = &self.memory.text;
         if let Some(bar) = &self.bar {
             bar.set_position(self.at);
-            bar.set_message(format!("{speed:.0} rows/s{loss}{}", self.metrics));
+            bar.set_message(format!("{speed:.0} rows/s{loss}{}{memory}", self.metrics));
         } else if self.last_line.elapsed().as_secs_f64() > LINE_EVERY {
             self.last_line = Instant::now();
             let of = self.steps.map_or_else(String::new, |s| format!("/{s}"));
             self.line(&format!(
-                "epoch {}/{} step {}{of}, {speed:.0} rows/s{loss}",
+                "epoch {}/{} step {}{of}, {speed:.0} rows/s{loss}{memory}",
                 self.epoch.0, self.epoch.1, self.at
             ));
         }
@@ -170,6 +212,10 @@ impl Observer for Progress {
                     true => format!("loss {:.4}  ", self.losses.0 / self.losses.1 as f64),
                     false => String::new(),
                 };
+                if *split == "valid" && self.losses.1 > 0 {
+                    let log_loss = metrics.flat().find(|(name, _)| name == "logloss").and_then(|(_, x)| x.clone().ok());
+                    self.latest = log_loss.map(|valid| (self.losses.0 / self.losses.1 as f64, valid));
+                }
                 let took = match *split {
                     "valid" => format!("  {:.1} s", self.since.elapsed().as_secs_f64()),
                     _ => String::new(),

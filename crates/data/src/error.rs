@@ -7,8 +7,14 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum DataError {
     /// The path does not exist.
-    #[error("{path}: no such file or folder; check the path, or `burnrec data list` for the public data sets", path = path.display())]
+    #[error("{path}: no such file or folder; check the path", path = path.display())]
     Missing {
+        /// What was asked for.
+        path: PathBuf,
+    },
+    /// A source that is neither a data set nor a path.
+    #[error("{path}: no such file or folder; check the path, or `burnrec data list` for the public data sets", path = path.display())]
+    NoSource {
         /// What was asked for.
         path: PathBuf,
     },

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use xxhash_rust::xxh3::Xxh3;
@@ -20,12 +20,13 @@ const SAMPLES: u64 = 16;
 pub fn fingerprint<'a>(paths: impl Iterator<Item = &'a Path>) -> std::io::Result<u64> {
     let mut hash = Xxh3::new();
     for path in paths {
-        add(&mut hash, path)?;
+        add(&mut hash, path, &mut Vec::new())?;
     }
     Ok(hash.digest())
 }
 
-fn add(hash: &mut Xxh3, path: &Path) -> std::io::Result<()> {
+/// Adds what is at a path; `above` are the folders that it stands in.
+fn add(hash: &mut Xxh3, path: &Path, above: &mut Vec<PathBuf>) -> std::io::Result<()> {
     hash.update(path.as_os_str().as_encoded_bytes());
     if !path.is_dir() {
         return add_file(hash, path);
@@ -34,7 +35,14 @@ fn add(hash: &mut Xxh3, path: &Path) -> std::io::Result<()> {
     below.retain(|path| !path.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with(['.', '_'])));
     below.sort();
     // A link may lead back to where it stands.
-    below.iter().filter(|path| !(path.is_symlink() && path.is_dir())).try_for_each(|path| add(hash, path))
+    let own = path.canonicalize()?;
+    if above.contains(&own) {
+        return Ok(());
+    }
+    above.push(own);
+    let added = below.iter().try_for_each(|path| add(hash, path, above));
+    above.pop();
+    added
 }
 
 fn add_file(hash: &mut Xxh3, path: &Path) -> std::io::Result<()> {
@@ -78,6 +86,13 @@ mod tests {
         assert_ne!(first, of());
         std::fs::write(folder.path().join("b.csv"), "x").unwrap();
         assert_ne!(first, of());
+        // Folders behind links are read, and those that lead back end.
+        let other = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(folder.path(), folder.path().join("back")).unwrap();
+        std::os::unix::fs::symlink(other.path(), folder.path().join("part")).unwrap();
+        let before = of();
+        std::fs::write(other.path().join("c.csv"), "x").unwrap();
+        assert_ne!(before, of());
         assert!(fingerprint(std::iter::once(Path::new("/nowhere"))).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! What is in a file: columns, types, missing values, distinct values, ranges.
 
 use std::collections::HashSet;
+use std::io::Read;
 use std::path::Path;
 
 use arrow::array::{Array, ArrayRef};
@@ -10,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{FormatKind, TextConfig};
 use crate::error::DataError;
-use crate::formats::{Reads, open_path, width};
+use crate::formats::{Reads, kind_at, open_path, width};
 use crate::value::{Values, is_null_token};
 
 /// Distinct values are counted up to here.
@@ -59,6 +60,23 @@ pub fn inspect(path: &Path, how: &Reads) -> Result<(u64, Vec<ColumnFacts>), Data
 pub fn without_header(path: &Path, format: Option<FormatKind>, text: TextConfig) -> Result<TextConfig, DataError> {
     let names = (1..=width(path, format, &text)?).map(|n| format!("c{n}")).collect();
     Ok(TextConfig { names: Some(names), ..text })
+}
+
+/// Bytes of a file that its delimiter is told by.
+const HEAD: u64 = 64 << 10;
+
+/// The delimiter of a CSV file whose first line has no comma but another one; none where nothing has to be said.
+pub fn delimiter(path: &Path, format: Option<FormatKind>) -> Option<String> {
+    const OTHERS: [char; 3] = [';', '\t', '|'];
+    if format.or_else(|| kind_at(path)) != Some(FormatKind::Csv) || !path.is_file() {
+        return None;
+    }
+    let mut head = Vec::new();
+    let read = crate::open_text(path).ok()?.take(HEAD).read_to_end(&mut head);
+    let text = String::from_utf8_lossy(&head);
+    let first = text.lines().next().filter(|line| read.is_ok() && !line.contains(','))?;
+    let most = OTHERS.into_iter().max_by_key(|c| first.matches(*c).count())?;
+    first.contains(most).then(|| most.to_string())
 }
 
 struct Tally {

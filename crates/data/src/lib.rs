@@ -33,7 +33,7 @@ pub use error::DataError;
 pub use fingerprint::fingerprint;
 pub use formats::{Object, Reads, kind_at, open_path};
 pub use hash::sha256;
-pub use public::{Announce, Manifest, Origin, SideFile, fetch, find, list, place, resolve};
+pub use public::{Announce, Manifest, Origin, SideFile, fetch, find, is_there, list, place, resolve};
 pub use read::rows_read;
 pub use rows::{open, open_to_score, with_missing};
 pub use source::{CHUNK_ROWS, Column, Location, POSITION, RowStream, Source, Typed, positions};

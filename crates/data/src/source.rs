@@ -56,7 +56,7 @@ impl Column {
 pub struct Location {
     /// The file.
     pub path: PathBuf,
-    /// Line from 1 (text), or row from 0 (Parquet).
+    /// Line from 1 (text), or row from 1 (Parquet).
     pub number: u64,
     /// Whether `number` is a line of text.
     pub is_line: bool,

@@ -29,7 +29,7 @@ pub enum FeatureError {
         problem: String,
     },
     /// A value that its field cannot take.
-    #[error("{location}: column `{column}` (feature `{feature}`): {problem}")]
+    #[error("{location}: column `{column}` (read for `{feature}`): {problem}")]
     Value {
         /// Where it stood.
         location: String,
@@ -41,7 +41,7 @@ pub enum FeatureError {
         problem: String,
     },
     /// A column type that a field cannot read.
-    #[error("column `{column}` has type {found}, which feature `{feature}` cannot read as {needed}")]
+    #[error("column `{column}` has type {found}, which `{feature}` cannot read as {needed}")]
     ColumnType {
         /// The column.
         column: String,

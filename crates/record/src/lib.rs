@@ -3,6 +3,7 @@
 
 mod details;
 mod event;
+mod ledger;
 mod metrics;
 mod replay;
 mod summary;
@@ -13,7 +14,8 @@ pub use details::{
     TaskDetails, UnseenIds,
 };
 pub use event::{EVENTS, Event};
+pub use ledger::{Entry, Gate, LEDGER, Read};
 pub use metrics::{Metrics, Reasons, TaskMetrics, Values};
 pub use replay::{ReplaySummary, Way};
 pub use summary::{DeviceFacts, Parameters, SUMMARY, Summary, Throughput};
-pub use words::with_commas;
+pub use words::{civil, with_commas};

@@ -97,6 +97,7 @@ mod tests {
             summary: None,
             details: None,
             lost: 0,
+            phases: Vec::new(),
         }
     }
 

@@ -102,6 +102,12 @@ pub(crate) fn speed(run: &Run) -> Option<Curve> {
     (points.len() > 1).then(curve)
 }
 
+/// At most [`POINTS`] of `(x, y)`, so that peaks stay.
+pub(crate) fn at_most(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    let points = points.into_iter().map(|(x, y)| Point { step: x, epoch: 0.0, minutes: 0.0, y }).collect();
+    thinned(points).into_iter().map(|point| (point.step, point.y)).collect()
+}
+
 /// At most [`POINTS`]: of each stretch its smallest and its largest value, and the ends.
 fn thinned(points: Vec<Point>) -> Vec<Point> {
     if points.len() <= POINTS {

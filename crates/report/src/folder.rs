@@ -185,7 +185,7 @@ impl Folder {
     pub fn read_all(paths: &[std::path::PathBuf]) -> Result<Vec<Self>, ReportError> {
         let mut all = paths.iter().map(|path| Self::read(path)).collect::<Result<Vec<_>, _>>()?;
         if let ([_, _, ..], Some(at)) = (all.as_slice(), all.iter().position(|folder| folder.as_run().is_none())) {
-            let problem = "is no run of one model, and only such are compared; give it alone".into();
+            let problem = "is not a run of one model, and only those can be compared; report it on its own".into();
             return Err(ReportError::NotARun { path: paths[at].clone(), problem });
         }
         let mut runs: Vec<Run> = all.iter().filter_map(Self::as_run).cloned().collect();

@@ -67,6 +67,15 @@ fn going(path: &Path) -> &'static str {
     if is_held(path) { "running" } else { "stopped" }
 }
 
+/// What a run without an outcome is: a job on a stream ends where its stream does.
+fn state(path: &Path, run: &Run) -> &'static str {
+    match going(path) {
+        "stopped" if run.is_online() => "online, ended",
+        "running" if run.is_online() => "online",
+        other => other,
+    }
+}
+
 fn one(path: &Path) -> Listed {
     let known = |kind, status: &str| Listed {
         path: path.to_path_buf(),
@@ -87,20 +96,24 @@ fn one(path: &Path) -> Listed {
         Ok(Folder::Sweep(sweep)) => {
             let best = sweep.trials.first().and_then(|trial| Some((sweep.monitor.clone(), Some(trial.value?.mean))));
             let seconds = Some(sweep.trials.iter().map(|trial| trial.seconds).sum::<f64>() + 0.0);
-            Listed { seconds, metrics: best.into_iter().collect(), ..known("sweep", "") }
+            Listed {
+                seconds,
+                metrics: best.into_iter().collect(),
+                ..known("sweep", &format!("{} trials", sweep.trials.len()))
+            }
         }
         Ok(Folder::Replay(replay)) => {
             Listed { model: Some(replay.summary.model), ..known("replay", &replay.summary.status) }
         }
         Ok(Folder::Simulation(simulation)) => known("simulation", &simulation.summary.status),
         Ok(Folder::Run(run)) => Listed {
-            model: run.summary.as_ref().map(|s| s.model.clone()),
+            model: run.model(),
             began: run.events.first().map(|event| event.time),
             seconds: run.summary.as_ref().map(|s| s.seconds.values().sum()),
             rows_per_second: run.summary.as_ref().map(|s| s.throughput.rows_per_second),
             metrics: run.final_metrics(),
             config: run.config.clone(),
-            ..known("run", run.summary.as_ref().map_or(going(path), |s| &s.status))
+            ..known("run", run.summary.as_ref().map_or(state(path, &run), |s| &s.status))
         },
     }
 }

@@ -38,12 +38,7 @@ pub fn as_markdown(runs: &[Run]) -> String {
     let mut heads = vec!["run".to_string(), "model".into(), "status".into()];
     heads.extend(found.metrics.iter().map(|metric| cell(metric)));
     let row = |(at, run): (usize, &Run)| {
-        let summary = run.summary.as_ref();
-        let mut cells = vec![
-            cell(&run.name),
-            summary.map_or("-".into(), |s| cell(&s.model)),
-            summary.map_or("running".into(), |s| cell(&s.status)),
-        ];
+        let mut cells = vec![cell(&run.name), run.model().map_or("-".into(), |model| cell(&model)), cell(run.status())];
         for one in &found.cells[at] {
             let difference = one.difference.map_or(String::new(), |d| {
                 let mark = if d.is_significant() { "\\*" } else { "" };

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use burnrec_record::{DETAILS, Details, EVENTS, Event, MetricDraws, SUMMARY, Summary, TaskDetails};
+use burnrec_record::{DETAILS, Details, EVENTS, Entry, Event, LEDGER, MetricDraws, SUMMARY, Summary, TaskDetails};
 use serde::de::DeserializeOwned;
 
 use crate::error::ReportError;
@@ -20,6 +20,8 @@ pub struct Run {
     pub events: Vec<Event>,
     /// Lines of the events that could not be read.
     pub lost: usize,
+    /// The phases of its schedule, where it is kept fresh by one.
+    pub phases: Vec<Entry>,
     /// What it came to; none while it runs.
     pub summary: Option<Summary>,
     /// What was found at its end; none of runs that were told not to look.
@@ -66,7 +68,8 @@ pub fn is_held(path: &Path) -> bool {
 impl Run {
     /// Whether a folder holds a run.
     pub fn is_in(path: &Path) -> bool {
-        path.join("config.toml").is_file() && (path.join(EVENTS).is_file() || path.join(SUMMARY).is_file())
+        let any = || [EVENTS, SUMMARY, LEDGER].iter().any(|name| path.join(name).is_file());
+        path.join("config.toml").is_file() && any()
     }
 
     /// Reads a folder.
@@ -86,15 +89,40 @@ impl Run {
             None => last(&whole),
         };
         let (events, lost) = lines(&path.join(EVENTS))?;
+        let (phases, more) = lines(&path.join(LEDGER))?;
         Ok(Self {
             path: path.to_path_buf(),
             name,
             config,
             events,
-            lost,
+            lost: lost + more,
+            phases,
             summary: json(&path.join(SUMMARY))?,
             details: json(&path.join(DETAILS))?,
         })
+    }
+
+    /// The model: what it came to says it, else the config.
+    pub fn model(&self) -> Option<String> {
+        let of_config = || {
+            let config: toml::Table = self.config.parse().ok()?;
+            Some(config.get("model")?.as_table()?.keys().next()?.clone())
+        };
+        self.summary.as_ref().map(|summary| summary.model.clone()).or_else(of_config)
+    }
+
+    /// What it is, where it has no outcome: a run may go on, a job on a stream ends where that does.
+    pub fn status(&self) -> &str {
+        match &self.summary {
+            Some(summary) => &summary.status,
+            None if self.is_online() => "online",
+            None => "running",
+        }
+    }
+
+    /// Whether it learns from a stream.
+    pub fn is_online(&self) -> bool {
+        self.events.iter().any(|event| event.phase == "online")
     }
 
     /// The tasks, where the run has told them.
@@ -102,11 +130,13 @@ impl Run {
         self.summary.as_ref().map_or_else(Vec::new, |summary| summary.tasks.clone())
     }
 
-    /// The metrics of the last side that was looked at, by name: those of the test, else of validation.
+    /// The metrics of the last side that was looked at, by name: those of the test, else of validation, else of the latest window.
     pub fn final_metrics(&self) -> Vec<(String, Option<f64>)> {
-        let Some(summary) = &self.summary else { return Vec::new() };
-        let side = ["test", "valid"].iter().find_map(|side| summary.metrics.get(*side));
-        side.map_or_else(Vec::new, burnrec_record::Values::flat)
+        // A run that a schedule keeps fresh is judged by its latest window.
+        let judged = self.phases.iter().rev().find_map(|phase| phase.judged.as_ref());
+        let metrics = self.summary.as_ref().map(|summary| &summary.metrics);
+        let side = metrics.and_then(|metrics| ["test", "valid"].iter().find_map(|side| metrics.get(*side)));
+        side.or(judged).map_or_else(Vec::new, burnrec_record::Values::flat)
     }
 
     /// The draws of a metric as [`Self::final_metrics`] names it.

@@ -6,79 +6,21 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use burnrec_data::windows::Stretch;
-use burnrec_record::Values;
+use burnrec_record::{Entry, LEDGER, Read};
 use burnrec_train::TrainError;
-use serde::{Deserialize, Serialize};
 
 /// What stands beside it: the window of the phase that is running.
 const OPEN: &str = "open.json";
-/// Its name in a run folder.
-pub const LEDGER: &str = "ledger.jsonl";
-
-/// A phase that is done.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Its place in the plan: 0 is the first stretch.
-    pub phase: usize,
-    /// The way that it is a phase of.
-    #[serde(default)]
-    pub way: String,
-    /// `start`, `round`, `full`, `online` or `judge`.
-    pub what: String,
-    /// The window that it was for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub window: Option<Read>,
-    /// Steps that were taken so far.
-    pub step: u64,
-    /// Rows that were learned from so far, each as often as it was.
-    pub rows_learned: u64,
-    /// Metrics of the window's rows, predicted before they were learned from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub judged: Option<Values>,
-    /// What the gate decided of what the phase before made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gate: Option<Gate>,
-    /// Seconds that it took.
-    pub seconds: f64,
-    /// Fingerprint of the checkpoint that it made.
-    pub made: String,
-}
-
-/// What a gate decided.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Gate {
-    /// Log-loss of the published model on the window.
-    pub published: f64,
-    /// That of the candidate.
-    pub candidate: f64,
-    /// Whether the candidate was published.
-    pub passes: bool,
-}
 
 /// A window as it was read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Read {
-    /// The first moment, in nanoseconds since 1970.
-    pub from: i64,
-    /// The first moment behind it.
-    pub to: i64,
-    /// Its rows.
-    pub rows: u64,
-    /// A sum over what they hold.
-    pub sum: String,
+pub(crate) fn as_read(window: &Stretch) -> Read {
+    let sum = format!("{:016x}", window.sum);
+    Read { from: window.from, to: window.to, rows: window.rows, sum }
 }
 
-impl Read {
-    /// A window of the log.
-    pub fn of(window: &Stretch) -> Self {
-        let sum = format!("{:016x}", window.sum);
-        Self { from: window.from, to: window.to, rows: window.rows, sum }
-    }
-
-    /// The window that it was.
-    pub fn stretch(&self) -> Stretch {
-        Stretch { from: self.from, to: self.to, rows: self.rows, sum: u64::from_str_radix(&self.sum, 16).unwrap_or(0) }
-    }
+/// The window that was read.
+pub(crate) fn stretch(read: &Read) -> Stretch {
+    Stretch { from: read.from, to: read.to, rows: read.rows, sum: u64::from_str_radix(&read.sum, 16).unwrap_or(0) }
 }
 
 /// The phases that are done.
@@ -171,7 +113,7 @@ impl Ledger {
     /// [`TrainError::OtherData`], and folders that cannot be written.
     pub fn begin(&self, phase: usize, window: Option<&Stretch>, within: bool) -> Result<(), TrainError> {
         let path = self.path.with_file_name(OPEN);
-        let now = serde_json::to_string(&(phase, window.map(Read::of))).unwrap_or_default();
+        let now = serde_json::to_string(&(phase, window.map(as_read))).unwrap_or_default();
         match std::fs::read_to_string(&path) {
             Ok(before) if within && before != now && before.starts_with(&format!("[{phase},")) => {
                 let difference = format!(
@@ -189,7 +131,7 @@ impl Ledger {
     /// [`TrainError::OtherData`] naming the window.
     pub fn check(&self, phase: usize, window: Option<&Stretch>) -> Result<(), TrainError> {
         let Some(entry) = self.entries.get(phase) else { return Ok(()) };
-        let now = window.map(Read::of);
+        let now = window.map(as_read);
         if entry.window == now {
             return Ok(());
         }

@@ -10,8 +10,9 @@ mod run;
 mod sync;
 mod update;
 
+pub use burnrec_record::{Entry, Gate, LEDGER, Read};
 pub use folder::{begin_as, begin_with};
-pub use ledger::{Entry, Gate, LEDGER, Ledger, Read};
+pub use ledger::Ledger;
 pub use log::{Log, open};
 pub use plan::{Kind, Plan, Planned, plan};
 pub use replay::{Replay, replay};

@@ -10,9 +10,10 @@ use burnrec_train::{
     Checked, Ending, Job, Notice, Observer, Session, Stop, TrainError, Trainable, check_rows, check_trainable,
 };
 
-use crate::ledger::{Entry, Gate, Ledger, Read};
+use crate::ledger::{Ledger, as_read};
 use crate::log::{Log, stretch_text};
 use crate::plan::{Plan, Planned};
+use burnrec_record::{Entry, Gate};
 
 /// What all ways have in common.
 pub(crate) struct Setting<'a> {
@@ -140,7 +141,7 @@ fn entry(
         phase,
         way: way.to_string(),
         what: planned.what.to_string(),
-        window: planned.window.as_ref().map(Read::of),
+        window: planned.window.as_ref().map(as_read),
         step: session.steps(),
         rows_learned: session.rows_learned(),
         judged: judges.then(|| session.judged().map(|metrics| metrics.values())).transpose()?,

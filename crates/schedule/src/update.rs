@@ -7,10 +7,11 @@ use burnrec_backend::Opened;
 use burnrec_data::windows::Stretch;
 use burnrec_train::{Checked, Notice, Observer, RunFolder, Stop, TrainError};
 
-use crate::ledger::{Entry, Ledger, Read};
+use crate::ledger::{Ledger, stretch};
 use crate::log::{Log, stretch_text};
 use crate::plan::{Kind, plan_from};
 use crate::run::Setting;
+use burnrec_record::Entry;
 
 /// Such a job.
 pub struct Update {
@@ -57,7 +58,7 @@ pub fn update(job: &Update, observer: &mut dyn Observer) -> Result<Updated, Trai
     let open = job.log.windows().len() - windows.len();
     let started = RunFolder::is_started(&job.out);
     let before = if started { Ledger::open(&job.out)?.entries().to_vec() } else { Vec::new() };
-    let begun = before.first().and_then(|first| first.window.as_ref()).map(Read::stretch);
+    let begun = before.first().and_then(|first| first.window.as_ref()).map(stretch);
     let gone = begun
         .is_some_and(|begun| windows.iter().filter(|w| w.from < begun.to).map(|w| w.rows).sum::<u64>() < begun.rows);
     let scratch = matches!(job.kind, Kind::Full | Kind::Combined);
@@ -82,8 +83,7 @@ pub fn update(job: &Update, observer: &mut dyn Observer) -> Result<Updated, Trai
 /// rows since, and those behind them as the log has them. Rows that came late are told, and left out.
 fn known(before: &[Entry], begun: Option<Stretch>, log: Vec<Stretch>) -> Vec<Stretch> {
     let Some(begun) = begun else { return log };
-    let mut all: Vec<Stretch> =
-        before.iter().skip(1).filter_map(|entry| entry.window.as_ref()).map(Read::stretch).collect();
+    let mut all: Vec<Stretch> = before.iter().skip(1).filter_map(|entry| entry.window.as_ref()).map(stretch).collect();
     all.dedup();
     let newest = all.last().map_or(begun.to, |w| w.to);
     let (old, new): (Vec<Stretch>, Vec<Stretch>) = log.into_iter().partition(|w| w.from < newest);

@@ -31,6 +31,10 @@ impl Experiment {
     /// # Errors
     /// The first setting that cannot work, with its key.
     pub fn check(mut self) -> Result<Checked, TrainError> {
+        if let Some(name) = self.features.wildcards().next() {
+            let problem = "stands for columns of the data, which are not known here; name the fields";
+            return Err(bad(format!("features.fields.{name}"), problem));
+        }
         let usual = if self.schedule.is_some() { IndexPolicy::Growing } else { IndexPolicy::Vocabulary };
         self.features.index.get_or_insert(usual);
         let targets = self.tasks.0.iter().map(|(name, task)| task.target(name)).collect::<Result<Vec<_>, _>>()?;

@@ -24,7 +24,7 @@ mod weights;
 
 pub use calibrate::{Calibration, CalibrationKind};
 pub use checked::{Checked, THREADS};
-pub use details::{Explained, GateShares, explain};
+pub use details::{Attention, Explained, ExplainedRow, GateShares, explain};
 pub use error::TrainError;
 pub use experiment::{
     BackendConfig, Between, CombinedConfig, DenseOptimizer, DenseRule, Experiment, FullConfig, GateConfig,

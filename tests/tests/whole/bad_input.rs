@@ -52,6 +52,25 @@ fn a_ragged_line() {
 }
 
 #[test]
+fn lines_are_numbered_whatever_they_end_with_and_whatever_is_blank() {
+    let text = String::from_utf8(with_line(42, "u1,i2,t1,cheap,1,9")).unwrap();
+    for ends in ["\r\n", "\n", "\r"] {
+        refused_data("log.csv", text.replace('\n', ends).as_bytes(), &["log.csv:42", "`cheap`"]);
+        let blank = text.replacen('\n', "\n\n\n", 30).replacen("\n\n\n", "\n", 29).replace('\n', ends);
+        refused_data("log.csv", blank.as_bytes(), &["log.csv:44", "`cheap`"]);
+    }
+    // A quoted cell of two lines before it, and no end to the last line.
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines[1] = "\"a\nb\",i2,t1,3.5,1,9";
+    let quoted = lines.join("\n");
+    for ends in ["\r\n", "\n"] {
+        refused_data("log.csv", quoted.replace('\n', ends).as_bytes(), &["log.csv:43", "`cheap`"]);
+    }
+    let last: String = text.lines().take(42).collect::<Vec<_>>().join("\r\n");
+    refused_data("log.csv", last.as_bytes(), &["log.csv:42", "`cheap`"]);
+}
+
+#[test]
 fn a_number_that_is_not_one() {
     refused_data(
         "log.csv",

@@ -72,6 +72,12 @@ fn killed_at_any_moment_and_gone_on_with_every_event_is_learned_from_once() {
         let input = ["--input", "more.jsonl", "--max-rejected", "1000"];
         let whole = run_ok(folder.path(), &[&ONLINE[..], &input, &["--out", "whole"]].concat());
         assert!(whole.out.contains("5876 events") && whole.out.contains("124 lines put aside"), "{}", whole.out);
+        let page = run_ok(folder.path(), &["report", "whole", "--out", "whole.html"]);
+        let page = std::fs::read_to_string(folder.path().join(page.out.trim())).unwrap();
+        assert!(
+            page.contains("events of the stream") && page.contains("Learns from a stream"),
+            "no panel of the stream"
+        );
         let resume = [&ONLINE[..], &input, &["--out", "killed", "--resume"]].concat();
         let mut rng = ChaCha8Rng::seed_from_u64(4);
         for _ in 0..if model == "lr" { 20 } else { 5 } {
@@ -91,6 +97,14 @@ fn killed_at_any_moment_and_gone_on_with_every_event_is_learned_from_once() {
         assert_eq!(line(&whole.out), line(&again.out));
         assert_same_weights(&folder.path().join("whole"), &folder.path().join("killed"));
         run_ok(folder.path(), &["predict", "killed", "--input", "first.jsonl", "--output", "p.csv"]);
+        // What was written when the job was killed is no part of another line.
+        let events = std::fs::read_to_string(folder.path().join("killed/metrics.jsonl")).unwrap();
+        let read = |line: &str| serde_json::from_str::<serde_json::Value>(line).is_ok();
+        let lost = events.lines().filter(|line| !read(line)).count();
+        assert_eq!(lost, 0, "{events}");
+        let step = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["step"].as_u64().unwrap();
+        let steps: Vec<u64> = events.lines().map(step).collect();
+        assert!(!steps.is_empty() && steps.is_sorted(), "{steps:?}");
     }
 }
 

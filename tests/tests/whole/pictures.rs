@@ -5,7 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use burnrec_tests::{job, run_ok};
+use burnrec_tests::{job, run, run_ok};
+
+use crate::{online, schedules, simulate};
 
 const TRAIN: &str = "epochs = 3\nbatch_size = 64\nlog_every = 5";
 
@@ -55,8 +57,40 @@ fn pages_are_whole_in_light_dark_and_on_a_phone() {
     run_ok(folder.path(), &["sweep", "sweep.toml", "--out", "sweep"]);
     run_ok(folder.path(), &["report", "sweep"]);
     for (name, page) in [("run", "one/report.html"), ("comparison", "compared.html"), ("sweep", "sweep/report.html")] {
-        for (look, size, more) in LOOKS {
-            picture(&browser, &folder.path().join(page), &out.join(format!("{name}-{look}.png")), size, more);
-        }
+        pictures(&browser, &out, name, &folder.path().join(page));
     }
+}
+
+fn pictures(browser: &str, out: &Path, name: &str, page: &Path) {
+    for (look, size, more) in LOOKS {
+        picture(browser, page, &out.join(format!("{name}-{look}.png")), size, more);
+    }
+}
+
+#[test]
+fn pages_of_schedules_and_simulations_are_whole() {
+    let (Ok(browser), Ok(out)) = (std::env::var("BURNREC_CHROMIUM"), std::env::var("BURNREC_PICTURES")) else { return };
+    let out = PathBuf::from(out);
+    std::fs::create_dir_all(&out).unwrap();
+    let events = schedules::log(12, 600, 0.5, &[8]);
+    let replay = schedules::folder(&events, schedules::ALL);
+    run_ok(replay.path(), &["replay", "job.toml", "--out", "out"]);
+    run_ok(replay.path(), &["report", "out"]);
+    pictures(&browser, &out, "replay", &replay.path().join("out/report.html"));
+    let gated = "[schedule.incremental]\nepochs = 3\n[schedule.gate]\nmargin = 0.02\n";
+    let update = schedules::folder(&events, gated);
+    run(update.path(), &["update", "job.toml", "--out", "out"]);
+    run_ok(update.path(), &["report", "out"]);
+    pictures(&browser, &out, "update", &update.path().join("out/report.html"));
+    let stream = online::folder("lr");
+    std::fs::write(stream.path().join("more.jsonl"), online::events(60_000, false)).unwrap();
+    let beats = ["--rows", "16", "--time", "time", "--beat", "1s", "--out", "out"];
+    run_ok(stream.path(), &[&["online", "run", "--input", "more.jsonl"][..], &beats].concat());
+    run_ok(stream.path(), &["report", "out"]);
+    pictures(&browser, &out, "online", &stream.path().join("out/report.html"));
+    let agents = "[agents.dbgd]\nexplore = { kind = \"dbgd\" }\n[agents.bandit]\npolicy = \"lin_ucb\"\n";
+    let site = simulate::site(agents);
+    run_ok(site.path(), &["simulate", "site.toml", "--out", "out"]);
+    run_ok(site.path(), &["report", "out"]);
+    pictures(&browser, &out, "simulation", &site.path().join("out/report.html"));
 }

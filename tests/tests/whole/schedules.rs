@@ -64,7 +64,7 @@ fn replayed(folder: &Path, out: &str, more: &[&str]) -> ReplaySummary {
     serde_json::from_str(&std::fs::read_to_string(folder.join(out).join("summary.json")).unwrap()).unwrap()
 }
 
-const ALL: &str = "[schedule.stale]\n[schedule.incremental]\nreplay = 0.2\ndistil = 0.1\ndecay = 0.9\n[schedule.combined]\nrounds = 2\n[schedule.online]\nrows = 4\n[schedule.full]\n";
+pub(crate) const ALL: &str = "[schedule.stale]\n[schedule.incremental]\nreplay = 0.2\ndistil = 0.1\ndecay = 0.9\n[schedule.combined]\nrounds = 2\n[schedule.online]\nrows = 4\n[schedule.full]\n";
 
 pub(crate) fn lines(path: &Path) -> Vec<serde_json::Value> {
     std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()

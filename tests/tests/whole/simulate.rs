@@ -46,7 +46,7 @@ value_hidden = [8]
 advantage_hidden = [16, 8]
 "#;
 
-fn site(agents: &str) -> tempfile::TempDir {
+pub(crate) fn site(agents: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("site.toml"), format!("{SITE}\n{agents}")).unwrap();
     folder

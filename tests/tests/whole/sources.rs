@@ -50,7 +50,7 @@ fn a_folder_of_partitions_has_their_keys_as_columns_and_reads_only_what_is_asked
     let batch = source.stream(&asked).unwrap().next().unwrap().unwrap();
     assert_eq!(batch.num_columns(), 3, "the two asked for, and the place");
     let place = burnrec_data::positions(&batch)[1];
-    assert!(source.locate(place).to_string().ends_with("day=2026-01-01/part-0.parquet, row 1"));
+    assert!(source.locate(place).to_string().ends_with("day=2026-01-01/part-0.parquet, row 2"));
 }
 
 #[test]

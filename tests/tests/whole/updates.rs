@@ -42,6 +42,14 @@ fn a_job_learns_from_new_windows_alone_and_its_gate_refuses_what_a_poisoned_day_
     let gates: Vec<bool> = ledger(&path).iter().filter_map(|entry| entry["gate"]["passes"].as_bool()).collect();
     assert_eq!(gates, [true, true, true, false, true, true]);
     assert_ne!(manifest()["best"], published);
+    let page = std::fs::read_to_string({
+        run_ok(folder.path(), &["report", "run"]);
+        path.join("report.html")
+    });
+    let page = page.unwrap();
+    for says in ["Window by window", "log-loss at the gate", "kept aside", "rows learned so far"] {
+        assert!(page.contains(says), "the page does not say {says}");
+    }
     // What was shown on the day of the refusal is what was published.
     let entry = ledger(&path).into_iter().find(|entry| entry["gate"]["passes"] == false).unwrap();
     assert_eq!(entry["judged"]["logloss"], entry["gate"]["published"]);

@@ -11,7 +11,7 @@ use super::parse::{at_least_one, parse_placement, table_rows};
 /// `burnrec bench`
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// A model to train on generated batches, or `all`; the first one when absent. An unknown name lists them.
+    /// The model to train on generated batches, or `all`; deepfm when absent. An unknown name lists them.
     #[arg(long)]
     pub workload: Option<String>,
     /// Rows of the table, several with commas: 1e5,1e6.
@@ -32,16 +32,16 @@ pub struct BenchArgs {
     /// Where tables live, several with commas: host,device.
     #[arg(long, value_name = "WHERE", default_value = "auto", value_delimiter = ',', value_parser = parse_placement)]
     pub placement: Vec<Placement>,
-    /// Measure the machine's ceilings alone.
+    /// Measure only the machine's ceilings, and train nothing.
     #[arg(long)]
     pub ceilings: bool,
-    /// CPU threads.
+    /// CPU threads; all cores by default.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
     /// Compare training from Parquet on disk with training from memory, on this many generated rows.
     #[arg(long, value_name = "ROWS")]
     pub from_disk: Option<u64>,
-    /// Time the kernels of some steps more, by the device's own timestamps, and print what each took.
+    /// Time the kernels of a few more steps, by the device's own timestamps, and print what each took.
     #[arg(long)]
     pub profile: bool,
     /// Write the figures as JSON.

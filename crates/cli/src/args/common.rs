@@ -11,10 +11,11 @@ pub struct Overrides {
     /// Override a key of the file: `--set train.learning_rate=0.01`. May be given several times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// The device: auto, wgpu, flex, ndarray, vulkan or cuda; of several GPUs by number: cuda:1.
+    /// The device: auto, wgpu, flex, ndarray, vulkan or cuda; of several GPUs by number: cuda:1. By default what `backend.device`
+    /// says, which is auto.
     #[arg(long, value_name = "NAME")]
     pub device: Option<DeviceChoice>,
-    /// CPU threads.
+    /// CPU threads; by default what `backend.threads` says, else all cores.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
     /// The folder of public data sets and generated logs.
@@ -28,7 +29,7 @@ pub struct Place {
     /// The device: auto, wgpu, flex, ndarray, vulkan or cuda (of several GPUs by number: cuda:1); the run's own by default.
     #[arg(long, value_name = "NAME")]
     pub device: Option<DeviceChoice>,
-    /// CPU threads.
+    /// CPU threads; by default what `backend.threads` says, else all cores.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
     /// The folder of public data sets.

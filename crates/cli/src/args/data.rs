@@ -34,7 +34,7 @@ pub struct DataListArgs {
 /// `burnrec data fetch`
 #[derive(Debug, Args)]
 pub struct FetchArgs {
-    /// Its name.
+    /// The name of the data set, as `burnrec data list` shows it.
     pub name: String,
     /// The folder of public data sets.
     #[arg(long, value_name = "FOLDER", default_value = "datasets", env = "BURNREC_DATA")]
@@ -46,16 +46,16 @@ pub struct FetchArgs {
 pub struct InspectArgs {
     /// A file, or a folder of files.
     pub path: PathBuf,
-    /// Its format; told by the extension by default.
+    /// The format: csv, tsv, parquet, jsonl or libsvm; by default inferred from the extension.
     #[arg(long, value_parser = parse_format)]
     pub format: Option<FormatKind>,
-    /// The delimiter of a text file.
+    /// The delimiter of a text file; detected where the header has no comma, else `,` for CSV and a tab for TSV.
     #[arg(long)]
     pub delimiter: Option<String>,
     /// The quote of a text file, or `none`.
     #[arg(long)]
     pub quote: Option<String>,
-    /// What takes the next character's meaning within quotes.
+    /// The escape character within quotes, such as `\\`.
     #[arg(long)]
     pub escape: Option<char>,
     /// How text is written: utf8, utf16 or latin1.
@@ -64,10 +64,10 @@ pub struct InspectArgs {
     /// Cells that are missing values.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub null: Option<Vec<String>>,
-    /// The first line is a row: columns are called c1, c2 and so on.
+    /// The file has no header line: columns are called c1, c2 and so on.
     #[arg(long, conflicts_with = "names")]
     pub no_header: bool,
-    /// The first line is a row: names of the columns.
+    /// Column names of a file without a header line.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub names: Option<Vec<String>>,
     /// Print JSON.

@@ -9,6 +9,8 @@ use super::parse::{at_least_one, length};
 
 /// `burnrec replay`
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  burnrec replay configs/ml-100k/daily.toml --only incremental,full")]
 pub struct ReplayArgs {
     /// The experiment file, with a `[schedule]`.
     pub config: PathBuf,
@@ -18,7 +20,7 @@ pub struct ReplayArgs {
     /// Go on with the replay at --out, or the latest of this name.
     #[arg(long)]
     pub resume: bool,
-    /// Some of the ways alone: stale, calibrated, incremental, combined, online, full.
+    /// Only these ways: stale, calibrated, incremental, combined, online, full.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub only: Option<Vec<String>>,
     /// Overrides.
@@ -28,6 +30,8 @@ pub struct ReplayArgs {
 
 /// `burnrec update`
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  burnrec update daily.toml --out runs/live --by incremental")]
 pub struct UpdateArgs {
     /// The experiment file, with a `[schedule]`.
     pub config: PathBuf,
@@ -45,17 +49,20 @@ pub struct UpdateArgs {
 /// `burnrec rollback`
 #[derive(Debug, Args)]
 pub struct RollbackArgs {
-    /// The run folder.
+    /// The run folder that `update` keeps fresh.
     pub run: PathBuf,
 }
 
 /// `burnrec online`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  burnrec online runs/lr --input events.jsonl --follow --out runs/on
+  tail -F events.jsonl | burnrec online runs/lr --out runs/on")]
 pub struct OnlineArgs {
-    /// The run whose model goes on learning; it is copied, and stays as it is.
+    /// The run whose model goes on learning, or a folder of runs, of which the latest is taken; it is copied, and stays as it is.
     pub run: PathBuf,
-    /// The events, with the columns that the run was trained on: lines of JSON of a file, or of standard input (`-`), or the
-    /// entries of a stream of Redis: `redis://HOST:PORT/DATABASE`, `redis+unix:///SOCKET`.
+    /// The events, with the columns that the run was trained on: JSON lines from a file or standard input (`-`), or a
+    /// Redis stream: `redis://HOST:PORT/DATABASE`, `redis+unix:///SOCKET`.
     #[arg(long, value_name = "PATH|URL", default_value = "-")]
     pub input: PathBuf,
     /// Wait for more at the end of the file or the stream.
@@ -71,11 +78,11 @@ pub struct OnlineArgs {
     /// The field of an entry that holds the event as a line of JSON; without it, an entry's fields are the columns.
     #[arg(long, value_name = "FIELD")]
     pub field: Option<String>,
-    /// The folder of the job; `runs/NAME/ID` by default.
+    /// The folder of the job; `runs/NAME-online/ID` by default.
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
-    /// Go on with the job at --out behind the last event that it learned from. Standard input is taken to begin anew: what was
-    /// learned from is passed over.
+    /// Go on with the job at --out after the last event that it learned from. Standard input is expected to start from the
+    /// beginning; events already learned from are skipped.
     #[arg(long, requires = "out")]
     pub resume: bool,
     /// Events that are predicted, then learned from, at a time; as the run's `[schedule.online]` says, else 256.
@@ -84,10 +91,10 @@ pub struct OnlineArgs {
     /// A factor of the learning rates; as the run's `[schedule.online]` says, else 1. FTRL and RDA have none.
     #[arg(long)]
     pub rate: Option<f64>,
-    /// How long fewer events wait for more, of a stream that has no end.
+    /// How long a batch of fewer than --rows events waits for more, where the stream has no end.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = length)]
     pub wait: burnrec_data::windows::Length,
-    /// Column of the event time, for the lag; as the run's `[schedule]` says.
+    /// Column of the event time, to report the lag; by default that of the run's `[schedule]`.
     #[arg(long, value_name = "COLUMN")]
     pub time: Option<String>,
     /// How long an event waits, in event time, for later lines with its id that bring labels, and no input of the model:
@@ -104,10 +111,10 @@ pub struct OnlineArgs {
     /// Events between checkpoints.
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub checkpoint_every: u64,
-    /// Lines that may be put aside before the job ends with an error.
+    /// Lines that may be rejected (to `rejected.jsonl`) before the job ends with an error.
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub max_rejected: u64,
-    /// Time between the lines that tell how it goes.
+    /// Time between progress lines in the log.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = length)]
     pub beat: burnrec_data::windows::Length,
     /// The device.

@@ -29,7 +29,7 @@ pub use train::{CheckArgs, TrainArgs};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-/// Train recommender models: one TOML file, one run, one folder.
+/// Train recommender models: one TOML file, one command, one folder per run.
 #[derive(Debug, Parser)]
 #[command(name = "burnrec", version, about, max_term_width = 100)]
 pub struct Arguments {
@@ -46,7 +46,7 @@ pub struct Arguments {
 pub enum LogFormat {
     /// Lines for people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -59,7 +59,7 @@ pub enum Command {
     Train(TrainArgs),
     /// Try settings out: trials of the experiment's `[sweep]`, ranked by `train.monitor`.
     Sweep(SweepArgs),
-    /// Join the scores of several runs to one, by weights that are given or searched for.
+    /// Combine the scores of several runs into one, with weights that are given or searched for.
     Fuse(FuseArgs),
     /// Keep a model fresh over a log in every way of the experiment's `[schedule]`, side by side: each window is predicted before
     /// it is learned from.
@@ -67,13 +67,13 @@ pub enum Command {
     /// Keep a model fresh: learn from the windows of a log that came since the last time, in one way of the experiment's
     /// `[schedule]`. Exit code 1 where the gate refused what a window made.
     Update(UpdateArgs),
-    /// Make the model that was published before the best one of a run again.
+    /// Go back: make the model that was published before the current one the published model of a run again.
     Rollback(RollbackArgs),
-    /// Let a trained model learn from events as they come: each few are predicted, then learned from.
+    /// Let a trained model learn from events as they arrive: a few at a time are predicted, then learned from.
     Online(OnlineArgs),
     /// Let agents act side by side in an environment, and learn from what comes of it.
     Simulate(SimulateArgs),
-    /// Say what a policy would have earned, from the log of another one.
+    /// Estimate what a policy would have earned, from the log of another one (off-policy evaluation).
     Ope(OpeArgs),
     /// Measure a trained model on a side of its data, or on other rows.
     Evaluate(EvaluateArgs),
@@ -81,17 +81,17 @@ pub enum Command {
     Predict(PredictArgs),
     /// Name the best items of each user.
     Recommend(RecommendArgs),
-    /// Write what a model learned for others to use: the vectors of items or users.
+    /// Export vectors (of items, users or a field's ids), a slate for clients, or deltas for serving copies.
     Export(ExportArgs),
-    /// Take exports of a model in that a copy does not have yet.
+    /// Apply to a serving copy the exports of a model that it does not have yet.
     Apply(ApplyArgs),
     /// Explain a setting, a model, a metric, or one score of a run.
     Explain(ExplainArgs),
-    /// Write a page of what runs came to, or compare several.
+    /// Write a report of a run, or compare several runs.
     Report(ReportArgs),
     /// Show the page of runs in a browser, live, to this machine alone unless another address is given.
     ServeReport(ServeArgs),
-    /// Follow a run: what it writes down, until it ends.
+    /// Follow a run: print its metrics as they are written, until it ends.
     Watch(WatchArgs),
     /// List run folders with their figures.
     Runs(RunsArgs),
@@ -109,7 +109,7 @@ pub enum Command {
     Schema,
     /// Measure training steps against the machine's ceilings.
     Bench(BenchArgs),
-    /// Public data sets, files, generated logs.
+    /// Fetch public data sets, inspect files, generate click logs.
     #[command(subcommand)]
     Data(DataCommand),
 }

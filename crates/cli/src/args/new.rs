@@ -31,13 +31,13 @@ pub struct NewArgs {
     /// The column of event times, or `none`.
     #[arg(long, value_name = "COLUMN")]
     pub time: Option<String>,
-    /// The data's format; told by the extension by default.
+    /// The data's format: csv, tsv, parquet, jsonl or libsvm; by default inferred from the extension.
     #[arg(long, value_parser = parse_format)]
     pub format: Option<FormatKind>,
-    /// The delimiter of a text file.
+    /// The delimiter of a text file; detected where the header has no comma.
     #[arg(long)]
     pub delimiter: Option<String>,
-    /// The first line is a row: columns are called c1, c2 and so on.
+    /// The file has no header line: columns are called c1, c2 and so on.
     #[arg(long)]
     pub no_header: bool,
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::parse::length;
+
 /// `burnrec report`
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -11,7 +13,8 @@ use clap::{Args, ValueEnum};
   burnrec report runs/deepfm/1 runs/dcn_v2/1 --open   compares two runs, the second with the first
   burnrec report runs/deepfm/* --format md            a table for notes")]
 pub struct ReportArgs {
-    /// The folder of a run, a sweep, a replay or a simulation; several runs are compared with the first.
+    /// The folder of a run, a sweep, a replay or a simulation, or a folder of runs, of which the latest is taken; several runs are
+    /// compared with the first.
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
     /// How it is written.
@@ -60,9 +63,9 @@ pub struct ServeArgs {
 pub struct WatchArgs {
     /// The folder of a run, or of runs, of which the latest is watched.
     pub run: PathBuf,
-    /// Seconds to wait for a folder that is not there yet.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
-    pub wait: u64,
+    /// How long to wait for a folder that is not there yet: `30s`, `5m`.
+    #[arg(long, value_name = "TIME", value_parser = length)]
+    pub wait: Option<burnrec_data::windows::Length>,
 }
 
 /// `burnrec runs`

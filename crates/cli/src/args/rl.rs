@@ -8,6 +8,8 @@ use super::common::Overrides;
 
 /// `burnrec simulate`
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  burnrec simulate configs/drn/news_simulator.toml --out runs/news")]
 pub struct SimulateArgs {
     /// The simulation file, with an `[environment]`.
     pub config: PathBuf,
@@ -17,7 +19,7 @@ pub struct SimulateArgs {
     /// Go on with the simulation at --out.
     #[arg(long, requires = "out")]
     pub resume: bool,
-    /// Some of the agents alone.
+    /// Only these agents, by name.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub only: Option<Vec<String>>,
     /// Overrides.

@@ -8,6 +8,9 @@ use super::common::{Overrides, Place};
 
 /// `burnrec sweep`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  burnrec sweep clicks.toml --out runs/tried
+  burnrec sweep clicks.toml --out runs/tried --resume")]
 pub struct SweepArgs {
     /// The experiment file, with a `[sweep]`.
     pub config: PathBuf,
@@ -27,13 +30,15 @@ pub struct SweepArgs {
 
 /// `burnrec fuse`
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  burnrec fuse fuse.toml --input rows.csv --output scored.csv")]
 pub struct FuseArgs {
     /// The file with `[fuse]`.
     pub config: PathBuf,
     /// Rows of a file to score by all runs: CSV, TSV, JSONL or Parquet.
     #[arg(long, value_name = "FILE", requires = "output")]
     pub input: Option<PathBuf>,
-    /// Where they go with a column `fused` and one a score: .csv, .tsv, .jsonl or .parquet.
+    /// Where the rows go, with a column `fused` and a column per score: .csv, .tsv, .jsonl or .parquet.
     #[arg(long, value_name = "FILE", requires = "input")]
     pub output: Option<PathBuf>,
     /// Print JSON.

@@ -8,6 +8,10 @@ use super::common::Overrides;
 
 /// `burnrec train`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  burnrec train clicks.toml
+  burnrec train clicks.toml --device flex --set train.epochs=5 --set model.deepfm.dropout=0.2
+  burnrec train clicks.toml --resume")]
 pub struct TrainArgs {
     /// The experiment file.
     pub config: PathBuf,

@@ -7,7 +7,7 @@ use burnrec_features::{CategoricalSource, Schema};
 use burnrec_schedule::Kind;
 use burnrec_train::{Checked, Task, check_placement};
 
-use super::train::checked;
+use super::train::{Absent, checked};
 use crate::args::CheckArgs;
 use crate::config_file::{self, ConfigFile, FileKind};
 use crate::error::CliError;
@@ -31,7 +31,7 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
                 continue;
             }
         }
-        let (file, checked) = checked(config, &args.overrides)?;
+        let (file, checked) = checked(config, &args.overrides, Absent::Refused)?;
         let e = checked.experiment();
         super::train::check_starts(&checked).map_err(|error| file.locate(error))?;
         // `auto` becomes whatever answers when it runs; a device that is named can be asked now.
@@ -68,7 +68,7 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
             e.train.sparse.learning_rate,
         ))?;
         let trade = match checked.monitor().name().contains(" - ") {
-            true => "; so much of the second outweighs the first: name one alone in train.monitor to have it decide",
+            true => "; both terms count: name a single metric in train.monitor to let it decide alone",
             false => "",
         };
         out::line(&format!("  best    by {}{trade}", checked.monitor().name()))?;

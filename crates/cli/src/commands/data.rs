@@ -34,7 +34,7 @@ pub fn fetch(args: &FetchArgs) -> Result<(), CliError> {
 /// `burnrec data inspect`
 pub fn inspect(args: &InspectArgs) -> Result<(), CliError> {
     let text = TextConfig {
-        delimiter: args.delimiter.clone(),
+        delimiter: args.delimiter.clone().or_else(|| look::delimiter(&args.path, args.format)),
         quote: args.quote.clone(),
         names: args.names.clone(),
         escape: args.escape,

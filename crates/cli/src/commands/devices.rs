@@ -30,7 +30,7 @@ pub fn run(args: &JsonArgs) -> Result<(), CliError> {
     out::table(&rows)?;
     let others: Vec<&str> = DeviceName::ALL.iter().filter(|d| !d.is_compiled_in()).map(|d| d.name()).collect();
     out::line(&format!(
-        "\ncompiled in: {}; with `--features NAME`: {}",
+        "\ncompiled in: {}; with `--features burnrec/NAME`: {}",
         compiled.join(", "),
         if others.is_empty() { "no more".into() } else { others.join(", ") }
     ))

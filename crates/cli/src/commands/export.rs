@@ -7,11 +7,12 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray, UInt32Array};
 use arrow::datatypes::{DataType, Field};
 use arrow::ipc::writer::FileWriter;
+use burnrec_train::SavedModel;
 
 use super::output::Place;
 use super::recommend::without_items;
 use super::saved::{latest, open};
-use super::vectors::{Vectors, of_file, of_run};
+use super::vectors::{Vectors, of_field, of_file, of_run};
 use crate::args::{ApplyArgs, ExportArgs};
 use crate::error::CliError;
 use crate::{out, setup};
@@ -28,7 +29,39 @@ pub fn run(args: &ExportArgs) -> Result<(), CliError> {
         }
         return super::client::export(&saved, client, args.items.as_deref(), &args.place.data_dir);
     }
-    let path = args.embeddings.as_deref().unwrap_or(Path::new(""));
+    if args.items.is_some() && args.of != "items" {
+        return Err(CliError::Usage(format!("--items names items; leave --of {} out", args.of)));
+    }
+    match (&args.projector, &args.embeddings) {
+        (Some(folder), _) => {
+            setup::probe_folder(folder, "--projector")?;
+            let saved = open(&args.run, &args.place)?;
+            super::projector::write(folder, args, &saved, &vectors(args, &saved)?)
+        }
+        (None, path) => embeddings(args, path.as_deref().unwrap_or(Path::new(""))),
+    }
+}
+
+/// The vectors that are asked for.
+fn vectors(args: &ExportArgs, saved: &SavedModel) -> Result<Vectors, CliError> {
+    let data_dir = &args.place.data_dir;
+    let is_field = || saved.encoder.schema().categorical.iter().any(|field| field.name == args.of);
+    // Fields may be called so too, where there is no catalogue of items.
+    let kept = ["items", "users"].contains(&args.of.as_str());
+    if !kept || (saved.encoder.catalogue().is_none() && is_field()) {
+        return of_field(saved, &args.of, data_dir);
+    }
+    if saved.encoder.catalogue().is_none() {
+        return Err(without_items(&args.run));
+    }
+    match &args.items {
+        Some(items) => of_file(saved, items, data_dir),
+        None => of_run(saved, args.of == "users"),
+    }
+}
+
+/// Writes vectors to a file.
+fn embeddings(args: &ExportArgs, path: &Path) -> Result<(), CliError> {
     let as_text = match path.extension().and_then(|e| e.to_str()) {
         Some("arrow") => false,
         Some("txt" | "vec") => true,
@@ -37,18 +70,9 @@ pub fn run(args: &ExportArgs) -> Result<(), CliError> {
             return Err(CliError::Usage(what));
         }
     };
-    if args.items.is_some() && args.of == "users" {
-        return Err(CliError::Usage("--items names items; leave --of users out".into()));
-    }
     let place = Place::of(path, "--embeddings")?;
     let saved = open(&args.run, &args.place)?;
-    if saved.encoder.catalogue().is_none() {
-        return Err(without_items(&args.run));
-    }
-    let vectors = match &args.items {
-        Some(items) => of_file(&saved, items, &args.place.data_dir)?,
-        None => of_run(&saved, args.of == "users")?,
-    };
+    let vectors = vectors(args, &saved)?;
     let temporary = place.temporary("export")?;
     let file = BufWriter::new(temporary.as_file().try_clone().map_err(|e| place.failed(e.to_string()))?);
     if let Some(id) = vectors.ids.iter().find(|id| as_text && id.contains(char::is_whitespace)) {

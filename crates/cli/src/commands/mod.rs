@@ -18,6 +18,7 @@ pub mod ope;
 mod output;
 pub mod predict;
 mod predictions;
+mod projector;
 pub mod recommend;
 pub mod replay;
 pub mod report;

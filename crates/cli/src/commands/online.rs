@@ -7,7 +7,7 @@ use burnrec_data::events::{Entry, Group, Input, LabelWait, RedisStream, check_li
 use burnrec_data::windows::Length;
 use burnrec_data::{DataError, FormatKind};
 use burnrec_schedule::begin_with;
-use burnrec_train::{Beat, OnlineJob, RunFolder, Streamed, TrainError, begin_stream, is_stream, online};
+use burnrec_train::{Beat, OnlineJob, RunConfig, RunFolder, Streamed, TrainError, begin_stream, is_stream, online};
 
 use super::saved::{latest, refuse_replay};
 use crate::args::OnlineArgs;
@@ -54,7 +54,15 @@ pub fn run(args: &OnlineArgs) -> Result<(), CliError> {
     if args.checkpoint_every == 0 {
         return Err(CliError::Usage("--checkpoint-every: must be at least 1".into()));
     }
-    let folder = setup::run_folder(&experiment.run, args.out.as_deref(), false)?;
+    // Beside the runs that it is a copy of, and never in one of them.
+    let named = RunConfig { name: format!("{}-online", experiment.run.name), ..experiment.run.clone() };
+    let folder = setup::run_folder(&named, args.out.as_deref(), false)?;
+    if is_within(&folder, &run) {
+        return Err(CliError::Usage(format!(
+            "--out {}: lies in the run that it is to be a copy of; give a folder beside it",
+            folder.display()
+        )));
+    }
     match (RunFolder::is_started(&folder), args.resume) {
         (true, false) => return Err(TrainError::FolderExists { path: folder }.into()),
         (true, true) if !is_stream(&folder) => {
@@ -109,6 +117,17 @@ pub fn run(args: &OnlineArgs) -> Result<(), CliError> {
     };
     print(&online(job, &mut tell)?)?;
     out::line(&format!("run folder {}", folder.display()))
+}
+
+/// Whether a folder, which need not be there, is another one or lies in it.
+fn is_within(folder: &Path, other: &Path) -> bool {
+    let whole = |path: &Path| {
+        let there = path.ancestors().find(|path| path.exists()).unwrap_or(path);
+        let rest = path.strip_prefix(there).unwrap_or(Path::new(""));
+        there.canonicalize().unwrap_or_else(|_| there.to_path_buf()).join(rest)
+    };
+    let (folder, other) = (std::path::absolute(folder), std::path::absolute(other));
+    folder.is_ok_and(|folder| other.is_ok_and(|other| whole(&folder).starts_with(whole(&other))))
 }
 
 /// Where the events come from.

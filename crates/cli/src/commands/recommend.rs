@@ -119,7 +119,7 @@ pub fn without_items(run: &Path) -> CliError {
     TrainError::Setting {
         key: "features.items".into(),
         problem: format!(
-            "is not set in {}, so that it does not know what an item is; add it to the config and train again",
+            "is not set in {}, so the run does not know what an item is; add it to the config and train again, or export a field's vectors with --of FIELD",
             run.join("config.toml").display()
         ),
     }

@@ -4,7 +4,7 @@ use burnrec_record::{ReplaySummary, Values};
 use burnrec_schedule::{Kind, Replay};
 use burnrec_train::{RunFolder, TrainError};
 
-use super::train::checked;
+use super::train::{Absent, checked};
 use crate::args::ReplayArgs;
 use crate::error::CliError;
 use crate::progress::Progress;
@@ -12,7 +12,7 @@ use crate::{out, setup};
 
 /// Runs every way of a config to keep its model fresh, and shows them side by side.
 pub fn run(args: &ReplayArgs) -> Result<(), CliError> {
-    let (file, checked) = checked(&args.config, &args.overrides)?;
+    let (file, checked) = checked(&args.config, &args.overrides, Absent::Made)?;
     let located = |e: CliError| file.locate(e);
     let experiment = checked.experiment();
     setup::threads(experiment.backend.threads)?;
@@ -27,9 +27,9 @@ pub fn run(args: &ReplayArgs) -> Result<(), CliError> {
         burnrec_data::resolve(&args.overrides.data_dir, &experiment.data, &announce).map_err(|e| located(e.into()))?;
     let log = burnrec_schedule::open(&checked, &path, &data).map_err(|e| located(e.into()))?;
     let kinds = kinds(args, &log.schedule).map_err(located)?;
+    let mut progress = Progress::new(&opened);
     let replay = Replay { checked, log, opened, out: folder.clone(), kinds, stop: setup::stop_on_signals() };
-    let summary =
-        burnrec_schedule::replay(&replay, &mut Progress::new(crate::out::is_json())).map_err(|e| located(e.into()))?;
+    let summary = burnrec_schedule::replay(&replay, &mut progress).map_err(|e| located(e.into()))?;
     print(&summary)?;
     out::line(&format!("{}: replay folder {}", summary.status, folder.display()))
 }

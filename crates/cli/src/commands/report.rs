@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use burnrec_record::{DETAILS, Details};
 use burnrec_report::{Folder, ReportError, Run, as_json, as_markdown, event_file, page};
 
+use super::saved::latest;
 use crate::args::{ReportArgs, ReportFormat};
 use crate::error::CliError;
 use crate::{out, setup};
@@ -20,14 +21,17 @@ impl From<ReportError> for CliError {
 
 /// Writes a page, or prints text.
 pub fn run(args: &ReportArgs) -> Result<(), CliError> {
-    let folders = Folder::read_all(&args.runs)?;
+    // A folder of runs stands for its latest, unless it is a sweep's or a replay's own.
+    let own = |path: &PathBuf| if Folder::read(path).is_err() { latest(path) } else { path.clone() };
+    let paths: Vec<PathBuf> = args.runs.iter().map(own).collect();
+    let folders = Folder::read_all(&paths)?;
     if args.format != ReportFormat::Html {
         if args.open {
             return Err(CliError::Usage("--open goes with a page; leave --format out".into()));
         }
         return text(args, &folders);
     }
-    let path = match (&args.out, args.runs.as_slice()) {
+    let path = match (&args.out, paths.as_slice()) {
         (Some(path), _) => path.clone(),
         (None, [one]) => one.join(REPORT),
         (None, _) => PathBuf::from(REPORT),

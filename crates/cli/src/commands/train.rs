@@ -3,7 +3,7 @@
 use burnrec_data::split::Dataset;
 use burnrec_models::StartRule;
 use burnrec_record::{Summary, Values};
-use burnrec_train::{Checked, Experiment, Job, RunFolder, TrainError};
+use burnrec_train::{Checked, Experiment, Job, LossKind, RunFolder, TrainError};
 
 use crate::args::{Overrides, TrainArgs};
 use crate::config_file::{self, ConfigFile, FileKind};
@@ -12,22 +12,39 @@ use crate::progress::Progress;
 use crate::reading::Reading;
 use crate::{out, setup};
 
+/// Data that is not there yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Absent {
+    /// Is fetched or generated where the columns have to be known.
+    Made,
+    /// Is an error where the columns have to be known.
+    Refused,
+}
+
 /// Reads a config, lets the command line have the last word, and checks it.
-pub fn checked(config: &std::path::Path, overrides: &Overrides) -> Result<(ConfigFile, Checked), CliError> {
-    let (file, experiment) = read(config, overrides)?;
+pub fn checked(
+    config: &std::path::Path,
+    overrides: &Overrides,
+    absent: Absent,
+) -> Result<(ConfigFile, Checked), CliError> {
+    let (file, experiment) = read(config, overrides, absent)?;
     let checked = experiment.check().map_err(|e| file.locate(e.into()))?;
     Ok((file, checked))
 }
 
 /// The same as a trial of its sweep: nothing else is tried by it.
 pub fn checked_alone(config: &std::path::Path, overrides: &Overrides) -> Result<(ConfigFile, Checked), CliError> {
-    let (file, experiment) = read(config, overrides)?;
+    let (file, experiment) = read(config, overrides, Absent::Made)?;
     let checked = Experiment { sweep: None, ..experiment }.check().map_err(|e| file.locate(e.into()))?;
     Ok((file, checked))
 }
 
 /// Reads a config, not checked yet.
-pub fn read(config: &std::path::Path, overrides: &Overrides) -> Result<(ConfigFile, Experiment), CliError> {
+pub fn read(
+    config: &std::path::Path,
+    overrides: &Overrides,
+    absent: Absent,
+) -> Result<(ConfigFile, Experiment), CliError> {
     let command = match config_file::kind(config) {
         FileKind::Experiment => None,
         FileKind::Simulation => Some("simulate"),
@@ -51,7 +68,26 @@ pub fn read(config: &std::path::Path, overrides: &Overrides) -> Result<(ConfigFi
     }
     let beside = config.parent().unwrap_or(std::path::Path::new(""));
     burnrec_data::place(&overrides.data_dir, &mut experiment.data, beside);
+    if experiment.features.wildcards().next().is_some() {
+        experiment = spelled_out(experiment, &overrides.data_dir, absent).map_err(|e| file.locate(e))?;
+    }
     Ok((file, experiment))
+}
+
+/// With a field for each column that names such as `C*` stand for.
+fn spelled_out(experiment: Experiment, root: &std::path::Path, absent: Absent) -> Result<Experiment, CliError> {
+    let config = &experiment.data;
+    if absent == Absent::Refused && !burnrec_data::is_there(root, config)? {
+        let names = experiment.features.wildcards().collect::<Vec<_>>().join("`, `");
+        return Err(CliError::Usage(format!(
+            "`{names}` stands for columns of `{}`, which is not here yet; `train` makes it, and `burnrec data fetch` a public data set",
+            config.source
+        )));
+    }
+    let (path, data) = burnrec_data::resolve(root, config, &|line| tracing::info!("{line}"))?;
+    let source = burnrec_data::open(&path, &data)?;
+    let columns: Vec<&str> = source.columns().iter().map(|column| column.name.as_str()).collect();
+    Ok(experiment.among(&columns)?)
 }
 
 /// Whether the runs that a new one starts from are there; one that goes on takes nothing from them.
@@ -67,7 +103,7 @@ pub fn check_starts(checked: &Checked) -> Result<(), CliError> {
 
 /// Trains.
 pub fn run(args: &TrainArgs) -> Result<(), CliError> {
-    let (file, checked) = checked(&args.config, &args.overrides)?;
+    let (file, checked) = checked(&args.config, &args.overrides, Absent::Made)?;
     let experiment = checked.experiment();
     setup::threads(experiment.backend.threads)?;
     let folder = setup::run_folder(&experiment.run, args.out.as_deref(), args.resume)?;
@@ -87,10 +123,11 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
     let dataset = Dataset::open(&path, &data).map_err(|e| located(e.into()))?;
     drop(reading);
     let refits = experiment.train.refit;
+    let cross_entropy = checked.tasks().len() == 1 && checked.tasks()[0].loss == LossKind::Bce;
+    let mut progress = Progress::new(&opened);
     let job =
         Job { checked, dataset, opened, out: folder.clone(), resume: args.resume, stop: setup::stop_on_signals() };
-    let summary =
-        burnrec_train::train(job, &mut Progress::new(crate::out::is_json())).map_err(|e| located(e.into()))?;
+    let summary = burnrec_train::train(job, &mut progress).map_err(|e| located(e.into()))?;
     print(&summary)?;
     if summary.status == "completed" && !refits && summary.epochs > 1 && summary.best_epoch == summary.epochs {
         tracing::warn!(
@@ -104,8 +141,22 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
             summary.epochs
         );
     }
+    if let Some(text) = gap(summary.best_epoch, progress.latest()).filter(|_| cross_entropy) {
+        tracing::warn!("{text}");
+    }
     super::report::of_run(&folder);
     out::line(&format!("run folder {}", folder.display()))
+}
+
+/// Below this share of the log-loss of validation the loss of training tells of rows that were learned by heart.
+const GAP: f64 = 0.75;
+
+/// What is said where the last epoch knew its own rows far better than others; one that was best after the first epoch was told so.
+fn gap(best_epoch: usize, latest: Option<(f64, f64)>) -> Option<String> {
+    let (train, valid) = latest.filter(|(train, valid)| best_epoch != 1 && *train < GAP * *valid)?;
+    Some(format!(
+        "the last epoch has a loss of {train:.3} on its own rows and of {valid:.3} in validation: it learned rows by heart; raise l2, min_count or dropout, or use fewer epochs"
+    ))
 }
 
 fn print(summary: &Summary) -> Result<(), CliError> {
@@ -132,4 +183,15 @@ fn print(summary: &Summary) -> Result<(), CliError> {
         summary.epochs,
         summary.best_epoch
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_between_training_and_validation_is_told_once() {
+        assert!(gap(3, Some((0.2, 0.5))).unwrap().contains("0.200 on its own rows"));
+        assert!(gap(1, Some((0.2, 0.5))).is_none() && gap(3, Some((0.45, 0.5))).is_none() && gap(3, None).is_none());
+    }
 }

@@ -3,7 +3,7 @@
 use burnrec_schedule::{Kind, Update};
 use burnrec_train::RunFolder;
 
-use super::train::checked;
+use super::train::{Absent, checked};
 use crate::args::{RollbackArgs, UpdateArgs};
 use crate::error::CliError;
 use crate::progress::Progress;
@@ -11,7 +11,7 @@ use crate::{out, setup};
 
 /// Learns from the windows that are new.
 pub fn run(args: &UpdateArgs) -> Result<(), CliError> {
-    let (file, checked) = checked(&args.config, &args.overrides)?;
+    let (file, checked) = checked(&args.config, &args.overrides, Absent::Made)?;
     let located = |e: CliError| file.locate(e);
     let experiment = checked.experiment();
     setup::threads(experiment.backend.threads)?;
@@ -25,9 +25,9 @@ pub fn run(args: &UpdateArgs) -> Result<(), CliError> {
     }
     let log = burnrec_schedule::open(&checked, &path, &data).map_err(|e| located(e.into()))?;
     let kind = kind(args, &log.schedule).map_err(located)?;
+    let mut progress = Progress::new(&opened);
     let job = Update { checked, log, opened, out: args.out.clone(), kind, stop: setup::stop_on_signals() };
-    let updated =
-        burnrec_schedule::update(&job, &mut Progress::new(crate::out::is_json())).map_err(|e| located(e.into()))?;
+    let updated = burnrec_schedule::update(&job, &mut progress).map_err(|e| located(e.into()))?;
     let open = match updated.open {
         0 => String::new(),
         n => format!("; {n} windows are not over yet"),

@@ -19,7 +19,8 @@ const EVERY: Duration = Duration::from_millis(500);
 /// Shows what a run writes down, from its first event to its end.
 pub fn run(args: &WatchArgs) -> Result<(), CliError> {
     let begins = Instant::now();
-    let waits = |path: &Path| !path.is_dir() && begins.elapsed().as_secs() < args.wait;
+    let wait = Duration::from_nanos(args.wait.map_or(0, |time| time.nanoseconds().unsigned_abs()));
+    let waits = |path: &Path| !path.is_dir() && begins.elapsed() < wait;
     while waits(&args.run) {
         std::thread::sleep(EVERY);
     }
@@ -47,6 +48,9 @@ pub fn run(args: &WatchArgs) -> Result<(), CliError> {
         }
         if !RunFolder::is_begun(&folder) {
             return Err(CliError::Usage(format!("{}: holds no run", folder.display())));
+        }
+        if !held && !is_held(&folder) && burnrec_train::is_stream(&folder) {
+            return out::line("the stream ended; more of it is learned by `burnrec online … --resume`");
         }
         if !held && !is_held(&folder) {
             return Err(CliError::Left { path: folder.display().to_string() });

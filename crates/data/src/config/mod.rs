@@ -34,7 +34,8 @@ pub struct DataConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_unit: Option<TimeUnit>,
     /// Whether encoded rows are kept as Arrow files in `.burnrec-cache` beside the data, so that later epochs and runs read those in the
-    /// place of the data. A file is of the data's files, the config and what the encoder was fitted to: where any of them changes, another is written.
+    /// place of the data; with them what the encoder was fitted to, so that later runs need not read all rows before their first step. A file is of the
+    /// data's files, the config and the fit: where any of them changes, another is written.
     /// The folder may be removed at any time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cache: bool,

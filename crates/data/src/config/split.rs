@@ -34,9 +34,9 @@ impl Side {
 pub enum SplitConfig {
     /// Each row by a seeded hash of its place in the file.
     Random {
-        /// Share of rows for validation, 0..1.
+        /// Random: share of rows for validation, 0..1.
         valid: f64,
-        /// Share of rows for the test, 0..1.
+        /// Random: share of rows for the test, 0..1.
         test: f64,
         /// Seed of the split, apart from the run's seed so that runs compare.
         #[serde(default)]
@@ -44,18 +44,18 @@ pub enum SplitConfig {
     },
     /// The last rows in the order that they have: of the file, or of time where `sort_by` sorts them.
     Order {
-        /// Share of rows for validation, just before the test rows.
+        /// Order, time: share of rows for validation, just before the test rows.
         valid: f64,
-        /// Share of rows for the test, the last.
+        /// Order: share of rows for the test, the last.
         test: f64,
     },
     /// The last rows by event time.
     Time {
         /// The event-time column.
         column: String,
-        /// Share of rows for validation, just before the test rows.
+        /// Order, time: share of rows for validation, just before the test rows.
         valid: f64,
-        /// Share of rows for the test, the latest.
+        /// Time: share of rows for the test, the latest.
         test: f64,
     },
     /// The last share of each user's rows, by event time (ties by place in the file).
@@ -64,9 +64,9 @@ pub enum SplitConfig {
         user: String,
         /// The event-time column.
         time: String,
-        /// Share of each user's rows for validation.
+        /// User_last: share of each user's rows for validation.
         valid: f64,
-        /// Share of each user's rows for the test.
+        /// User_last: share of each user's rows for the test.
         test: f64,
     },
     /// Each user's latest row is the test, the one before it validation.
@@ -85,13 +85,28 @@ pub enum SplitConfig {
         /// Days for the test.
         test_days: u32,
     },
-    /// Files of their own.
+    /// Each side is a file of its own: `valid = "valid.parquet"`, `test = "test.parquet"`.
     Files {
-        /// Path of the validation rows, or `"0.1"`: a share of the training rows, by a seeded hash of their places.
+        /// Files: the path of the validation rows, or a share of the training rows such as 0.1, by a seeded hash of their places.
+        #[serde(deserialize_with = "as_text")]
         valid: String,
-        /// Path of the test rows.
+        /// Files: the path of the test rows.
         test: String,
     },
+}
+
+/// Text, or a number as it is written.
+fn as_text<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Text(String),
+        Number(f64),
+    }
+    Ok(match Either::deserialize(from)? {
+        Either::Text(text) => text,
+        Either::Number(number) => number.to_string(),
+    })
 }
 
 impl SplitConfig {

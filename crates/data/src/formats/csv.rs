@@ -118,8 +118,17 @@ fn delimiter_of(text: &TextConfig, default: u8) -> Result<(u8, Option<String>), 
     }
 }
 
+/// The line that a record begins on. The splitter counts line feeds that it has passed: one behind a carriage return, and those of
+/// blank lines, it takes for the next record's.
+fn line_of(reader: &csv::Reader<Guard>, record: &csv::ByteRecord) -> u64 {
+    let begins = record.position().map_or(1, csv::Position::line);
+    let within = memchr::memchr_iter(b'\n', record.as_slice()).count() as u64;
+    let passed = reader.position().line().saturating_sub(u64::from(!reader.get_ref().has_returns()));
+    begins.max(passed.saturating_sub(within))
+}
+
 /// Checks that a record has a cell a column: further ones must be empty. False for a line of blanks.
-fn fits(path: &Path, record: &csv::ByteRecord, columns: usize) -> Result<bool, DataError> {
+fn fits(path: &Path, record: &csv::ByteRecord, line: u64, columns: usize) -> Result<bool, DataError> {
     if record.len() == columns && columns > 1 {
         return Ok(true);
     }
@@ -130,7 +139,6 @@ fn fits(path: &Path, record: &csv::ByteRecord, columns: usize) -> Result<bool, D
     if record.len() >= columns && record.iter().skip(columns).all(blank) {
         return Ok(true);
     }
-    let line = record.position().map_or(1, csv::Position::line);
     let (expected, found) = (columns as u64, record.len() as u64);
     Err(DataError::Ragged { path: path.to_path_buf(), line, expected, found })
 }
@@ -168,7 +176,7 @@ impl Format for Delimited {
         let mut record = csv::ByteRecord::new();
         let mut rows = false;
         while !rows && reader.read_byte_record(&mut record).map_err(|e| csv_error(path, e))? {
-            rows = fits(path, &record, names.len())?;
+            rows = fits(path, &record, line_of(&reader, &record), names.len())?;
         }
         let column = |name: &String| {
             let (name, typed) = typed_header(name);
@@ -227,10 +235,10 @@ impl Records {
             if !self.reader.read_byte_record(&mut record).map_err(|e| csv_error(&self.path, e))? {
                 break;
             }
-            if !fits(&self.path, &record, self.width)? {
+            let line = line_of(&self.reader, &record);
+            if !fits(&self.path, &record, line, self.width)? {
                 continue;
             }
-            let line = record.position().map_or(0, csv::Position::line);
             lines.push(pack(self.file, line));
             for (at, (builder, &field)) in builders.iter_mut().zip(&self.picked).enumerate() {
                 self.push(builder, record.get(field).unwrap_or(b""), line, at)?;

@@ -135,7 +135,7 @@ impl Source for Files {
         let file = (position >> ROW_BITS) as usize;
         Location {
             path: self.parts.get(file).map_or_else(|| self.root.clone(), |part| part.path.clone()),
-            number: position & ((1 << ROW_BITS) - 1),
+            number: (position & ((1 << ROW_BITS) - 1)) + u64::from(!self.format.is_text()),
             is_line: self.format.is_text(),
         }
     }

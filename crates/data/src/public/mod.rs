@@ -87,6 +87,18 @@ pub fn fetch(root: &Path, manifest: &Manifest, announce: &Announce<'_>) -> Resul
     }
 }
 
+/// Whether the rows that `[data]` names are there: fetched, generated, or files. What is generated as it is read always is.
+///
+/// # Errors
+/// A manifest that cannot be read.
+pub fn is_there(root: &Path, config: &DataConfig) -> Result<bool, DataError> {
+    if config.source == "synthetic" {
+        let synthetic = config.synthetic.clone().unwrap_or_default();
+        return Ok(root.join("synthetic").join(synthetic.file_name()).is_file());
+    }
+    Ok(find(root, &config.source)?.is_none_or(|manifest| manifest.is_present(root)))
+}
+
 /// The path of the rows that `[data]` names, fetched or generated on first use, with the side tables
 /// of a public data set added to the configuration.
 ///
@@ -113,7 +125,7 @@ pub fn resolve(root: &Path, config: &DataConfig, announce: &Announce<'_>) -> Res
     let Some(manifest) = find(root, &config.source)? else {
         let path = PathBuf::from(&config.source);
         if !path.exists() {
-            return Err(DataError::Missing { path });
+            return Err(DataError::NoSource { path });
         }
         return Ok((path, config));
     };

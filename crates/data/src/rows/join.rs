@@ -1,9 +1,9 @@
 //! Side tables: every row looks up one row of a small table by key, as a left outer join.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take};
@@ -22,9 +22,15 @@ pub(crate) struct Joined {
     columns: Vec<Column>,
     /// Whether rows may all be of keys that the table lacks.
     asked: bool,
+    /// Whether it was said how many rows found theirs.
+    told: Arc<AtomicBool>,
 }
 
+/// A share of rows without a match above which a pass warns.
+const MISSED: f64 = 0.5;
+
 struct SideTable {
+    path: PathBuf,
     on: String,
     columns: Vec<Column>,
     rows: RecordBatch,
@@ -46,7 +52,7 @@ impl Joined {
             });
         }
         let columns = inner.columns().iter().chain(&side.columns).cloned().collect();
-        Ok(Self { inner, side, columns, asked })
+        Ok(Self { inner, side, columns, asked, told: Arc::default() })
     }
 }
 
@@ -76,7 +82,7 @@ impl SideTable {
                 });
             }
         }
-        Ok(Self { on: config.on.clone(), columns, rows, row_of })
+        Ok(Self { path: path.to_path_buf(), on: config.on.clone(), columns, rows, row_of })
     }
 
     /// Adds the side columns, and to the counts the rows and those that found theirs.
@@ -92,6 +98,19 @@ impl SideTable {
         counts.0.fetch_add(rows.len() as u64, Relaxed);
         counts.1.fetch_add((rows.len() - rows.null_count()) as u64, Relaxed);
         with_columns(batch, wanted, |name| Ok(take(self.rows.column(self.rows.schema().index_of(name)?), &rows, None)?))
+    }
+}
+
+impl SideTable {
+    /// Says how many rows of a file found theirs.
+    fn tell(&self, main: &Path, all: u64, found: u64) {
+        let share = found as f64 / all as f64;
+        let (own, on, main) = (self.path.display(), &self.on, main.display());
+        let text = format!("{own}: {:.1}% of {all} rows of {main} found theirs by `{on}`", share * 100.0);
+        match share < MISSED {
+            true => tracing::warn!("{text}; the others miss its columns; compare the values of the two key columns"),
+            false => tracing::info!("{text}"),
+        }
     }
 }
 
@@ -120,6 +139,7 @@ impl Source for Joined {
             inner.push(self.side.on.clone());
         }
         let (side, wanted) = (self.side.clone(), columns.to_vec());
+        let (own, told) = (self.side.clone(), self.told.clone());
         let counts = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
         let seen = counts.clone();
         let path = self.inner.path().to_path_buf();
@@ -128,7 +148,11 @@ impl Source for Joined {
         let rows = self.inner.stream(&inner)?.map(move |batch| side.attach(&batch?, &wanted, &seen, &place));
         let asked = self.asked;
         let check = std::iter::once_with(move || {
-            if counts.0.load(Relaxed) == 0 || counts.1.load(Relaxed) > 0 {
+            let (all, found) = (counts.0.load(Relaxed), counts.1.load(Relaxed));
+            if all == 0 || found > 0 {
+                if all > 0 && !told.swap(true, Relaxed) {
+                    own.tell(&path, all, found);
+                }
                 return None;
             }
             let problem = format!("no row of {} finds its `{on}` in the side table", path.display());

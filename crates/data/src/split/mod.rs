@@ -30,6 +30,8 @@ pub struct Dataset {
     plan: Plan,
     /// Whether the rows of `Valid` are on `Train`.
     merged: bool,
+    /// How its rows are read, the side tables of a public data set included; none of rows that came without a config.
+    config: Option<Arc<DataConfig>>,
 }
 
 /// The share of the training rows that validates, where it is no path.
@@ -50,18 +52,24 @@ impl Dataset {
     /// # Errors
     /// Unreadable files, unknown columns, times that are not numbers, shares outside 0..1.
     pub fn open(path: &Path, config: &DataConfig) -> Result<Self, DataError> {
-        let main = open(path, config)?;
+        let (main, kept) = (open(path, config)?, Some(Arc::new(config.clone())));
         if let SplitConfig::Files { valid, test } = &config.split {
             if let Some(share) = share_of(valid)? {
                 let test = open(Path::new(test), config)?;
                 let plan = Plan::Random { seed: 0, valid: share, test: 0.0 };
-                return Ok(Self { main: main.clone(), held_out: Some([main, test]), plan, merged: false });
+                return Ok(Self {
+                    main: main.clone(),
+                    held_out: Some([main, test]),
+                    plan,
+                    merged: false,
+                    config: kept,
+                });
             }
             let held_out = Some([open(Path::new(valid), config)?, open(Path::new(test), config)?]);
-            return Ok(Self { main, held_out, plan: Plan::None, merged: false });
+            return Ok(Self { main, held_out, plan: Plan::None, merged: false, config: kept });
         }
         let plan = Plan::fit(&*main, &config.split)?;
-        Ok(Self { main, held_out: None, plan, merged: false })
+        Ok(Self { main, held_out: None, plan, merged: false, config: kept })
     }
 
     /// Whether a side's rows are in a file of their own.
@@ -71,7 +79,12 @@ impl Dataset {
 
     /// All rows of a source on one side, as `evaluate` and `predict` use them.
     pub fn whole(main: Arc<dyn Source>) -> Self {
-        Self { main, held_out: None, plan: Plan::None, merged: false }
+        Self { main, held_out: None, plan: Plan::None, merged: false, config: None }
+    }
+
+    /// How its rows are read; none of rows that came without a config.
+    pub fn config(&self) -> Option<&DataConfig> {
+        self.config.as_deref()
     }
 
     /// Whether all rows are on one side, as they are asked about.
@@ -123,7 +136,7 @@ impl Dataset {
                     }
                 }
                 let plan = Plan::Windows { train: train.clone(), valid: valid.cloned() };
-                Ok(Self { main: self.main.clone(), held_out: None, plan, merged: false })
+                Ok(Self { main: self.main.clone(), held_out: None, plan, merged: false, config: self.config.clone() })
             }
             (Window::Span { .. }, None | Some(Window::Span { .. })) => {
                 Err(refused("is empty: it ends where it starts, or before"))

@@ -113,6 +113,22 @@ pub(crate) fn many(
     Ok(Keys::Many { keys, weights, offsets })
 }
 
+/// The values of a row that [`many`] makes keys of, as equal values have them; missing ones are left out.
+pub(crate) fn texts(reader: &Reader<'_>, row: usize, separator: &str) -> Result<Vec<String>, FeatureError> {
+    let of = |values: &Values, at: usize| values.text(at).map(Cow::into_owned);
+    if let Some((items, offsets)) = reader.lists()? {
+        return Ok((offsets[row]..offsets[row + 1]).filter_map(|item| of(&items, item as usize)).collect());
+    }
+    match reader.values()? {
+        Values::Text(cells) => {
+            let cell = arrow::array::Array::is_valid(&cells, row).then(|| cells.value(row));
+            let all = parts(reader, row, cell, separator, false)?.flatten();
+            Ok(all.filter_map(|part| Some(canonical(&part)?.into_owned())).collect())
+        }
+        values => Ok(of(&values, row).into_iter().collect()),
+    }
+}
+
 fn split_text(
     reader: &Reader<'_>,
     ids: IdKind,
@@ -193,16 +209,20 @@ fn weight_items(reader: &Reader<'_>, separator: &str, offsets: &[u32]) -> Result
     }
 }
 
-/// Parts of moments, in UTC.
-pub(crate) fn of_times(times: &[Option<i64>], part: TimePart, seed: u64) -> Keys {
+/// A part of a moment, in UTC.
+pub(crate) fn part_of(time: i64, part: TimePart) -> i64 {
     const HOUR: i64 = 3_600_000_000_000;
-    let number = |time: i64| match part {
+    match part {
         TimePart::Hour => time.div_euclid(HOUR).rem_euclid(24),
         // 1970 began on a Thursday.
         TimePart::Weekday => (time.div_euclid(24 * HOUR) + 3).rem_euclid(7),
         TimePart::Day => time.div_euclid(24 * HOUR),
-    };
-    Keys::One(times.iter().map(|time| time.map_or(0, |time| int_key(number(time), seed))).collect())
+    }
+}
+
+/// Parts of moments.
+pub(crate) fn of_times(times: &[Option<i64>], part: TimePart, seed: u64) -> Keys {
+    Keys::One(times.iter().map(|time| time.map_or(0, |time| int_key(part_of(time, part), seed))).collect())
 }
 
 /// Buckets of numbers: the key of the bucket's number.

@@ -18,7 +18,7 @@ pub(crate) fn read<'a>(
 ) -> Result<Targets, FeatureError> {
     let mut columns = Vec::with_capacity(targets.len());
     for target in targets {
-        columns.push(one(target, &reader("label", &target.column))?);
+        columns.push(one(target, &reader(&target.name, &target.column))?);
     }
     infer(targets, &mut columns);
     // A task that another's rows hang on goes first: a label that is not known fulfils nothing.
@@ -163,7 +163,7 @@ fn check_parents<'a>(
                 "label 1 of task `{}` where its parent `{}` has 0 (column `{}`); mend the row, or take tasks.{}.parent away",
                 target.name, above.name, above.column, target.name
             );
-            return Err(reader("label", &target.column).error(row, problem));
+            return Err(reader(&target.name, &target.column).error(row, problem));
         }
     }
     Ok(())

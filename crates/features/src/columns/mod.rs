@@ -176,6 +176,69 @@ impl Columns {
         }
     }
 
+    /// The ids of a sequence on a row as text, the oldest first; nothing of other inputs.
+    pub(crate) fn texts_of(
+        &self,
+        place: usize,
+        row: usize,
+        batch: &RecordBatch,
+        source: &dyn Source,
+    ) -> Result<Vec<String>, FeatureError> {
+        let field = &self.schema.categorical[place];
+        let CategoricalSource::Many { column, separator, .. } = &field.source else { return Ok(Vec::new()) };
+        keys::texts(&Reader { batch, source, feature: &field.name, column }, row, separator)
+    }
+
+    /// The ids of an input that reads a column, row after row, with their keys: once each on a row, and of a long sequence the latest
+    /// alone, as they are learned from; nothing of other inputs.
+    ///
+    /// # Errors
+    /// The first value that cannot be read.
+    pub(crate) fn ids_of(
+        &self,
+        place: usize,
+        batch: &RecordBatch,
+        source: &dyn Source,
+    ) -> Result<Vec<(u64, String)>, FeatureError> {
+        let field = &self.schema.categorical[place];
+        let texts = match &field.source {
+            CategoricalSource::One { column, .. } => {
+                let values = Reader { batch, source, feature: &field.name, column }.values()?;
+                (0..values.len()).filter_map(|row| Some(values.text(row)?.into_owned())).collect()
+            }
+            CategoricalSource::Many { .. } => {
+                let of = |row| self.texts_of(place, row, batch, source);
+                (0..batch.num_rows()).map(of).collect::<Result<Vec<_>, _>>()?.concat()
+            }
+            CategoricalSource::Time { column, part } => {
+                let times = burnrec_data::times(batch, column, source)?;
+                times.into_iter().flatten().map(|time| keys::part_of(time, *part).to_string()).collect()
+            }
+            _ => return Ok(Vec::new()),
+        };
+        let mut texts = texts.into_iter();
+        let mut all = Vec::new();
+        let most = field.sequence.and_then(|sequence| sequence.max_length).unwrap_or(usize::MAX);
+        let mut row = |keys: &[u64]| {
+            let from = keys.len().saturating_sub(most);
+            let mut own: Vec<(u64, String)> = Vec::new();
+            for (at, key) in keys.iter().enumerate().filter(|(_, key)| **key != 0) {
+                let Some(text) = texts.next() else { break };
+                if at >= from && own.iter().all(|(known, _)| known != key) {
+                    own.push((*key, text));
+                }
+            }
+            all.extend(own);
+        };
+        match self.keys_of(place, batch, source)? {
+            Keys::One(keys) => keys.iter().for_each(|key| row(std::slice::from_ref(key))),
+            Keys::Many { keys, offsets, .. } => {
+                offsets.windows(2).for_each(|span| row(&keys[span[0] as usize..span[1] as usize]));
+            }
+        }
+        Ok(all)
+    }
+
     /// Keeps the latest ids of sequences that are longer than declared, and says so once.
     fn cut_sequences(&self, encoded: &mut [Keys], batch: &RecordBatch, source: &dyn Source) {
         let fields = &self.schema.categorical;

@@ -100,7 +100,7 @@ pub struct PairsConfig {
     pub window: usize,
     /// Whether what a user liked is a set: shuffled every epoch, so that any two items of it can be a pair.
     pub shuffle: bool,
-    /// Occurrences of an item of frequency f are left out with probability `1 - sqrt(subsample / f)`.
+    /// Occurrences of an item of frequency f are left out with probability `1 - sqrt(subsample / f)` (Mikolov et al., 2013).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subsample: Option<f64>,
     /// A gap of this many seconds (or units of `features.items.time`) ends a session.
@@ -108,7 +108,7 @@ pub struct PairsConfig {
     pub session_gap: Option<f64>,
     /// Items of a random walk over the graph of transitions within sessions; the sessions themselves when 0.
     pub walk_length: usize,
-    /// Random walks that start at each item in an epoch.
+    /// Random walks that start at each item in an epoch (Wang et al., KDD 2018).
     pub walks: usize,
 }
 

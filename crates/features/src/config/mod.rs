@@ -5,6 +5,7 @@ mod items;
 mod label;
 mod pattern;
 mod trees;
+mod wildcard;
 
 use std::collections::BTreeMap;
 
@@ -29,13 +30,15 @@ pub struct FeaturesConfig {
     pub group: Option<String>,
     /// Training rows that a value must appear in to get a row of its own; rarer values share the unseen row.
     #[serde(default = "one")]
+    #[schemars(range(min = 1))]
     pub min_count: u32,
     /// How keys get rows, unless a field says otherwise: `"vocabulary"` by default, `"growing"` where there is a `[schedule]`,
     /// since its windows bring ids that the first one did not have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<IndexPolicy>,
     /// The input fields by name: `user_id = "categorical"`, or a table with more settings. A name with a range stands for many,
-    /// `"C[1-26]" = "categorical"`, `"x[000-099]" = "numeric"`; a field that has a line of its own goes by that.
+    /// `"C[1-26]" = "categorical"`, `"x[000-099]" = "numeric"`, and one with a `*` for all columns of the data that match
+    /// it, `"C*" = "categorical"`, except labels, weights and the time of the split; a field with a line of its own keeps that line.
     #[serde(deserialize_with = "pattern::fields")]
     pub fields: BTreeMap<String, FieldConfig>,
     /// Which fields are of the item, and who the user is.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{FeatureError, bad};
 
-/// `[features.trees]`: trees over all fields, whose leaves are ids of an input of their own.
+/// `[features.trees]`: trees over all fields, whose leaves are ids of an input of their own (He et al., ADKDD 2014).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TreesConfig {

@@ -113,6 +113,37 @@ impl Encoder {
         })
     }
 
+    /// The ids of an input that reads a column, by its place in the schema, row after row, once each on a row, with their keys.
+    ///
+    /// # Errors
+    /// The first value that cannot be read.
+    pub fn ids_of(
+        &self,
+        place: usize,
+        batch: &RecordBatch,
+        source: &dyn Source,
+    ) -> Result<Vec<(u64, String)>, FeatureError> {
+        self.columns.ids_of(place, batch, source)
+    }
+
+    /// What a row did before, in words: of each group of sequences the leader's ids, the oldest first. A batch may have the latest
+    /// of them alone.
+    ///
+    /// # Errors
+    /// The first value that cannot be read.
+    pub fn histories(
+        &self,
+        row: usize,
+        batch: &RecordBatch,
+        source: &dyn Source,
+    ) -> Result<Vec<(String, Vec<String>)>, FeatureError> {
+        let of = |place: usize| {
+            let name = self.columns.schema.categorical[place].name.clone();
+            Ok((name, self.columns.texts_of(place, row, batch, source)?))
+        };
+        self.columns.schema.groups().into_iter().map(of).collect()
+    }
+
     /// Encodes what is of the item, from its columns alone; everything else is missing.
     ///
     /// # Errors

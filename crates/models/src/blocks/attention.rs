@@ -124,9 +124,17 @@ impl AttentionUnit {
     /// - `keys`: `[positions, d]`, `query`: `[B, d]`
     /// - output: `[B, d]`, zeros for rows without behaviours
     pub fn pool(&self, keys: Tensor<2>, query: Tensor<2>, segments: &Segments, normalise: Normalise) -> Tensor<2> {
+        weighted_sum(keys.clone(), self.weights(keys, query, segments, normalise), segments)
+    }
+
+    /// What each behaviour counts for the row's candidate.
+    ///
+    /// # Shapes
+    /// - `keys`: `[positions, d]`, `query`: `[B, d]`
+    /// - output: `[positions, 1]`
+    pub fn weights(&self, keys: Tensor<2>, query: Tensor<2>, segments: &Segments, normalise: Normalise) -> Tensor<2> {
         let width = keys.dims()[1];
-        let scores = self.forward(keys.clone(), query, segments);
-        weighted_sum(keys, weights_of(scores, width, segments, normalise), segments)
+        weights_of(self.forward(keys, query, segments), width, segments, normalise)
     }
 }
 

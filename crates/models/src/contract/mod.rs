@@ -140,6 +140,12 @@ pub trait Model: Module {
         None
     }
 
+    /// How much each position of a history counts for its row, `[positions, 1]`, with the number of the history among
+    /// [`Inputs::segments`]; nothing from models that attend to none. It is of single scores that are explained.
+    fn attention(&self, _inputs: &Inputs) -> Vec<(usize, Tensor<2>)> {
+        Vec::new()
+    }
+
     /// Takes over the weights of the models that [`Architecture::starts`] names, in its order. False where they are of other
     /// settings.
     fn start_from(&mut self, _others: &[&Self]) -> bool {

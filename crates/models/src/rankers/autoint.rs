@@ -25,8 +25,10 @@ use crate::initial::Initial;
 #[serde(deny_unknown_fields, default)]
 pub struct AutoIntConfig {
     /// Width d of the vectors.
+    #[schemars(range(min = 1, max = 1024))]
     pub embedding_dim: usize,
     /// Standard deviation of new vectors.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub embedding_std: f32,
     /// Interacting layers, 1..=16.
     pub layers: usize,
@@ -39,6 +41,7 @@ pub struct AutoIntConfig {
     /// Width of each layer of the MLP beside attention; AutoInt without it where there is none.
     pub hidden: Vec<usize>,
     /// Probability that an activation of the MLP is dropped in training, 0..1.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub dropout: f64,
     /// Optimiser of the vectors; `train.sparse` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -28,8 +28,10 @@ use crate::initial::Initial;
 #[serde(deny_unknown_fields, default)]
 pub struct DbmtlConfig {
     /// Width k of the vectors.
+    #[schemars(range(min = 1, max = 1024))]
     pub embedding_dim: usize,
     /// Standard deviation of new vectors.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub embedding_std: f32,
     /// Width of each layer that the tasks share.
     pub bottom: Vec<usize>,
@@ -41,6 +43,7 @@ pub struct DbmtlConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parents: Option<BTreeMap<String, Vec<String>>>,
     /// Probability that an activation is dropped in training, 0..1.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub dropout: f64,
     /// Optimiser of the vectors; `train.sparse` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]

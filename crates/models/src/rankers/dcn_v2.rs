@@ -36,8 +36,10 @@ pub enum Structure {
 #[serde(deny_unknown_fields, default)]
 pub struct DcnV2Config {
     /// Width k of the vectors.
+    #[schemars(range(min = 1, max = 1024))]
     pub embedding_dim: usize,
     /// Standard deviation of new vectors.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub embedding_std: f32,
     /// How the cross network and the MLP stand to each other.
     pub structure: Structure,
@@ -55,6 +57,7 @@ pub struct DcnV2Config {
     /// Width of each hidden layer of the MLP; empty for the cross network alone.
     pub hidden: Vec<usize>,
     /// Probability that an activation of the MLP is dropped in training, 0..1.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub dropout: f64,
     /// Whether activations of the MLP are normalised over the batch.
     pub batch_norm: bool,

@@ -26,8 +26,10 @@ use crate::initial::Initial;
 #[serde(deny_unknown_fields, default)]
 pub struct DeepCrossingConfig {
     /// Width k of the vectors.
+    #[schemars(range(min = 1, max = 1024))]
     pub embedding_dim: usize,
     /// Standard deviation of new vectors.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub embedding_std: f32,
     /// Whether looked-up vectors pass a ReLU, as the paper's embedding layer does.
     pub embedding_relu: bool,

@@ -28,12 +28,15 @@ use crate::initial::Initial;
 #[serde(deny_unknown_fields, default)]
 pub struct DeepFmConfig {
     /// Width k of the vectors.
+    #[schemars(range(min = 1, max = 1024))]
     pub embedding_dim: usize,
     /// Standard deviation of new vectors.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub embedding_std: f32,
     /// Width of each hidden layer.
     pub hidden: Vec<usize>,
     /// Probability that an activation is dropped in training, 0..1. The paper's "dropout 0.5" is one that is kept.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub dropout: f64,
     /// Whether activations are normalised over the batch.
     pub batch_norm: bool,

@@ -33,8 +33,10 @@ use crate::initial::Initial;
 #[serde(deny_unknown_fields, default)]
 pub struct DeepMcpConfig {
     /// Width k of the vectors.
+    #[schemars(range(min = 1, max = 1024))]
     pub embedding_dim: usize,
     /// Standard deviation of new vectors.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub embedding_std: f32,
     /// The fields of items; all others are of the user and the moment. When absent those that sequences are histories of.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,6 +56,7 @@ pub struct DeepMcpConfig {
     /// Other items that are drawn against each near one, at least 1.
     pub negatives: usize,
     /// Probability that an activation of the prediction is dropped in training, 0..1.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub dropout: f64,
     /// Optimiser of the vectors; `train.sparse` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]

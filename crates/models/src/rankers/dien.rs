@@ -49,8 +49,10 @@ pub enum Evolve {
 #[serde(deny_unknown_fields, default)]
 pub struct DienConfig {
     /// Width k of the vectors.
+    #[schemars(range(min = 1, max = 1024))]
     pub embedding_dim: usize,
     /// Standard deviation of new vectors.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub embedding_std: f32,
     /// How attention enters the evolving unit.
     pub evolve: Evolve,
@@ -61,6 +63,7 @@ pub struct DienConfig {
     /// Activation of the MLP.
     pub activation: ActivationKind,
     /// Probability that an activation of the MLP is dropped in training, 0..1.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub dropout: f64,
     /// Optimiser of the vectors; `train.sparse` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,14 +153,23 @@ impl Architecture for DienConfig {
 }
 
 impl Interest {
+    /// The states of the extractor `[positions, d]`.
+    fn states(&self, keys: Tensor<2>, segments: &Segments) -> Tensor<2> {
+        let none = Tensor::zeros([keys.dims()[0], 1], &keys.device());
+        self.extract.forward(keys, none, segments, Update::Plain)
+    }
+
+    /// What each state counts for the row's candidate, `[positions, 1]`.
+    fn asked(&self, states: &Tensor<2>, query: Tensor<2>, segments: &Segments) -> Tensor<2> {
+        let asked = product(query, self.attention.val()); // [B, d]
+        segment_softmax(spread_mul(states.clone(), asked, segments).sum_dim(1), segments)
+    }
+
     /// The last state `[B, d]`, and the states of the extractor `[positions, d]`.
     fn forward(&self, keys: Tensor<2>, query: Tensor<2>, segments: &Segments, how: Evolve) -> (Tensor<2>, Tensor<2>) {
         let device = keys.device();
-        let none = Tensor::zeros([keys.dims()[0], 1], &device);
-        let states = self.extract.forward(keys, none, segments, Update::Plain);
-        let asked = product(query, self.attention.val()); // [B, d]
-        let scores = spread_mul(states.clone(), asked, segments).sum_dim(1); // [positions, 1]
-        let attention = segment_softmax(scores, segments);
+        let states = self.states(keys, segments);
+        let attention = self.asked(&states, query, segments);
         let (input, update) = match how {
             Evolve::Augru => (states.clone(), Update::Scaled),
             Evolve::Agru => (states.clone(), Update::Attention),
@@ -204,6 +216,15 @@ impl Model for Dien {
             (matrix_weights(&i.extract) + matrix_weights(&i.evolve)) * positions + matrix_weights(&i.attention)
         };
         self.interests.iter().map(of).sum::<f64>() + matrix_weights(&self.tower) + matrix_weights(&self.score)
+    }
+
+    fn attention(&self, inputs: &Inputs) -> Vec<(usize, Tensor<2>)> {
+        let of = |(interest, history): (&Interest, &History)| {
+            let segments = &inputs.segments[history.group];
+            let states = interest.states(history.keys(inputs, 0), segments);
+            (history.group, interest.asked(&states, history.query(inputs, 0), segments))
+        };
+        self.interests.iter().zip(&self.histories).map(of).collect()
     }
 
     fn wants_following(&self) -> Option<Near> {

@@ -28,8 +28,10 @@ use crate::initial::Initial;
 #[serde(deny_unknown_fields, default)]
 pub struct DinConfig {
     /// Width k of the vectors.
+    #[schemars(range(min = 1, max = 1024))]
     pub embedding_dim: usize,
     /// Standard deviation of new vectors.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub embedding_std: f32,
     /// Width of each hidden layer of the activation unit; the paper has one of 36, its released code 80 and 40.
     pub attention: Vec<usize>,
@@ -44,6 +46,7 @@ pub struct DinConfig {
     /// Activation of the MLP.
     pub activation: ActivationKind,
     /// Probability that an activation of the MLP is dropped in training, 0..1.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub dropout: f64,
     /// Optimiser of the vectors; `train.sparse` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -163,6 +166,18 @@ impl Architecture for DinConfig {
     }
 }
 
+impl Din {
+    /// The behaviours of a history `[positions, d]`, with how long ago each was where units know that.
+    fn keys(&self, history: &History, inputs: &Inputs) -> Tensor<2> {
+        let keys = history.keys(inputs, 0);
+        if !self.positions {
+            return keys;
+        }
+        let (dim, device) = (keys.dims()[1], keys.device());
+        keys + position_encoding(&inputs.segments[history.group], dim, &device)
+    }
+}
+
 impl Model for Din {
     /// # Shapes
     /// - lookup 0: vectors `[B, F, k]`, sequences `[positions, k]`; numeric `[B, N]`
@@ -170,12 +185,8 @@ impl Model for Din {
     fn trunk(&self, inputs: &Inputs) -> Trunk {
         let mut parts = vec![inputs.flat(0)]; // [B, F·k]
         for (unit, history) in self.units.iter().zip(&self.histories) {
-            let (mut keys, query) = (history.keys(inputs, 0), history.query(inputs, 0));
+            let (keys, query) = (self.keys(history, inputs), history.query(inputs, 0));
             let segments = &inputs.segments[history.group];
-            if self.positions {
-                let (dim, device) = (keys.dims()[1], keys.device());
-                keys = keys + position_encoding(segments, dim, &device);
-            }
             parts.push(match inputs.one_history {
                 true => unit.pool_one(keys, query, self.normalise),
                 false => unit.pool(keys, query, segments, self.normalise),
@@ -191,6 +202,14 @@ impl Model for Din {
 
     fn takes_one_history(&self) -> bool {
         true
+    }
+
+    fn attention(&self, inputs: &Inputs) -> Vec<(usize, Tensor<2>)> {
+        let of = |(unit, history): (&AttentionUnit, &History)| {
+            let (keys, query) = (self.keys(history, inputs), history.query(inputs, 0));
+            (history.group, unit.weights(keys, query, &inputs.segments[history.group], self.normalise))
+        };
+        self.units.iter().zip(&self.histories).map(of).collect()
     }
 
     /// The units work once a position, but for their part of the candidate.

@@ -29,8 +29,10 @@ use crate::initial::Initial;
 #[serde(deny_unknown_fields, default)]
 pub struct DupnConfig {
     /// Width k of the vectors.
+    #[schemars(range(min = 1, max = 1024))]
     pub embedding_dim: usize,
     /// Standard deviation of new vectors.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub embedding_std: f32,
     /// The fields of items; all others are of the user and the moment. When absent those that sequences are histories of.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,6 +48,7 @@ pub struct DupnConfig {
     /// Width of each layer of a task's own tower.
     pub tower: Vec<usize>,
     /// Probability that a tower's activation is dropped in training, 0..1.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub dropout: f64,
     /// Optimiser of the vectors; `train.sparse` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -202,14 +205,14 @@ impl Architecture for DupnConfig {
 }
 
 impl Remembered {
-    /// `Σ a_t h_t`, `[B, h]`; zeros for rows without behaviours.
+    /// The states h_t `[positions, h]`, and what each counts, a_t `[positions, 1]`.
     fn forward(
         &self,
         items: Tensor<2>,
         properties: Option<Tensor<2>>,
         profile: Option<Tensor<2>>,
         segments: &Segments,
-    ) -> Tensor<2> {
+    ) -> (Tensor<2>, Tensor<2>) {
         let states = self.lstm.forward(items, properties.clone(), segments); // [positions, h]
         let keys = layer(&self.keys, states.clone(), properties, Activation::Identity); // [positions, a]
         let hidden = match (&self.query, profile) {
@@ -219,7 +222,31 @@ impl Remembered {
             _ => burn::tensor::activation::relu(keys),
         };
         let scores = layer(&self.score, hidden, None, Activation::Identity); // [positions, 1]
-        weighted_sum(states, segment_softmax(scores, segments), segments)
+        (states, segment_softmax(scores, segments))
+    }
+}
+
+impl Dupn {
+    /// The profile `[B, u]`; none without fields of users.
+    fn known(&self, inputs: &Inputs) -> Option<Tensor<2>> {
+        self.profile.as_ref().map(|p| layer(p, self.user.read(inputs), None, Activation::Relu))
+    }
+
+    /// Of each history its group, states and what those count.
+    fn remembered(
+        &self,
+        inputs: &Inputs,
+        profile: Option<&Tensor<2>>,
+    ) -> impl Iterator<Item = (usize, Tensor<2>, Tensor<2>)> {
+        let of = |places: &[usize]| {
+            let parts: Vec<Tensor<2>> = places.iter().map(|place| inputs.sequences[0][*place].clone()).collect();
+            (!parts.is_empty()).then(|| Tensor::cat(parts, 1))
+        };
+        self.remembered.iter().zip(&self.behaviours).filter_map(move |(remembered, b)| {
+            let segments = &inputs.segments[b.group];
+            let (states, counts) = remembered.forward(of(&b.items)?, of(&b.properties), profile.cloned(), segments);
+            Some((b.group, states, counts))
+        })
     }
 }
 
@@ -229,18 +256,14 @@ impl Model for Dupn {
     /// - trunk: the user vector `[B, U]`
     fn trunk(&self, inputs: &Inputs) -> Trunk {
         let rows = inputs.lookups[0].dims()[0];
-        let profile = self.profile.as_ref().map(|p| layer(p, self.user.read(inputs), None, Activation::Relu));
+        let profile = self.known(inputs);
         let asked = match inputs.one_history {
             true => profile.clone().map(|p| p.narrow(0, 0, 1)),
             false => profile.clone(),
         };
-        let of = |places: &[usize]| {
-            let parts: Vec<Tensor<2>> = places.iter().map(|place| inputs.sequences[0][*place].clone()).collect();
-            (!parts.is_empty()).then(|| Tensor::cat(parts, 1))
-        };
-        let own = self.remembered.iter().zip(&self.behaviours).filter_map(|(remembered, b)| {
-            let vector = remembered.forward(of(&b.items)?, of(&b.properties), asked.clone(), &inputs.segments[b.group]);
-            Some(if inputs.one_history { vector.repeat_dim(0, rows) } else { vector })
+        let own = self.remembered(inputs, asked.as_ref()).map(|(group, states, counts)| {
+            let vector = weighted_sum(states, counts, &inputs.segments[group]); // Σ a_t h_t, [B, h]
+            if inputs.one_history { vector.repeat_dim(0, rows) } else { vector }
         });
         let parts: Vec<Tensor<2>> = own.chain(profile.clone()).collect();
         Trunk(vec![Tensor::cat(parts, 1)])
@@ -258,6 +281,11 @@ impl Model for Dupn {
 
     fn takes_one_history(&self) -> bool {
         true
+    }
+
+    fn attention(&self, inputs: &Inputs) -> Vec<(usize, Tensor<2>)> {
+        let profile = self.known(inputs);
+        self.remembered(inputs, profile.as_ref()).map(|(group, _, counts)| (group, counts)).collect()
     }
 
     /// The unit and the attention work once a position; the profile and the towers once a row.

@@ -26,8 +26,10 @@ use crate::initial::Initial;
 #[serde(deny_unknown_fields, default)]
 pub struct MoeConfig {
     /// Width k of the vectors.
+    #[schemars(range(min = 1, max = 1024))]
     pub embedding_dim: usize,
     /// Standard deviation of new vectors.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub embedding_std: f32,
     /// Experts, 1..=64.
     pub experts: usize,
@@ -44,6 +46,7 @@ pub struct MoeConfig {
     /// Weight of the loss against experts that many rows take; without noise, or where a row takes all experts, there is none.
     pub load: f64,
     /// Probability that a tower's activation is dropped in training, 0..1.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub dropout: f64,
     /// Optimiser of the vectors; `train.sparse` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -65,6 +65,7 @@ pub struct NmtrConfig {
     /// Width of each layer of a behaviour's tower.
     pub hidden: Vec<usize>,
     /// Probability that an activation is dropped in training, 0..1.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub dropout: f64,
     /// Optimiser of the vectors; `train.sparse` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]

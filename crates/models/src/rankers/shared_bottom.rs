@@ -24,14 +24,17 @@ use crate::initial::Initial;
 #[serde(deny_unknown_fields, default)]
 pub struct SharedBottomConfig {
     /// Width k of the vectors.
+    #[schemars(range(min = 1, max = 1024))]
     pub embedding_dim: usize,
     /// Standard deviation of new vectors.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub embedding_std: f32,
     /// Width of each layer that the tasks share.
     pub bottom: Vec<usize>,
     /// Width of each layer of a task's own tower; its head stands right on the bottom where there is none.
     pub tower: Vec<usize>,
     /// Probability that an activation is dropped in training, 0..1.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub dropout: f64,
     /// Optimiser of the vectors; `train.sparse` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]

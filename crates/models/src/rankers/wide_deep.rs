@@ -27,12 +27,15 @@ use crate::initial::Initial;
 #[serde(deny_unknown_fields, default)]
 pub struct WideDeepConfig {
     /// Width k of the deep half's vectors.
+    #[schemars(range(min = 1, max = 1024))]
     pub embedding_dim: usize,
     /// Standard deviation of new vectors.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub embedding_std: f32,
     /// Width of each hidden layer.
     pub hidden: Vec<usize>,
     /// Probability that an activation is dropped in training, 0..1.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub dropout: f64,
     /// Whether activations are normalised over the batch.
     pub batch_norm: bool,

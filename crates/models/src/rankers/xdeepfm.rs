@@ -27,8 +27,10 @@ use crate::initial::Initial;
 #[serde(deny_unknown_fields, default)]
 pub struct XDeepFmConfig {
     /// Width D of the vectors.
+    #[schemars(range(min = 1, max = 1024))]
     pub embedding_dim: usize,
     /// Standard deviation of new vectors.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub embedding_std: f32,
     /// Maps of each layer of the interaction network.
     pub cin: Vec<usize>,
@@ -39,6 +41,7 @@ pub struct XDeepFmConfig {
     /// Width of each hidden layer of the MLP.
     pub hidden: Vec<usize>,
     /// Probability that an activation of the MLP is dropped in training, 0..1.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub dropout: f64,
     /// Whether activations of the MLP are normalised over the batch.
     pub batch_norm: bool,

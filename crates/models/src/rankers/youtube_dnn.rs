@@ -33,6 +33,7 @@ pub struct YoutubeDnnConfig {
     /// Standard deviation of new vectors.
     pub embedding_std: f32,
     /// Probability that an activation of the tower is dropped in training, 0..1.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub dropout: f64,
     /// Optimiser of the vectors; `train.sparse` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]

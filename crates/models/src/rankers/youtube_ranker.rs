@@ -28,8 +28,10 @@ use crate::initial::Initial;
 #[serde(deny_unknown_fields, default)]
 pub struct YoutubeRankerConfig {
     /// Width k of the vectors.
+    #[schemars(range(min = 1, max = 1024))]
     pub embedding_dim: usize,
     /// Standard deviation of new vectors.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub embedding_std: f32,
     /// The fields that say where and how an item was shown, of one id a row: read by the shallow tower alone.
     pub places: Vec<String>,
@@ -46,11 +48,12 @@ pub struct YoutubeRankerConfig {
     pub experts: usize,
     /// Width of each layer of an expert.
     pub expert: Vec<usize>,
-    /// Width of each layer of a task's own tower; its head stands right on its mixture where there is none.
+    /// Width of each layer of a task's own tower; without layers, the head reads the mixture directly.
     pub tower: Vec<usize>,
     /// Probability that an expert is left out of a mixture in training, 0..1; the others then share its part.
     pub gate_dropout: f64,
     /// Probability that an activation is dropped in training, 0..1.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub dropout: f64,
     /// Optimiser of the vectors; `train.sparse` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]

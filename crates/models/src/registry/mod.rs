@@ -153,6 +153,10 @@ macro_rules! registry {
                 match self { $(Self::$variant(m) => m.takes_one_history(),)* }
             }
 
+            fn attention(&self, inputs: &Inputs) -> Vec<(usize, Tensor<2>)> {
+                match self { $(Self::$variant(m) => m.attention(inputs),)* }
+            }
+
             fn user_vectors(&self, inputs: &Inputs) -> Option<Tensor<2>> {
                 match self { $(Self::$variant(m) => m.user_vectors(inputs),)* }
             }

@@ -28,10 +28,10 @@ fn metrics(page: &mut Page, runs: &[Run]) {
     let mut heads = vec!["run".to_string(), "model".to_string()];
     heads.extend(found.metrics.iter().map(|metric| text(metric)));
     let row = |(at, run): (usize, &Run)| {
-        let model = run.summary.as_ref().map_or("running", |summary| summary.model.as_str());
+        let model = run.model().unwrap_or_else(|| run.status().to_string());
         let mut cells = vec![
             format!(r#"<span class="key" style="background:var(--c{})"></span>{}"#, at % 8, text(&run.name)),
-            text(model),
+            text(&model),
         ];
         for metric in 0..found.metrics.len() {
             let cell = &found.cells[at][metric];

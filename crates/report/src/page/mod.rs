@@ -4,6 +4,7 @@ mod compare;
 pub(crate) mod escape;
 mod figures;
 mod parallel;
+mod phases;
 mod replay;
 mod run;
 mod sheet;

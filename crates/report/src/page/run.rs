@@ -4,6 +4,7 @@ use burnrec_record::{Details, Summary, TableDetails, TaskDetails};
 
 use super::escape::{count, duration, number, text};
 use super::figures::{Bar, bars, calibration, histogram, spark};
+use super::phases::phases;
 use super::sheet::{Page, chart};
 use crate::curves::{Curve, curves, speed};
 use crate::intervals::interval;
@@ -23,6 +24,7 @@ pub(super) fn page(run: &Run) -> Page {
     head(&mut page, run);
     warnings(&mut page, run);
     training(&mut page, run);
+    phases(&mut page, run);
     if let Some(details) = &run.details {
         details.tasks.iter().for_each(|task| predictions(&mut page, task, details));
         importance(&mut page, details);
@@ -45,7 +47,13 @@ fn tile(page: &mut Page, figure: &str, what: &str) {
 fn head(page: &mut Page, run: &Run) {
     page.html(&format!("<h1>{}</h1>", text(&run.name)));
     let Some(summary) = &run.summary else {
-        page.html(r#"<p class="soft">This run has not come to its end.</p>"#);
+        let state = match run.is_online() {
+            true => {
+                "Learns from a stream: every event is predicted by the weights that stand, and only then learned from."
+            }
+            false => "This run has not come to its end.",
+        };
+        page.html(&format!(r#"<p class="soft">{state}</p>"#));
         return;
     };
     let device = match summary.device.software {
@@ -72,13 +80,23 @@ fn head(page: &mut Page, run: &Run) {
             within.map_or_else(String::new, |i| format!(", 95% within {} … {}", number(i.low), number(i.high)));
         tile(page, &value.map_or("undefined".into(), number), &format!("{metric}, {side}{within}"));
     }
-    facts(page, summary);
+    facts(page, run, summary);
     page.html("</div>");
 }
 
-fn facts(page: &mut Page, summary: &Summary) {
+fn facts(page: &mut Page, run: &Run, summary: &Summary) {
     let seconds: f64 = summary.seconds.values().sum();
     tile(page, &number(summary.throughput.rows_per_second), "rows/s in training");
+    if let Some(latest) = run.phases.last() {
+        tile(page, &count(latest.phase.saturating_add(1) as i64), "phases of the schedule");
+        tile(page, &duration(run.phases.iter().map(|phase| phase.seconds).sum()), "in all phases");
+        tile(
+            page,
+            &count(i64::try_from(latest.rows_learned).unwrap_or(i64::MAX)),
+            "rows learned from, each as often as it was",
+        );
+        return weights(page, summary);
+    }
     tile(page, &format!("{} / {}", summary.best_epoch, summary.epochs), "best epoch / epochs trained");
     tile(page, &duration(seconds), "in all");
     let rows: Vec<String> = ["train", "valid", "test"]
@@ -86,6 +104,10 @@ fn facts(page: &mut Page, summary: &Summary) {
         .filter_map(|side| Some(format!("{} {side}", count(*summary.rows.get(*side)? as i64))))
         .collect();
     tile(page, &count(summary.rows.values().sum::<u64>() as i64), &format!("rows: {}", rows.join(", ")));
+    weights(page, summary);
+}
+
+fn weights(page: &mut Page, summary: &Summary) {
     let parameters = summary.parameters;
     let floats = parameters.dense + parameters.embedding_floats;
     let of = format!(
@@ -103,7 +125,7 @@ fn facts(page: &mut Page, summary: &Summary) {
 fn warnings(page: &mut Page, run: &Run) {
     let mut all: Vec<String> = run.details.iter().flat_map(|details| details.warnings.clone()).collect();
     if run.lost > 0 {
-        all.push(format!("{} lines of metrics.jsonl could not be read", run.lost));
+        all.push(format!("{} lines of metrics.jsonl and ledger.jsonl could not be read", run.lost));
     }
     if let Some(summary) = &run.summary {
         for (side, reasons) in &summary.undefined {
@@ -150,6 +172,12 @@ fn training(page: &mut Page, run: &Run) {
         let (title, note) = match split {
             RATE => ("learning rate", ""),
             "weights" => ("weights of the tasks' losses", ""),
+            "stream" => (
+                "events of the stream",
+                "Of the events since the beat before, predicted before they were learned from.",
+            ),
+            "pace" => ("events a second", ""),
+            "lag" => ("behind event time", "Seconds between the clock and the time of the latest event."),
             gate => {
                 (gate, "The mean share that each expert gets, and the entropy of the gate: 1 where all get the same.")
             }
@@ -275,9 +303,9 @@ fn tables(page: &mut Page, details: &Details) {
     }
     page.section(
         "Tables",
-        "Vectors of ids. Untouched rows were never learned from; lengths of vectors run from 0 to the longest.",
+        "Vectors of ids. Untouched rows were never learned from; waiting ids were not seen often enough yet; evicted rows wait for new ids; lengths of vectors run from 0 to the longest.",
     );
-    let heads = ["fields", "lookup", "rows", "width", "untouched", "waiting", "longest", "lengths"];
+    let heads = ["fields", "lookup", "rows", "width", "untouched", "waiting", "evicted", "longest", "lengths"];
     let row = |table: &TableDetails| {
         vec![
             format!("<code>{}</code>", text(&table.fields.join(", "))),
@@ -286,6 +314,7 @@ fn tables(page: &mut Page, details: &Details) {
             table.dim.to_string(),
             count(table.untouched as i64),
             count(table.waiting as i64),
+            count(table.free as i64),
             number(table.largest_norm),
             spark(&table.norms),
         ]

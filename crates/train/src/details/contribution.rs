@@ -38,7 +38,27 @@ pub struct GateShares {
     pub shares: Vec<f64>,
 }
 
-/// Takes the score of the only row of `row` apart, beside those of `others`; and what the gates take for it.
+/// How much each position of a history counts for a row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attention {
+    /// Which of the schema's groups of sequences.
+    pub group: usize,
+    /// Of each position, the oldest first.
+    pub weights: Vec<f64>,
+}
+
+/// One row's scores, taken apart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExplainedRow {
+    /// A score a task.
+    pub tasks: Vec<Explained>,
+    /// What the gates take for the row.
+    pub gates: Vec<GateShares>,
+    /// What the row's histories are attended by.
+    pub attention: Vec<Attention>,
+}
+
+/// Takes the score of the only row of `row` apart, beside those of `others`; with what gates and attention take for it.
 ///
 /// # Errors
 /// Weights whose last step failed half-way.
@@ -48,7 +68,7 @@ pub fn explain(
     encoder: &Arc<Encoder>,
     row: &Batch,
     others: &Batch,
-) -> Result<(Vec<Explained>, Vec<GateShares>), TrainError> {
+) -> Result<ExplainedRow, TrainError> {
     let frozen = weights.frozen()?;
     let all: Vec<u32> = (0..others.rows as u32).collect();
     let repeated = row.take(&vec![0; others.rows]);
@@ -80,12 +100,21 @@ pub fn explain(
         }
     }
     found.iter_mut().for_each(|task| task.fields.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs())));
-    let gates = frozen.infer(ready(&frozen, row.clone()), |model, inputs| model.forward(inputs).gates);
+    let (gates, attention) = frozen
+        .infer(ready(&frozen, row.clone()), |model, inputs| (model.forward(inputs).gates, model.attention(inputs)));
     let shares = |(gate, shares): (String, Tensor<2>)| GateShares {
         gate,
         shares: read(shares).into_iter().map(f64::from).collect(),
     };
-    Ok((found, gates.into_iter().map(shares).collect()))
+    let attended = |(group, weights): (usize, Tensor<2>)| Attention {
+        group,
+        weights: read(weights).into_iter().map(f64::from).collect(),
+    };
+    Ok(ExplainedRow {
+        tasks: found,
+        gates: gates.into_iter().map(shares).collect(),
+        attention: attention.into_iter().map(attended).collect(),
+    })
 }
 
 fn ready(frozen: &Frozen<'_>, batch: Batch) -> crate::feed::Prepared {

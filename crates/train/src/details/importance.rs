@@ -30,6 +30,9 @@ const BATCH_ROWS: usize = 4096;
 /// Rows that are looked at at least, where there are so many.
 const FEWEST: usize = 500;
 
+/// Batches that they are of at least, where there are so many.
+const VISITS: usize = 8;
+
 /// Shuffles of a field, at most.
 const REPEATS: usize = 5;
 
@@ -104,12 +107,16 @@ pub(super) fn rows(
     };
     let rows = side.dataset.stream(side.side, &encoder.schema().columns(true))?;
     let loader = load(rows, side.dataset.source(side.side).clone(), encoder.clone(), config, |batch| batch);
-    // Every so manieth batch, so that the latest rows have their part.
-    let most = ROWS.min(SCORED / fields(encoder.schema()).len().max(1)).max(1);
-    let stride = (all / most).max(1);
+    // Every so manieth batch, so that the latest rows have their part; where few rows are looked at, some of each.
+    let most = ROWS.min(SCORED / fields(encoder.schema()).len().max(1)).max(FEWEST);
+    let stride = (all / most.max(VISITS * BATCH_ROWS)).max(1);
+    let visits = all.div_ceil(BATCH_ROWS * stride).max(1);
+    let of_each = most.div_ceil(visits);
     let mut found: Option<Batch> = None;
     for batch in loader.step_by(stride) {
         let batch = batch?;
+        let first: Vec<u32> = (0..batch.rows.min(of_each) as u32).collect();
+        let batch = if first.len() < batch.rows { batch.take(&first) } else { batch };
         match &mut found {
             Some(found) => found.append(&batch),
             None => found = Some(batch),
@@ -118,9 +125,7 @@ pub(super) fn rows(
             break;
         }
     }
-    let found = found.unwrap_or_default();
-    let first: Vec<u32> = (0..found.rows.min(most.max(FEWEST)) as u32).collect();
-    Ok(if first.len() < found.rows { found.take(&first) } else { found })
+    Ok(found.unwrap_or_default())
 }
 
 impl Looked<'_> {

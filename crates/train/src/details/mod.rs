@@ -9,7 +9,7 @@ mod inputs;
 mod settings;
 mod task;
 
-pub use contribution::{Explained, GateShares, explain};
+pub use contribution::{Attention, Explained, ExplainedRow, GateShares, explain};
 
 use std::sync::Arc;
 

@@ -23,45 +23,45 @@ pub enum MixerConfig {
     Fixed {},
     /// By learned uncertainty: `e^{-s} L + s/2` for classes, `e^{-s} L / 2 + s/2` for numbers (Kendall et al., CVPR 2018).
     Uncertainty {
-        /// Rate of s, under Adam.
+        /// Uncertainty: learning rate of s, under Adam.
         #[serde(default = "hundredth")]
         rate: f64,
-        /// Whether classes are weighed as numbers are, so that at its best each term is 1/2.
+        /// Uncertainty: whether classes are weighed as numbers are, so that at its best each term is 1/2.
         #[serde(default)]
         unified: bool,
     },
     /// By how fast each loss fell from one epoch to the next: `K softmax(r / T)` (Liu et al., CVPR 2019).
     Dwa {
-        /// T: the larger, the more even.
+        /// Dwa: the temperature T; the larger, the more even.
         #[serde(default = "two")]
         temperature: f64,
     },
     /// So that gradients are of like size, larger for tasks that learn slowly (Chen et al., ICML 2018).
     Gradnorm {
-        /// How much slow tasks are favoured.
+        /// Gradnorm: how much slow tasks are favoured.
         #[serde(default = "one_and_a_half")]
         alpha: f64,
-        /// Rate of the weights, under Adam.
+        /// Gradnorm: learning rate of the weights, under Adam.
         #[serde(default = "fortieth")]
         rate: f64,
-        /// First steps of each task whose mean loss is what it started from; weights stay until all have them.
+        /// Gradnorm: first steps of each task whose mean loss is what it started from; weights stay until all have them.
         #[serde(default = "hundred")]
         first_steps: u64,
     },
-    /// What opposes another task's gradient is taken out of each (Yu et al., NeurIPS 2020).
+    /// From each task's gradient the part that opposes another task's is removed (Yu et al., NeurIPS 2020).
     Pcgrad {},
     /// The shortest mixture of gradients: a direction that no task opposes (Sener & Koltun, NeurIPS 2018).
     Mgda {
-        /// What gradients are divided by before.
+        /// Mgda: what gradients are divided by before they are mixed.
         #[serde(default)]
         normalise: Normalise,
     },
-    /// The same with floors of what tasks get (Lin et al., RecSys 2019).
+    /// As mgda, with a least share for each task, its floor (Lin et al., RecSys 2019).
     PeLtr {
-        /// The least share of each task by name, 0 where none is given; at most 1 together.
+        /// Pe_ltr: the least share of each task by name, 0 where none is given; at most 1 together.
         #[serde(default)]
         floors: BTreeMap<String, f64>,
-        /// Steps between solutions; shares stay in between, and a step costs as much as a fixed one.
+        /// Pe_ltr: steps between solutions; shares stay in between, and a step costs as much as a fixed one.
         #[serde(default = "ten")]
         every: u64,
     },

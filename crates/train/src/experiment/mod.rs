@@ -7,6 +7,7 @@ mod schedule;
 mod sweep;
 mod tasks;
 mod train;
+mod wildcards;
 
 use burnrec_backend::DeviceChoice;
 use burnrec_data::DataConfig;

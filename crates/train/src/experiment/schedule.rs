@@ -29,16 +29,16 @@ pub struct ScheduleConfig {
     /// The model of the first stretch, never touched again: what the others are compared with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale: Option<StaleConfig>,
-    /// The weights of the first stretch, and behind them a calibration that is fitted anew on each window once it is over.
+    /// The weights of the first stretch, followed by a calibration that is refitted on each window once it is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibrated: Option<Calibration>,
-    /// Each window is learned from once it is over, from the weights and the optimiser state that stand.
+    /// Each window is learned from once it is over, starting from the current weights and optimiser state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incremental: Option<IncrementalConfig>,
     /// Incremental rounds, and from time to time a full training; the better one on the next window goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub combined: Option<CombinedConfig>,
-    /// Each few rows are predicted, then learned from.
+    /// A few rows at a time are predicted, then learned from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub online: Option<OnlineConfig>,
     /// Trained from scratch before each window.

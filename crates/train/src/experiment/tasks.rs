@@ -32,8 +32,8 @@ pub struct TaskConfig {
     /// What the task's loss weighs beside the other tasks'; above 0.
     #[serde(default = "one")]
     pub weight: f64,
-    /// Where the bias of the output starts; by default where the training rows' labels are in the mean. Adam at a high rate can put
-    /// narrow ReLU layers out that start so; 0 is the start of most papers.
+    /// Where the bias of the output starts; by default at the mean of the training labels. From there Adam at a high rate can kill
+    /// narrow ReLU layers; most papers start at 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<f32>,
     /// Column of what each row weighs for this task, beside `features.weight`; at least 0.

@@ -13,11 +13,14 @@ use crate::experiment::rate::RateSchedule;
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
     /// Passes over the training rows, at most.
+    #[schemars(range(min = 1))]
     pub epochs: usize,
-    /// Rows a step; when absent a 128th of the training rows, from 64 to 1024, so that an epoch of few rows has steps enough.
+    /// Rows per step; when absent a 128th of the training rows, from 64 to 1024, so that an epoch of few rows has steps enough.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 16777216))]
     pub batch_size: Option<usize>,
     /// Learning rate of the dense weights.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub learning_rate: f64,
     /// Optimiser of the dense weights.
     pub optimizer: DenseOptimizer,
@@ -31,39 +34,46 @@ pub struct TrainConfig {
     pub evict: Option<Eviction>,
     /// How the learning rates change over steps; FTRL and RDA have schedules of their own and ignore it.
     pub schedule: RateSchedule,
-    /// How the losses of several tasks are weighed, or their gradients mixed.
+    /// How the losses of several tasks are weighted, or their gradients mixed: `mixer = { kind = "pcgrad" }`; fixed when absent.
     pub mixer: MixerConfig,
     /// Steps over which the rate rises linearly from 0.
     pub warmup_steps: u64,
     /// Losses over lists: rows of a list, at most; longer groups are cut at random.
+    #[schemars(range(min = 2))]
     pub list_size: usize,
     /// Largest norm of all gradients together; unlimited when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub clip_norm: Option<f64>,
     /// L1 strength on the dense weight matrices, not on biases.
+    #[schemars(range(min = 0))]
     pub l1: f64,
     /// L2 strength on the dense weight matrices, not on biases.
+    #[schemars(range(min = 0))]
     pub l2: f64,
     /// What decides which epoch is best, of validation metrics: `auc`, or with several tasks `click.auc`, or a weighted sum
-    /// of such as `click.auc + 0.5*convert.auc` or `auc - 0.25*logloss`. When absent the sum of what each task is usually
+    /// such as `click.auc + 0.5*convert.auc` or `auc - 0.25*logloss`. When absent the sum of what each task is usually
     /// judged by: for a probability `auc - 0.25*logloss`, so that of two epochs that rank alike the calibrated one is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monitor: Option<String>,
     /// Epochs without a better `monitor` after which training stops; never when 0.
     pub patience: usize,
-    /// Whether, once validation found the best epoch, a model is trained anew for as many epochs on the rows of training and
-    /// validation together, which is the run's then. The first one stays in the run folder's `search`.
+    /// Whether, once validation found the best epoch, a model is trained again for as many epochs on the rows of training and
+    /// validation together; that model is the run's result. The first one stays in the run folder's `search`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub refit: bool,
     /// Steps between checkpoints inside an epoch; only at the end of epochs when 0.
     pub checkpoint_every: u64,
     /// Steps between loss values that are read from the device and logged.
+    #[schemars(range(min = 1))]
     pub log_every: u64,
     /// Whether training rows are shuffled.
     pub shuffle: bool,
     /// Rows in the shuffle buffer.
+    #[schemars(range(min = 1, max = 2147483648u64))]
     pub shuffle_rows: usize,
     /// Batches prepared ahead.
+    #[schemars(range(min = 1, max = 4096))]
     pub prefetch: usize,
 }
 
@@ -103,14 +113,19 @@ pub struct DenseOptimizer {
     /// The update rule.
     pub kind: DenseRule,
     /// Adam's decay of the first moment.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub beta_1: f32,
     /// Adam's decay of the second moment.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub beta_2: f32,
     /// Added to the root in Adam and Adagrad.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub epsilon: f32,
     /// AdamW's decoupled weight decay.
+    #[schemars(range(min = 0))]
     pub weight_decay: f32,
     /// SGD's momentum, 0..1.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub momentum: f64,
     /// Whether SGD's momentum is Nesterov's.
     pub nesterov: bool,

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use burnrec_data::events::Place;
 use burnrec_embedding::TableFacts;
+use burnrec_record::{Event, Metrics, TaskMetrics};
 
 use crate::metrics::{Predictions, auc, log_loss};
 use crate::run::StreamPlace;
@@ -28,6 +29,28 @@ pub struct Beat {
     pub rejected: u64,
     /// Events that came behind one of a later time, in all.
     pub late: u64,
+}
+
+/// The phase that beats are events of, and what they tell: how events were predicted, and how fast they were learned from.
+const PHASE: &str = "online";
+const STREAM: &str = "stream";
+const PACE: &str = "pace";
+const LAG: &str = "lag";
+
+impl Beat {
+    /// Its lines in the events of a run: metrics of the task's events since the last beat, rows a second, the lag.
+    pub(super) fn lines(&self, epoch: usize, step: u64, task: &str) -> String {
+        let some = |all: &[(&str, Option<f64>)]| {
+            let known = all.iter().filter_map(|(name, x)| Some(((*name).to_string(), Ok((*x)?))));
+            TaskMetrics(vec![(task.to_string(), Metrics(known.collect()))])
+        };
+        let stream = some(&[("logloss", self.logloss), ("auc", self.auc)]);
+        let pace = some(&[("rows/s", Some(self.rows_per_second))]);
+        let lag = some(&[("seconds", self.lag)]);
+        let line = |split, metrics| Event::now(PHASE, epoch, step, split, metrics).line() + "\n";
+        let lag = if self.lag.is_some() { line(LAG, &lag) } else { String::new() };
+        line(STREAM, &stream) + &line(PACE, &pace) + &lag
+    }
 }
 
 /// What a stream came to.

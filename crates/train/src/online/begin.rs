@@ -30,10 +30,12 @@ pub fn begin_stream(run: &Path, rows: usize, fake_negatives: Option<&str>) -> Re
     let checked = RunFolder::config(run)?.check()?;
     check(&checked, rows)?;
     delayed_task(&checked, fake_negatives)?;
-    for old in ["rejected.jsonl", "judged.bin", "ledger.jsonl", "open.json", "metrics.jsonl", "summary.json"] {
+    let told = ["metrics.jsonl", "summary.json", "details.json", "report.html", "tensorboard"];
+    for old in ["rejected.jsonl", "judged.bin", "ledger.jsonl", "open.json"].into_iter().chain(told) {
         let path = run.join(old);
         if path.exists() {
-            std::fs::remove_file(&path).map_err(TrainError::io(&path))?;
+            let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+            removed.map_err(TrainError::io(&path))?;
         }
     }
     let manifest = Manifest::read(&run.join("checkpoints"))?.ok_or_else(|| TrainError::NotARun {

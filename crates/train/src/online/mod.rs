@@ -12,7 +12,7 @@ mod open;
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -22,6 +22,7 @@ use burnrec_backend::Opened;
 use burnrec_data::DataError;
 use burnrec_data::events::{Group, Held, Input, LabelWait, Tail};
 use burnrec_features::Encoder;
+use burnrec_record::EVENTS;
 
 use crate::checked::Checked;
 use crate::error::TrainError;
@@ -90,6 +91,8 @@ struct Online<'a> {
     group: Option<Group>,
     tell: &'a mut dyn FnMut(&Beat),
     beat: beat::Beats,
+    /// The events of the run folder, as reports read them.
+    events: File,
     /// Events that were learned from since the last checkpoint.
     unsaved: u64,
     /// Lines that were read since.
@@ -212,7 +215,22 @@ impl<'a> Online<'a> {
 
     fn beat(&mut self) {
         if self.beat.is_due(self.job.beat) {
-            (self.tell)(&self.beat.take(&self.progress.stream));
+            self.tell_beat();
+        }
+    }
+
+    /// Tells a beat, and adds it to the events of the run. A disk that does not take it is told of, and no reason to stop.
+    fn tell_beat(&mut self) {
+        let beat = self.beat.take(&self.progress.stream);
+        (self.tell)(&beat);
+        let task = self.checked.tasks().first().map_or("", |task| task.name.as_str());
+        let lines = beat.lines(self.progress.epoch, self.progress.step, task);
+        // Where nothing came, nothing is written: a stream may rest for days.
+        if beat.logloss.is_none() {
+            return;
+        }
+        if let Err(error) = self.events.write_all(lines.as_bytes()) {
+            tracing::warn!("{}: {error}", self.job.run.join(EVENTS).display());
         }
     }
 
@@ -252,7 +270,7 @@ impl<'a> Online<'a> {
         if self.unsaved + self.unread > 0 {
             self.save()?;
         }
-        (self.tell)(&self.beat.take(&self.progress.stream));
+        self.tell_beat();
         let waiting = self.held.len();
         Ok(Streamed::of(&self.progress.stream, &self.beat, self.stepper.weights.tables.facts(), waiting))
     }

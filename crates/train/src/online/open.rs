@@ -1,9 +1,12 @@
 //! How a job begins, or goes on.
 
 use std::collections::VecDeque;
+use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use burnrec_data::events::{Group, Input};
+use burnrec_record::{EVENTS, Event};
 
 use super::aside::Aside;
 use super::beat::{self, Beat};
@@ -11,7 +14,7 @@ use super::begin::{begin_with_stream, begins, check, check_reading, refuse_other
 use super::delayed::{delayed_task, read_held};
 use super::{Online, OnlineJob};
 use crate::error::TrainError;
-use crate::run::{Progress, RunFolder, SavedModel, StreamPlace, load_step, sweep};
+use crate::run::{Progress, RunFolder, SavedModel, StreamPlace, load_step, sweep, write_whole};
 use crate::step::{Stepper, Trainable};
 
 impl<'a> Online<'a> {
@@ -58,6 +61,7 @@ impl<'a> Online<'a> {
         let held = if begins { VecDeque::new() } else { read_held(&loaded.folder)? };
         let aside = Aside::open(&job.run, progress.stream.rejected_bytes)?;
         let beat = beat::Beats::new(&progress.stream);
+        let events = events(&job.run, progress.step)?;
         // A curve is of the weights that it was fitted behind, and these go on.
         let encoder = match saved.encoder.fitted().curves.is_empty() {
             true => saved.encoder,
@@ -77,9 +81,22 @@ impl<'a> Online<'a> {
             group,
             tell,
             beat,
+            events,
             unsaved: 0,
             unread: 0,
             _lock: lock,
         })
     }
+}
+
+/// The events of a run folder, to be added to: those of steps behind the checkpoint are told again, and half a line is none.
+fn events(run: &Path, step: u64) -> Result<File, TrainError> {
+    let path = run.join(EVENTS);
+    let text = std::fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let stays = |line: &&str| Event::read(line).is_some_and(|event| event.step <= step);
+    let kept: String = text.lines().filter(stays).map(|line| format!("{line}\n")).collect();
+    if kept != text {
+        write_whole(&path, kept.as_bytes())?;
+    }
+    File::options().create(true).append(true).open(&path).map_err(TrainError::io(&path))
 }

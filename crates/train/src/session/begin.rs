@@ -9,6 +9,7 @@ use burnrec_features::{Encoder, FeatureError, Fitted, SideRows, Vocabulary};
 use burnrec_models::StartRule;
 
 use super::{Job, Notice, Observer};
+use crate::caching::FitCache;
 use crate::checked::Checked;
 use crate::error::TrainError;
 use crate::run::{Manifest, Progress, RunFolder, SavedModel, load_step, sweep};
@@ -56,8 +57,15 @@ fn fit_rows(checked: &Checked, dataset: &Dataset) -> Result<(Encoder, Vec<Vocabu
     for side in [Side::Train, Side::Valid, Side::Test] {
         schema.check_columns(&**dataset.source(side), true)?;
     }
-    let columns = schema.columns(true);
-    let (encoder, vocabularies, rows) = Encoder::fit((**schema).clone(), dataset, &columns)?;
+    let kept = FitCache::of(checked, dataset);
+    let (encoder, vocabularies, rows) = match kept.as_ref().and_then(|kept| kept.read(checked)) {
+        Some(found) => found,
+        None => {
+            let found = Encoder::fit((**schema).clone(), dataset, &schema.columns(true))?;
+            kept.iter().for_each(|kept| kept.write((&found.0, &found.1, &found.2)));
+            found
+        }
+    };
     encoder.check_draws()?;
     for side in [Side::Valid, Side::Test] {
         // A schedule has windows, and no sides.

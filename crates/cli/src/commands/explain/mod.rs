@@ -1,29 +1,32 @@
 //! `burnrec explain`: settings, models, metrics; and single scores of a run.
 
+mod asked;
 mod glossary;
 mod score;
 mod settings;
+mod told;
 
 use burnrec_models::registered;
 
+use super::saved::latest;
 use crate::args::ExplainArgs;
 use crate::error::CliError;
 use crate::nearest::nearest;
 use crate::out;
-use settings::{Below, Setting, Settings};
+use settings::{Below, Setting, Settings, first_sentence};
 
 /// Columns that text is broken at.
 const WIDTH: usize = 96;
 
 /// Explains what is asked about.
 pub fn run(args: &ExplainArgs) -> Result<(), CliError> {
-    let path = std::path::Path::new(&args.what);
+    let path = latest(std::path::Path::new(&args.what));
     if path.join("config.toml").is_file() {
-        return score::run(args, path);
+        return score::run(args, &path);
     }
-    if args.input.is_some() || args.row.is_some() {
+    if args.input.is_some() || args.row.is_some() || args.json {
         return Err(CliError::Usage(format!(
-            "{}: is no run folder, and --input and --row go with one; leave them out to explain a setting",
+            "{}: is no run folder, and --input, --row and --json go with one; leave them out to explain a setting",
             args.what
         )));
     }
@@ -52,7 +55,7 @@ fn about(what: &str) -> Result<(), CliError> {
         out::line(&format!("`{what}` is the name of {} settings:", ends.len()))?;
         let row = |key: &&String| {
             let says = settings.find(key).map(|setting| setting.says()).unwrap_or_default();
-            vec![format!("  {key}"), says.chars().take(80).collect()]
+            vec![format!("  {key}"), first_sentence(&says).to_string()]
         };
         return out::table(&ends.iter().map(row).collect::<Vec<_>>());
     }
@@ -69,7 +72,11 @@ fn about(what: &str) -> Result<(), CliError> {
 fn tell(setting: &Setting<'_>) -> Result<(), CliError> {
     out::line(&setting.key)?;
     paragraph(&setting.says(), "  ")?;
-    let facts = [("kind", setting.kind()), ("range", setting.range()), ("default", setting.default())];
+    let mut parts = setting.key.split('.');
+    let model = parts.next().filter(|part| *part == "model").and(parts.next()).filter(|_| parts.next().is_some());
+    let paper = registered().into_iter().find(|info| Some(info.name) == model).map(|info| info.paper.to_string());
+    let facts =
+        [("kind", setting.kind()), ("range", setting.range()), ("default", setting.default()), ("paper", paper)];
     for (name, fact) in facts {
         if let Some(fact) = fact {
             out::line(&format!("  {name:<8} {fact}"))?;

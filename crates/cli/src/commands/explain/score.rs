@@ -4,13 +4,13 @@ use std::path::Path;
 
 use burnrec_data::{Side, Source, positions};
 use burnrec_features::{Batch, Purpose};
-use burnrec_train::{Explained, GateShares, SavedModel, Task, explain};
-use serde_json::json;
+use burnrec_train::{SavedModel, Task, explain};
 
 use super::super::saved::{Other, open, other_rows};
+use super::asked::Asked;
+use super::told;
 use crate::args::ExplainArgs;
 use crate::error::CliError;
-use crate::out;
 
 /// Other rows that a score is held against, at most.
 const OTHERS: usize = 512;
@@ -31,15 +31,10 @@ pub(super) fn run(args: &ExplainArgs, run: &Path) -> Result<(), CliError> {
             task.name
         )));
     }
-    let (row, others, place) = rows(&saved, input, wanted, &args.place.data_dir)?;
+    let asked = asked(&saved, input, wanted, &args.place.data_dir)?;
     let tasks = saved.checked.tasks();
-    let (found, gates) = explain(&saved.weights, tasks, &saved.encoder, &row, &others)?;
-    if args.json {
-        return print_json(&found, &gates, others.rows);
-    }
-    out::line(&format!("{place}, beside {} other rows of the file", others.rows))?;
-    found.iter().try_for_each(print)?;
-    print_gates(&gates)
+    let found = explain(&saved.weights, tasks, &saved.encoder, &asked.row, &asked.others)?;
+    if args.json { told::as_json(&found, &asked) } else { told::as_text(&found, &asked) }
 }
 
 /// A row of a stream: its place in the file, and which of the rows of that place it is.
@@ -58,8 +53,8 @@ fn which(source: &dyn Source, columns: &[String], wanted: u64) -> Result<Result<
     Ok(Ok((*place, at - first)))
 }
 
-/// The row that is asked about, others of its file, and where it stands.
-fn rows(saved: &SavedModel, input: &Path, wanted: u64, data_dir: &Path) -> Result<(Batch, Batch, String), CliError> {
+/// Looks a row up by its number.
+fn asked(saved: &SavedModel, input: &Path, wanted: u64, data_dir: &Path) -> Result<Asked, CliError> {
     let encoder = &saved.encoder;
     let mut columns = encoder.schema().columns(false);
     let Other { rows, .. } = other_rows(input, saved, data_dir, &columns)?;
@@ -83,7 +78,8 @@ fn rows(saved: &SavedModel, input: &Path, wanted: u64, data_dir: &Path) -> Resul
         if found.is_some() || !enough {
             let batch = encoder.encode(&chunk, &*source, Purpose::Predict)?;
             if let Some((at, place)) = found {
-                own = Some((batch.take(&[at]), source.locate(place).to_string()));
+                let histories = encoder.histories(at as usize, &chunk, &*source)?;
+                own = Some((batch.take(&[at]), source.locate(place).to_string(), histories));
             }
             let is_other = |row: &u32| found.is_none_or(|(at, _)| at != *row);
             let rest: Vec<u32> = (0..batch.rows as u32).filter(is_other).take(OTHERS).collect();
@@ -98,37 +94,9 @@ fn rows(saved: &SavedModel, input: &Path, wanted: u64, data_dir: &Path) -> Resul
             break;
         }
     }
-    let (row, place) = own.ok_or_else(|| refused(format!("has changed while row {wanted} was looked for")))?;
+    let (row, place, histories) =
+        own.ok_or_else(|| refused(format!("has changed while row {wanted} was looked for")))?;
     let others = others.filter(|others| others.rows > 0);
     let others = others.ok_or_else(|| refused("has a single row; what a field adds shows beside other rows".into()))?;
-    Ok((row, others, place))
-}
-
-fn print(task: &Explained) -> Result<(), CliError> {
-    let Explained { task, score, mean, fields, is_log_odds } = task;
-    let unit = if *is_log_odds { " (log-odds)" } else { "" };
-    out::line(&format!("\n{task}: score {score:.4}{unit}, mean of the others {mean:.4}"))?;
-    let most = fields.first().map_or(1e-12, |(_, x)| x.abs()).max(1e-12);
-    let row = |(field, adds): &(String, f64)| {
-        let bar = "█".repeat((adds.abs() / most * 24.0).round() as usize);
-        vec![format!("  {field}"), format!("{adds:+.4}"), bar]
-    };
-    out::table(&fields.iter().map(row).collect::<Vec<_>>())
-}
-
-fn print_gates(gates: &[GateShares]) -> Result<(), CliError> {
-    for GateShares { gate, shares } in gates {
-        let shares: Vec<String> = shares.iter().map(|share| format!("{share:.3}")).collect();
-        out::line(&format!("\n{gate}: experts {}", shares.join("  ")))?;
-    }
-    Ok(())
-}
-
-fn print_json(found: &[Explained], gates: &[GateShares], others: usize) -> Result<(), CliError> {
-    let task = |task: &Explained| {
-        let fields: serde_json::Map<_, _> = task.fields.iter().map(|(f, x)| (f.clone(), json!(x))).collect();
-        json!({ "task": task.task, "score": task.score, "mean": task.mean, "fields": fields })
-    };
-    let gates: serde_json::Map<_, _> = gates.iter().map(|g| (g.gate.clone(), json!(g.shares))).collect();
-    out::json(&json!({ "tasks": found.iter().map(task).collect::<Vec<_>>(), "gates": gates, "other_rows": others }))
+    Ok(Asked { row, others, place, histories })
 }

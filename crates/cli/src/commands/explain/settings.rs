@@ -11,8 +11,8 @@ pub(super) struct Settings {
 pub(super) struct Setting<'a> {
     /// Its whole key, with NAME where any name may stand.
     pub(super) key: String,
-    /// What is written where it is used.
-    own: &'a Value,
+    /// What is written where it is used; of tables of several kinds once for each that has it.
+    owns: Vec<&'a Value>,
     /// What it may be.
     forms: Vec<&'a Value>,
 }
@@ -44,23 +44,45 @@ impl Settings {
         let either = ["oneOf", "anyOf", "allOf"].into_iter().find_map(|kind| schema[kind].as_array());
         match either {
             Some(all) => all.iter().flat_map(|one| self.forms(one, depth + 1)).collect(),
+            // Files cannot say so.
+            None if schema["type"] == "null" => Vec::new(),
             None => vec![schema],
         }
     }
 
+    /// Forms of tables: those of a list are those of its items.
+    fn tables<'a>(&'a self, forms: &[&'a Value]) -> Vec<&'a Value> {
+        let items = |form: &&'a Value| match form["items"].is_object() {
+            true => self.forms(&form["items"], 0),
+            false => vec![*form],
+        };
+        forms.iter().flat_map(items).collect()
+    }
+
     /// The setting at a key.
     pub(super) fn find(&self, key: &str) -> Option<Setting<'_>> {
-        let mut own = &self.root;
-        let mut forms = self.forms(own, 0);
+        let mut owns = vec![&self.root];
+        let mut forms = self.forms(&self.root, 0);
         let mut names = Vec::new();
         for part in key.split('.') {
-            let named = forms.iter().find_map(|form| form["properties"].get(part));
-            let any = || forms.iter().find_map(|form| Some(&form["additionalProperties"]).filter(|a| a.is_object()));
-            names.push(if named.is_some() { part.to_string() } else { "NAME".into() });
-            own = named.or_else(any)?;
-            forms = self.forms(own, 0);
+            let tables = self.tables(&forms);
+            let mut named: Vec<&Value> = tables.iter().filter_map(|form| form["properties"].get(part)).collect();
+            names.push(if named.is_empty() { "NAME".into() } else { part.to_string() });
+            if named.is_empty() {
+                let any = |form: &&Value| form["additionalProperties"].is_object();
+                named.extend(tables.iter().find(|form| any(form)).map(|form| &form["additionalProperties"]));
+            }
+            if named.is_empty() {
+                return None;
+            }
+            // What a kind means stands beside the word: it is told by the table's forms.
+            let kinds = named.iter().all(|own| own["const"].is_string()) && part == "kind";
+            (owns, forms) = match kinds {
+                true => (owns, tables),
+                false => (named.clone(), named.iter().flat_map(|own| self.forms(own, 0)).collect()),
+            };
         }
-        Some(Setting { key: names.join("."), own, forms })
+        Some(Setting { key: names.join("."), owns, forms })
     }
 
     /// The keys of all settings, those below names that people give included.
@@ -83,6 +105,9 @@ impl Settings {
                     self.walk(inner, key, depth + 1, keys);
                 }
             }
+            if form["items"].is_object() && depth < 4 {
+                self.walk(&form["items"], above.clone(), depth + 1, keys);
+            }
             if form["additionalProperties"].is_object() && depth < 4 {
                 self.walk(&form["additionalProperties"], below("NAME"), depth + 1, keys);
             }
@@ -101,13 +126,17 @@ fn default(value: &Value, own: &Value) -> String {
 impl Setting<'_> {
     /// What it means.
     pub(super) fn says(&self) -> String {
-        let own = words(self.own);
-        if own.is_empty() { self.forms.first().map(|form| words(form)).unwrap_or_default() } else { own }
+        let mut own: Vec<String> = self.owns.iter().map(|own| words(own)).filter(|own| !own.is_empty()).collect();
+        own.dedup();
+        if own.is_empty() { self.forms.first().map(|form| words(form)).unwrap_or_default() } else { own.join(" ") }
     }
 
     /// What it may be, in a word or two.
     pub(super) fn kind(&self) -> Option<String> {
         let of = |form: &&Value| {
+            if self.key.ends_with(".kind") {
+                return Some("a word".to_string());
+            }
             let kind = match &form["type"] {
                 Value::String(kind) => kind.clone(),
                 Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).find(|k| *k != "null")?.to_string(),
@@ -131,22 +160,29 @@ impl Setting<'_> {
 
     /// The least and the most.
     pub(super) fn range(&self) -> Option<String> {
-        let of = |name: &str| self.forms.iter().find_map(|form| form[name].as_f64());
-        match (of("minimum").filter(|least| *least != 0.0), of("maximum")) {
-            (Some(least), Some(most)) => Some(format!("from {least} to {most}")),
-            (Some(least), None) => Some(format!("at least {least}")),
-            (None, Some(most)) => Some(format!("at most {most}")),
-            (None, None) => None,
-        }
+        let of = |name: &str| self.owns.iter().chain(&self.forms).find_map(|form| form[name].as_f64());
+        let counts = self.forms.iter().any(is_count);
+        // That counts are no less than nothing needs no word.
+        let least = of("minimum").filter(|least| *least != 0.0 || !counts).map(|least| format!("at least {least}"));
+        let least = of("exclusiveMinimum").map(|least| format!("above {least}")).or(least);
+        let most = of("maximum").map(|most| format!("at most {most}"));
+        let most = of("exclusiveMaximum").map(|most| format!("below {most}")).or(most);
+        let both: Vec<String> = least.into_iter().chain(most).collect();
+        (!both.is_empty()).then(|| both.join(", "))
     }
 
     /// What holds where nothing is said; none where that is told in words, or something has to be.
     pub(super) fn default(&self) -> Option<String> {
         let truth = || self.forms.first().is_some_and(|form| form["type"] == "boolean").then_some(&Value::Bool(false));
         // Truths that are left out of files are false.
-        let value = self.own.get("default").or_else(truth).filter(|value| !value.is_null() && !value.is_object())?;
-        let form = self.forms.first().copied().unwrap_or(self.own);
-        Some(default(value, form))
+        let form = self.forms.first().copied().unwrap_or(&Value::Null);
+        let given = |own: &&&Value| own.get("default").is_some();
+        let mut all: Vec<&Value> = self.owns.iter().filter(given).map(|own| &own["default"]).collect();
+        all.extend(if all.is_empty() { truth() } else { None });
+        all.retain(|value| !value.is_null() && !value.is_object());
+        let mut all: Vec<String> = all.into_iter().map(|value| default(value, form)).collect();
+        all.dedup();
+        (!all.is_empty()).then(|| all.join(" or "))
     }
 
     /// The words that it may be, with what each means.
@@ -164,17 +200,31 @@ impl Setting<'_> {
     /// The keys below it.
     pub(super) fn below(&self) -> Vec<Below> {
         let mut found: Vec<Below> = Vec::new();
+        let nested = self.forms.iter().filter(|form| form["additionalProperties"].is_object());
+        found.extend(
+            nested.map(|_| Below { name: "NAME".into(), says: format!("see `burnrec explain {}.NAME`", self.key) }),
+        );
         for form in &self.forms {
             for (name, inner) in form["properties"].as_object().into_iter().flat_map(Map::iter) {
                 if !found.iter().any(|below| below.name == *name) && inner["const"].is_null() {
-                    let says = words(inner);
-                    let end = says.find(". ").map_or(says.len(), |at| at + 1);
-                    found.push(Below { name: name.clone(), says: says[..end].to_string() });
+                    found.push(Below { name: name.clone(), says: first_sentence(&words(inner)).to_string() });
                 }
             }
         }
         found
     }
+}
+
+/// Whether a form is a whole number.
+fn is_count(form: &&Value) -> bool {
+    let kind = &form["type"];
+    kind == "integer" || kind.as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "integer"))
+}
+
+/// The first sentence of what a setting means.
+pub(super) fn first_sentence(says: &str) -> &str {
+    let end = says.find(". ").map_or(says.len(), |at| at + 1);
+    &says[..end]
 }
 
 #[cfg(test)]
@@ -196,6 +246,63 @@ mod tests {
         assert!(settings.find("train.schedule").unwrap().words().iter().any(|word| word.name == "cosine"));
         assert!(settings.find("features.fields.user.kind").unwrap().words().iter().any(|w| w.name == "categorical"));
         assert!(settings.find("train.learnin_rate").is_none());
+        // Tables of several kinds: all their kinds, each with what it means, and keys of more than one of them.
+        let mixer = settings.find("train.mixer.kind").unwrap();
+        assert!(mixer.words().len() >= 7 && mixer.words().iter().all(|word| !word.says.is_empty()));
+        let rate = settings.find("train.mixer.rate").unwrap();
+        assert!(rate.says().contains("Uncertainty") && rate.says().contains("Gradnorm"), "{}", rate.says());
+        // Lists of tables, and tables of any name.
+        assert!(settings.find("data.join.on").is_some() && keys.contains(&"data.join.on".to_string()));
+        assert!(settings.find("tasks").unwrap().below().iter().any(|below| below.name == "NAME"));
+        assert!(!settings.find("train.evict").unwrap().kind().unwrap().contains("null"));
+    }
+
+    /// A sound experiment with one more line.
+    fn sound(key: &str, value: &str) -> String {
+        let quoted: String = key.split('.').map(|part| format!("\"{part}\"")).collect::<Vec<_>>().join(".");
+        format!(
+            "features.fields.x = \"categorical\"\ndata.source = \"x.csv\"\ntasks.y.label = \"y\"\n{quoted} = {value}\n{}",
+            if key.starts_with("model.") { "" } else { "model.deepfm = {}\n" }
+        )
+    }
+
+    #[test]
+    fn what_lies_outside_a_range_is_refused() {
+        let settings = Settings::new();
+        let check = |key: &str, value: &str| {
+            let experiment: Result<burnrec_train::Experiment, _> = toml::from_str(&sound(key, value));
+            experiment.map_err(|e| e.to_string()).and_then(|e| e.check().map(drop).map_err(|e| e.to_string()))
+        };
+        let mut seen = 0;
+        let ours = |key: &&String| {
+            key.starts_with("train.") || key.starts_with("model.deepfm") || *key == "features.min_count"
+        };
+        for key in settings.keys().iter().filter(ours) {
+            let setting = settings.find(key).unwrap();
+            let of = |name: &str| setting.owns.iter().chain(&setting.forms).find_map(|form| form[name].as_f64());
+            let counts = setting.forms.iter().any(is_count);
+            let step = if counts { 1.0 } else { 1e-3 };
+            let outside = [
+                of("minimum").filter(|least| *least > 0.0 || !counts).map(|x| x - step),
+                of("exclusiveMinimum"),
+                of("maximum").map(|x| x + step),
+                of("exclusiveMaximum"),
+            ];
+            if key.matches('.').count() > 1
+                && !key.starts_with("train.sparse")
+                && !key.starts_with("train.optimizer")
+                && !key.starts_with("model.deepfm")
+            {
+                continue;
+            }
+            for value in outside.into_iter().flatten() {
+                let text = if counts { format!("{value:.0}") } else { format!("{value:?}") };
+                assert!(check(key, &text).is_err(), "{key} = {text} is taken");
+                seen += 1;
+            }
+        }
+        assert!(seen > 25, "{seen}");
+        assert!(check("train.epochs", "3").is_ok());
     }
 
     #[test]

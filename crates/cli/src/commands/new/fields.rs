@@ -40,7 +40,7 @@ fn reading(value: &str, column: &str) -> String {
 
 /// Names that a config would take for a range are told by their column instead.
 fn field(column: &ColumnProfile, value: &str, why: String) -> Field {
-    let name: String = column.name.replace('[', "(").replace(']', ")");
+    let name: String = column.name.replace('[', "(").replace(']', ")").replace('*', "+");
     let value = if name == column.name { value.to_string() } else { reading(value, &column.name) };
     Field { name, value: Some(value), why }
 }
@@ -103,7 +103,7 @@ pub(super) fn of(column: &ColumnProfile, rows: usize, is_id: bool) -> Field {
         if column.whole && called_id && of_its_own {
             return left_out(
                 column,
-                "is another on every row: it tells rows apart, and nothing that holds for others".into(),
+                "has a different value on every row: it identifies rows and says nothing about others".into(),
             );
         }
         if column.whole && (distinct <= KINDS || called_id) {
@@ -156,10 +156,19 @@ fn unread(column: &ColumnProfile) -> Option<String> {
     let day = |value: &String| {
         let first = value.split([' ', 'T']).next().unwrap_or_default();
         let parts: Vec<&str> = first.split(['.', '/']).collect();
-        parts.len() == 3 && parts.iter().all(|part| digits(part)) && [2, 4].contains(&parts[2].len())
+        let number = |at: usize| parts.get(at).and_then(|part| part.parse::<u32>().ok()).unwrap_or(0);
+        let (one, other) = (number(0), number(1));
+        let is_day = (1..=31).contains(&one.max(other)) && (1..=12).contains(&one.min(other));
+        parts.len() == 3 && parts.iter().all(|part| digits(part)) && [2, 4].contains(&parts[2].len()) && is_day
     };
+    // 3,452 may be a number of thousands, and so may all others.
+    let thousands = |value: &String| value.rsplit(',').next().is_some_and(|part| part.len() == 3);
     let all = |is: &dyn Fn(&String) -> bool| column.values.iter().all(is);
     match column.distinct() > 2 {
+        true if all(&number) && all(&thousands) => Some(
+            "holds numbers with a comma, which are not read as numbers, be it of thousands or of decimals; write them without, and it can be a field"
+                .into(),
+        ),
         true if all(&number) => Some(
             "holds numbers with a decimal comma, which are not read as numbers; write a point, and it can be a field"
                 .into(),
@@ -266,6 +275,10 @@ mod tests {
         assert!(euros.value.is_none() && euros.why.contains("decimal comma"), "{}", euros.why);
         let days = of(&of_values("c", &["01.03.2024 07:15", "31.12.2023", "2/1/24"], 50), 150, false);
         assert!(days.value.is_none() && days.why.contains("2024-03-01"), "{}", days.why);
+        let many = of(&of_values("c", &["3,452", "1,020", "7,111"], 50), 150, false);
+        assert!(many.value.is_none() && many.why.contains("thousands"), "{}", many.why);
+        let builds = of(&of_values("c", &["2.4.17", "10.14.6", "0.0.9"], 50), 150, false);
+        assert!(builds.value.is_some(), "{}", builds.why);
         let notes: Vec<String> = (0..300).map(|n| format!("note {n}")).collect();
         let notes: Vec<&str> = notes.iter().map(String::as_str).collect();
         assert_eq!(of(&of_values("note", &notes, 1), 300, false).value, None);

@@ -8,7 +8,6 @@ mod split;
 mod text;
 mod write;
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use burnrec_data::profile::profile;
@@ -22,13 +21,10 @@ use crate::reading::Reading;
 use crate::{out, setup};
 use guess::{Guess, guess};
 
-/// Bytes of a file that its delimiter is told by.
-const HEAD: u64 = 64 << 10;
-
 /// Writes a config.
 pub fn run(args: &NewArgs) -> Result<(), CliError> {
     let path = config_path(args)?;
-    let delimiter = args.delimiter.clone().or_else(|| delimiter(args));
+    let delimiter = args.delimiter.clone().or_else(|| inspect::delimiter(&args.data, args.format));
     let text = TextConfig { delimiter, ..TextConfig::default() };
     let text = if args.no_header { inspect::without_header(&args.data, args.format, text)? } else { text };
     if args.format.or_else(|| kind_at(&args.data)) == Some(FormatKind::Libsvm) {
@@ -47,20 +43,6 @@ pub fn run(args: &NewArgs) -> Result<(), CliError> {
     check(&config, args)?;
     burnrec_train::write_whole(&path, config.as_bytes())?;
     tell(&guess, &path)
-}
-
-/// The delimiter of a CSV file whose first line has no comma and another one; none where nothing has to be said.
-fn delimiter(args: &NewArgs) -> Option<String> {
-    const OTHERS: [char; 3] = [';', '\t', '|'];
-    if args.format.or_else(|| kind_at(&args.data)) != Some(FormatKind::Csv) || !args.data.is_file() {
-        return None;
-    }
-    let mut head = Vec::new();
-    let read = burnrec_data::open_text(&args.data).ok()?.take(HEAD).read_to_end(&mut head);
-    let text = String::from_utf8_lossy(&head);
-    let first = text.lines().next().filter(|line| read.is_ok() && !line.contains(','))?;
-    let most = OTHERS.into_iter().max_by_key(|c| first.matches(*c).count())?;
-    first.contains(most).then(|| most.to_string())
 }
 
 /// Refuses a config that would not be read: what is written is a start, and no riddle.

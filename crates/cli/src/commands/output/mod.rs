@@ -13,6 +13,7 @@ use parquet::arrow::ArrowWriter;
 use tempfile::NamedTempFile;
 
 use crate::error::CliError;
+pub use cells::text as as_text;
 pub use place::{Place, refuse_input};
 
 /// The format that an output path's extension names.

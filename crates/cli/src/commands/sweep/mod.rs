@@ -10,7 +10,7 @@ use burnrec_train::sweep::{Ledger, Tried, next, rows};
 use burnrec_train::{Checked, RunFolder, Stop, SweepConfig, TrainError};
 
 use self::trial::told;
-use super::train::checked;
+use super::train::{Absent, checked};
 use crate::args::{Overrides, SweepArgs};
 use crate::error::CliError;
 use crate::setup;
@@ -27,7 +27,7 @@ struct Sweep<'a> {
 
 /// Trains every trial, one after the other: each has the whole machine.
 pub fn run(args: &SweepArgs) -> Result<(), CliError> {
-    let (file, checked) = checked(&args.config, &args.overrides)?;
+    let (file, checked) = checked(&args.config, &args.overrides, Absent::Made)?;
     let experiment = checked.experiment();
     let Some(config) = experiment.sweep.clone() else {
         let text = format!("{} has no [sweep]; say there which settings to try: [sweep.space]", args.config.display());
@@ -109,7 +109,8 @@ pub fn check_space(file: &Path, overrides: &Overrides, config: &SweepConfig) -> 
         };
         for point in points {
             let sets = [overrides.set.clone(), told(config.changes(at, point))].concat();
-            if let Err(error) = super::train::read(file, &Overrides { set: sets, ..overrides.clone() }) {
+            if let Err(error) = super::train::read(file, &Overrides { set: sets, ..overrides.clone() }, Absent::Refused)
+            {
                 let whole: Vec<f64> = (0..config.space.len()).map(|own| if own == at { point } else { 0.0 }).collect();
                 let value = config.settings(&whole).swap_remove(at).1;
                 return Err(CliError::Usage(format!("{}: sweep.space.{key}, at {value}: {error}", file.display())));

@@ -111,8 +111,7 @@ impl Sweep<'_> {
         }
         let tasks = checked.tasks().iter().map(|task| task.name.clone()).collect();
         let job = Job { checked, dataset, opened: self.opened.clone(), out: folder, resume, stop: self.stop.clone() };
-        let summary =
-            burnrec_train::train(job, &mut Progress::new(crate::out::is_json())).map_err(|e| located(e.into()))?;
+        let summary = burnrec_train::train(job, &mut Progress::new(&self.opened)).map_err(|e| located(e.into()))?;
         Ok((summary, tasks))
     }
 }

@@ -34,6 +34,10 @@ pub(crate) struct Guard {
     escape: Option<u8>,
     at: At,
     line: u64,
+    /// Whether the first line ended with a carriage return before its line feed; none before that end.
+    returns: Option<bool>,
+    /// The last byte of the text before, as long as no line ended.
+    before: u8,
     /// The line that the open value began on.
     opened: u64,
     /// Of the lines within the open value that are whole: all, and those that look like rows.
@@ -62,6 +66,8 @@ impl Guard {
             escape,
             at: At::Start,
             line: 1,
+            returns: None,
+            before: 0,
             opened: 0,
             inside: (0, 0),
             delimiters: (None, 0),
@@ -69,6 +75,20 @@ impl Guard {
             out: Vec::new(),
             given: 0,
             ended: false,
+        }
+    }
+
+    /// Whether lines end with a carriage return and a line feed, as the first one does.
+    pub(crate) fn has_returns(&self) -> bool {
+        self.returns == Some(true)
+    }
+
+    /// Looks how the first line ends.
+    fn look(&mut self, text: &[u8]) {
+        if self.returns.is_none() {
+            let before = |at: usize| if at == 0 { self.before } else { text[at - 1] };
+            self.returns = memchr::memchr(b'\n', text).map(|at| before(at) == b'\r');
+            self.before = text.last().copied().unwrap_or(self.before);
         }
     }
 
@@ -197,12 +217,17 @@ impl Guard {
 
 impl Read for Guard {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(quote) = self.quote else { return self.inner.read(buffer) };
+        let Some(quote) = self.quote else {
+            let length = self.inner.read(buffer)?;
+            self.look(&buffer[..length]);
+            return Ok(length);
+        };
         while self.given == self.out.len() && !self.ended {
             self.out.clear();
             self.given = 0;
             let mut text = vec![0; buffer.len().max(1 << 12)];
             let length = self.inner.read(&mut text)?;
+            self.look(&text[..length]);
             self.take(&text[..length], quote)?;
             if length == 0 {
                 self.ended = true;

@@ -31,10 +31,10 @@ pub struct SweepConfig {
     /// Seed of what is drawn.
     #[serde(default = "one_seed")]
     pub seed: u64,
-    /// Tpe: trials by chance before the model of what is good decides.
+    /// Tpe: random trials before its model chooses.
     #[serde(default = "five")]
     pub first: usize,
-    /// Halving: one in so many trials goes on, with so many times the epochs.
+    /// Halving: one in this many trials advances, with this many times the epochs.
     #[serde(default = "three")]
     pub factor: usize,
     /// More metrics to show beside each trial, as `test.auc` or `test.click.auc`.
