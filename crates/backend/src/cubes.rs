@@ -30,3 +30,63 @@ pub(crate) fn own(tensor: CubeTensor) -> CubeTensor {
     let tensor = into_contiguous(tensor);
     if tensor.handle.can_mut() { tensor } else { tensor.copy() }
 }
+
+/// Floats of one value, beside another tensor.
+pub(crate) fn filled<const D: usize>(like: &CubeTensor, shape: [usize; D], value: f32) -> CubeTensor {
+    let out = empty(like, shape);
+    let length = shape.iter().product();
+    let (count, dim) = a_thread_each(&out, length);
+    fill::launch(&out.client.clone(), count, dim, out.clone().into_tensor_arg(), value, length);
+    out
+}
+
+#[cube(launch)]
+fn fill(out: &mut Tensor<f32>, value: f32, length: usize) {
+    if ABSOLUTE_POS >= length {
+        terminate!();
+    }
+    out[ABSOLUTE_POS] = value;
+}
+
+/// `1 / (1 + e^-x)`; e^-|x| never overflows.
+#[cube]
+pub(crate) fn sigmoid(x: f32) -> f32 {
+    let mut size = x;
+    if x < 0.0f32 {
+        size = -x;
+    }
+    let small = (-size).exp();
+    let below = small / (1.0f32 + small);
+    select(x < 0.0f32, below, 1.0f32 - below)
+}
+
+/// Groups along the first axis of a launch, at most.
+const MOST_GROUPS: usize = 32_768;
+
+/// Threads of a group that does a row, at most.
+const MOST_THREADS: usize = 256;
+
+/// Rows of sequences that go through time, a group of threads each.
+pub(crate) struct Rows {
+    /// How many.
+    pub(crate) count: usize,
+    /// Positions of the longest.
+    pub(crate) longest: usize,
+    /// Threads of a group.
+    pub(crate) threads: usize,
+}
+
+impl Rows {
+    /// Of rows that start at `offsets`, with states of a width.
+    pub(crate) fn of(offsets: &[u32], width: usize) -> Self {
+        let longest = offsets.windows(2).map(|two| two[1] - two[0]).max().unwrap_or(0) as usize;
+        let threads = width.next_power_of_two().clamp(32, MOST_THREADS);
+        Self { count: offsets.len().saturating_sub(1), longest, threads }
+    }
+
+    /// A group a row.
+    pub(crate) fn groups(&self) -> CubeCount {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        CubeCount::Static(count(self.count.min(MOST_GROUPS)), count(self.count.div_ceil(MOST_GROUPS)), 1)
+    }
+}

@@ -21,6 +21,7 @@ mod jagged;
 mod kind;
 mod launches;
 mod logistic;
+mod lstm;
 mod math;
 mod memory;
 mod outer;
@@ -51,6 +52,7 @@ pub use jagged::{Segments, Steps, segment_softmax, segment_sum, spread, spread_a
 pub use kind::{DeviceName, Opened};
 pub use launches::{KernelUse, LaunchCounter, LaunchTimer};
 pub use logistic::logistic_loss;
+pub use lstm::{has_lstm, lstm};
 pub use memory::{DeviceMemory, device_memory};
 pub use outer::outer_dense;
 pub use parts::{add_row, average, mul_row, sum_rows, total};

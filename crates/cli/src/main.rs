@@ -90,7 +90,7 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Models(a) => commands::models::run(&a),
         Command::Completions(a) => commands::manual::completions(&a),
         Command::Man(a) => commands::manual::man(&a),
-        Command::Schema => commands::schema::run(),
+        Command::Schema(a) => commands::schema::run(&a),
         Command::Bench(a) => commands::bench::run(&a),
         Command::Data(DataCommand::List(a)) => commands::data::list(&a),
         Command::Data(DataCommand::Fetch(a)) => commands::data::fetch(&a),

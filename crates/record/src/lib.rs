@@ -18,4 +18,4 @@ pub use ledger::{Entry, Gate, LEDGER, Read};
 pub use metrics::{Metrics, Reasons, TaskMetrics, Values};
 pub use replay::{ReplaySummary, Way};
 pub use summary::{DeviceFacts, Parameters, SUMMARY, Summary, Throughput};
-pub use words::{civil, with_commas};
+pub use words::{civil, counted, with_commas};

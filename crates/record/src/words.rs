@@ -10,6 +10,11 @@ pub fn with_commas(n: u64) -> String {
     digits.chars().enumerate().map(comma).collect()
 }
 
+/// `1 epoch`, `2 epochs`.
+pub fn counted(n: u64, what: &str) -> String {
+    format!("{} {what}{}", with_commas(n), if n == 1 { "" } else { "s" })
+}
+
 /// The year, month and day of a number of days since 1970 (Howard Hinnant's algorithm).
 pub fn civil(days: i64) -> (i64, i64, i64) {
     let z = days + 719_468;

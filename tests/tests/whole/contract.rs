@@ -248,7 +248,8 @@ fn a_batch_of_one_equals_that_row_of_a_larger_batch() {
             let one = trained.small.predict(&asked.take(&[row]));
             assert_eq!(one.len(), case.tasks);
             for (one, all) in one.iter().zip(&all[row as usize * case.tasks..]) {
-                assert!((one - all).abs() < 1e-5, "{case}: {one} {all}");
+                // Products of other shapes round otherwise.
+                assert!((one - all).abs() < 1e-5 * all.abs().max(1.0), "{case}: {one} {all}");
             }
         }
     }

@@ -8,14 +8,8 @@ use cubecl::prelude::*;
 use super::cube_kernel as kernel;
 use super::op::{Operands, Recurs};
 use super::update::Update;
-use crate::cubes::empty;
+use crate::cubes::{Rows, empty};
 use crate::dense::weight_gradient;
-
-/// Groups along the first axis of a launch, at most.
-const MOST_GROUPS: usize = 32_768;
-
-/// Threads of a group, which does one row.
-const THREADS: usize = 256;
 
 /// The rule as kernels know it.
 fn rule(update: Update) -> u32 {
@@ -27,18 +21,10 @@ fn rule(update: Update) -> u32 {
     }
 }
 
-/// Rows, positions of the longest one, width of a state, threads of a group.
-fn sizes(operands: &Operands<CubeBackend>) -> [usize; 4] {
-    let longest = operands.host.windows(2).map(|two| two[1] - two[0]).max().unwrap_or(0);
+/// Width of a state, and how rows are dealt to groups of threads.
+fn sizes(operands: &Operands<CubeBackend>) -> (usize, Rows) {
     let width = operands.weight.meta.shape()[0];
-    let threads = width.next_power_of_two().clamp(32, THREADS);
-    [operands.host.len().saturating_sub(1), longest as usize, width, threads]
-}
-
-/// A group a row.
-fn groups(rows: usize) -> CubeCount {
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    CubeCount::Static(count(rows.min(MOST_GROUPS)), count(rows.div_ceil(MOST_GROUPS)), 1)
+    (width, Rows::of(&operands.host, width))
 }
 
 impl Recurs for CubeBackend {
@@ -47,24 +33,24 @@ impl Recurs for CubeBackend {
     }
 
     fn forward(operands: &Operands<Self>) -> (CubeTensor, CubeTensor) {
-        let [rows, longest, width, threads] = sizes(operands);
+        let (width, rows) = sizes(operands);
         let positions = operands.xw.meta.shape()[0];
         let (states, gates) = (empty(&operands.xw, [positions, width]), empty(&operands.xw, [positions, 4 * width]));
         if positions * width > 0 {
             kernel::forward::launch(
                 &states.client.clone(),
-                groups(rows),
-                CubeDim::new_1d(threads as u32),
+                rows.groups(),
+                CubeDim::new_1d(rows.threads as u32),
                 operands.xw.clone().into_tensor_arg(),
                 operands.attention.clone().into_tensor_arg(),
                 operands.weight.clone().into_tensor_arg(),
                 operands.offsets.clone().into_tensor_arg(),
                 states.clone().into_tensor_arg(),
                 gates.clone().into_tensor_arg(),
-                rows,
-                longest,
+                rows.count,
+                rows.longest,
                 width,
-                threads,
+                rows.threads,
                 rule(operands.update),
             );
         }
@@ -77,15 +63,15 @@ impl Recurs for CubeBackend {
         gates: &CubeTensor,
         gradient: CubeTensor,
     ) -> [CubeTensor; 3] {
-        let [rows, longest, width, threads] = sizes(operands);
+        let (width, rows) = sizes(operands);
         let positions = states.meta.shape()[0];
         let new = |columns: usize| empty(states, [positions, columns]);
         let (to_xw, to_product, before, to_attention) = (new(3 * width), new(3 * width), new(width), new(1));
         if positions * width > 0 {
             kernel::backward::launch(
                 &states.client.clone(),
-                groups(rows),
-                CubeDim::new_1d(threads as u32),
+                rows.groups(),
+                CubeDim::new_1d(rows.threads as u32),
                 operands.attention.clone().into_tensor_arg(),
                 operands.weight.clone().into_tensor_arg(),
                 operands.offsets.clone().into_tensor_arg(),
@@ -96,10 +82,10 @@ impl Recurs for CubeBackend {
                 to_product.clone().into_tensor_arg(),
                 before.clone().into_tensor_arg(),
                 to_attention.clone().into_tensor_arg(),
-                rows,
-                longest,
+                rows.count,
+                rows.longest,
                 width,
-                threads,
+                rows.threads,
                 rule(operands.update),
             );
         }

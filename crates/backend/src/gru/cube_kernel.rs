@@ -7,23 +7,13 @@
 
 use cubecl::prelude::*;
 
-/// Rules by which a candidate enters the state; see [`super::Update`].
+use crate::cubes::sigmoid;
+
+/// Rules by which a candidate enters the state; see [`super::update::Update`].
 pub(super) const PLAIN: u32 = 0;
 pub(super) const SCALED: u32 = 1;
 pub(super) const ATTENTION: u32 = 2;
 pub(super) const RELEASED: u32 = 3;
-
-/// `1 / (1 + e^-x)`; e^-|x| never overflows.
-#[cube]
-fn sigmoid(x: f32) -> f32 {
-    let mut size = x;
-    if x < 0.0f32 {
-        size = -x;
-    }
-    let small = (-size).exp();
-    let below = small / (1.0f32 + small);
-    select(x < 0.0f32, below, 1.0f32 - below)
-}
 
 /// How much of the candidate enters, and its derivatives by u and by a.
 #[cube]

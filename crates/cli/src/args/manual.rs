@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// `burnrec completions`
 #[derive(Debug, Args)]
@@ -21,4 +21,25 @@ pub struct ManArgs {
     /// A folder for the pages of all commands; one page on standard output by default.
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
+}
+
+/// `burnrec schema`
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// The kind of file.
+    #[arg(long, value_enum, default_value_t = SchemaOf::Experiment)]
+    pub of: SchemaOf,
+}
+
+/// A kind of file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// What `train`, `sweep`, `replay` and `update` take.
+    Experiment,
+    /// What `simulate` takes.
+    Simulation,
+    /// What `fuse` takes.
+    Fusion,
+    /// What `ope` takes.
+    Evaluation,
 }

@@ -20,7 +20,7 @@ pub use common::{JsonArgs, Overrides, Place};
 pub use data::{DataCommand, DataListArgs, FetchArgs, GenerateArgs, InspectArgs};
 pub use explain::ExplainArgs;
 pub use fresh::{OnlineArgs, ReplayArgs, RollbackArgs, UpdateArgs};
-pub use manual::{CompletionsArgs, ManArgs};
+pub use manual::{CompletionsArgs, ManArgs, SchemaArgs, SchemaOf};
 pub use new::NewArgs;
 pub use report::{ReportArgs, ReportFormat, RunsArgs, ServeArgs, WatchArgs};
 pub use rl::{OpeArgs, SimulateArgs};
@@ -105,8 +105,8 @@ pub enum Command {
     Completions(CompletionsArgs),
     /// Print the manual page, or write the pages of all commands.
     Man(ManArgs),
-    /// Print the JSON schema of experiment files, for editors.
-    Schema,
+    /// Print the JSON schema of a kind of file, for editors.
+    Schema(SchemaArgs),
     /// Measure training steps against the machine's ceilings.
     Bench(BenchArgs),
     /// Fetch public data sets, inspect files, generate click logs.

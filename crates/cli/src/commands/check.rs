@@ -4,6 +4,7 @@ use burnrec_backend::DeviceName;
 use burnrec_data::split::Dataset;
 use burnrec_data::{DataError, Source, SplitConfig};
 use burnrec_features::{CategoricalSource, Schema};
+use burnrec_record::counted;
 use burnrec_schedule::Kind;
 use burnrec_train::{Checked, Task, check_placement};
 
@@ -49,7 +50,7 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
         ))?;
         out::line(&format!("  data    {}", data(args, &file, &checked)?))?;
         if e.schedule.is_none() {
-            out::line(&format!("  split   {}", serde_json::to_string(&e.data.split).unwrap_or_default()))?;
+            out::line(&format!("  split   {}", as_written(&e.data.split)))?;
         }
         for task in checked.tasks().iter() {
             out::line(&format!("  task    {}", of_task(task, &checked)))?;
@@ -58,8 +59,8 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
         out::line(&format!(
             "  train   {}, batch {}, {:?} at {}, tables {:?} at {}",
             match &e.schedule {
-                Some(schedule) => format!("{} epochs from scratch", schedule.epochs),
-                None => format!("{} epochs at most", e.train.epochs),
+                Some(schedule) => format!("{} from scratch", counted(schedule.epochs as u64, "epoch")),
+                None => format!("{} at most", counted(e.train.epochs as u64, "epoch")),
             },
             e.train.batch_size.map_or("by the number of rows (64 to 1024)".to_string(), |rows| rows.to_string()),
             e.train.optimizer.kind,
@@ -86,6 +87,13 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
         }
     }
     Ok(())
+}
+
+/// A table as a config writes it on one line.
+fn as_written(split: &SplitConfig) -> String {
+    let table = toml::Table::try_from(split).unwrap_or_default();
+    let keys: Vec<String> = table.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    format!("{{ {} }}", keys.join(", "))
 }
 
 /// The plan of every way to keep the model fresh, with the rows that it costs, where the log is here.

@@ -51,7 +51,13 @@ pub fn inspect(args: &InspectArgs) -> Result<(), CliError> {
     for c in columns {
         let range = c.range.map_or_else(|| "-".to_string(), |(a, b)| format!("{a} .. {b}"));
         let example: String = c.example.chars().take(40).collect();
-        table.push(vec![c.name, c.data_type, c.missing.to_string(), c.distinct.to_string(), range, example]);
+        // Cells of text files are text to begin with: what they all are says more.
+        let data_type = match (c.data_type.as_str(), range.as_str()) {
+            ("Utf8", "-") => "text".to_string(),
+            ("Utf8", _) => "number".to_string(),
+            _ => c.data_type,
+        };
+        table.push(vec![c.name, data_type, c.missing.to_string(), c.distinct.to_string(), range, example]);
     }
     out::line(&format!("{}: {rows} rows", args.path.display()))?;
     out::table(&table)

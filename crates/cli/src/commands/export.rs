@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray, UInt32Array};
 use arrow::datatypes::{DataType, Field};
 use arrow::ipc::writer::FileWriter;
+use burnrec_record::counted;
 use burnrec_train::SavedModel;
 
 use super::output::Place;
@@ -136,5 +137,5 @@ fn deltas(run: &Path, folder: &Path) -> Result<(), CliError> {
 pub fn apply(args: &ApplyArgs) -> Result<(), CliError> {
     setup::probe_folder(&args.to, "--to")?;
     let (at, taken) = burnrec_schedule::apply(&args.exports, &args.to)?;
-    out::line(&format!("{}: {taken} exports taken in, stands at {at}", args.to.display()))
+    out::line(&format!("{}: {} taken in, stands at {at}", args.to.display(), counted(taken, "export")))
 }

@@ -2,7 +2,7 @@
 
 use burnrec_data::split::Dataset;
 use burnrec_models::StartRule;
-use burnrec_record::{Summary, Values};
+use burnrec_record::{Summary, Values, counted};
 use burnrec_train::{Checked, Experiment, Job, LossKind, RunFolder, TrainError};
 
 use crate::args::{Overrides, TrainArgs};
@@ -175,12 +175,12 @@ fn print(summary: &Summary) -> Result<(), CliError> {
         out::line(&format!("{side:<5}  {}", values.join("  ")))?;
     }
     out::line(&format!(
-        "{}: {:.1} s, {} rows/s on {}, {} epochs, best {}",
+        "{}: {:.1} s, {} rows/s on {}, {}, best {}",
         summary.status,
         summary.seconds.values().sum::<f64>(),
         summary.throughput.rows_per_second as u64,
         summary.device.kind,
-        summary.epochs,
+        counted(summary.epochs as u64, "epoch"),
         summary.best_epoch
     ))
 }

@@ -4,7 +4,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use burnrec_record::{EVENTS, Event, SUMMARY, Summary};
+use burnrec_record::{EVENTS, Event, SUMMARY, Summary, counted};
 use burnrec_report::is_held;
 use burnrec_train::RunFolder;
 
@@ -38,11 +38,11 @@ pub fn run(args: &WatchArgs) -> Result<(), CliError> {
         }
         if let Some(summary) = ended {
             return out::line(&format!(
-                "{}: {} rows/s on {}, {} epochs, best {}",
+                "{}: {} rows/s on {}, {}, best {}",
                 summary.status,
                 summary.throughput.rows_per_second as u64,
                 summary.device.kind,
-                summary.epochs,
+                counted(summary.epochs as u64, "epoch"),
                 summary.best_epoch
             ));
         }

@@ -5,7 +5,7 @@ use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
-use burnrec_backend::{Activation, Segments};
+use burnrec_backend::{Activation, Segments, has_lstm, lstm};
 
 use crate::blocks::layer;
 use crate::initial::Initial;
@@ -63,6 +63,10 @@ impl LstmUnit {
         }
         let gates = layer(&self.gates, x.clone(), properties, Activation::Identity); // [positions, 3h]
         let candidates = layer(&self.candidate, x, None, Activation::Identity); // [positions, h]
+        if has_lstm(&device, h) {
+            let xw = Tensor::cat(vec![gates, candidates], 1); // [positions, 4h]
+            return lstm(xw, self.recurrent.val(), self.peepholes.val(), segments);
+        }
         let mut state: Option<(Tensor<2>, Tensor<2>)> = None;
         let mut outputs = Vec::with_capacity(steps.0.len());
         for (step, places) in steps.0.iter().enumerate() {

@@ -73,7 +73,12 @@ fn head(page: &mut Page, run: &Run) {
     );
     page.html(&format!(r#"<p class="soft">{}</p>"#, text(&line)));
     page.html(r#"<div class="tiles">"#);
-    let side = if summary.metrics.contains_key("test") { "test" } else { "validation" };
+    let side = match () {
+        () if summary.metrics.contains_key("test") => "test",
+        () if summary.metrics.contains_key("valid") && run.phases.is_empty() => "validation",
+        () if !run.phases.is_empty() => "latest window",
+        () => "validation",
+    };
     for (metric, value) in run.final_metrics().into_iter().take(8) {
         let within = run.draws(&metric).and_then(interval);
         let within =
@@ -93,7 +98,7 @@ fn facts(page: &mut Page, run: &Run, summary: &Summary) {
         tile(
             page,
             &count(i64::try_from(latest.rows_learned).unwrap_or(i64::MAX)),
-            "rows learned from, each as often as it was",
+            "rows learned from, repeats included",
         );
         return weights(page, summary);
     }
@@ -176,7 +181,7 @@ fn training(page: &mut Page, run: &Run) {
                 "events of the stream",
                 "Of the events since the beat before, predicted before they were learned from.",
             ),
-            "pace" => ("events a second", ""),
+            "pace" => ("events per second", ""),
             "lag" => ("behind event time", "Seconds between the clock and the time of the latest event."),
             gate => {
                 (gate, "The mean share that each expert gets, and the entropy of the gate: 1 where all get the same.")

@@ -2,7 +2,7 @@
 
 use cubecl::prelude::*;
 
-/// What one step's update needs to know; see [`super::RowStep`].
+/// What one step's update needs to know; see [`crate::rows::RowStep`].
 #[derive(CubeLaunch, CubeType)]
 pub(in crate::rows) struct Numbers {
     pub(in crate::rows) rate: f32,
@@ -20,7 +20,7 @@ pub(in crate::rows) struct Numbers {
     pub(in crate::rows) step: i32,
 }
 
-/// Where the parts of a packed batch start; see [`super::Plan`].
+/// Where the parts of a packed batch start; see [`crate::rows::Plan`].
 #[derive(CubeLaunch, CubeType)]
 pub(in crate::rows) struct Parts {
     pub(in crate::rows) rows: usize,

@@ -38,23 +38,29 @@ fn about(what: &str) -> Result<(), CliError> {
         out::line(term)?;
         return paragraph(says, "  ");
     }
-    let settings = Settings::new();
+    let files = Settings::of_all_files();
     let model = registered().iter().any(|model| model.name == what);
     let key = if model { format!("model.{what}") } else { what.to_string() };
     if let Some(model) = registered().into_iter().find(|model| model.name == what) {
         out::line(&format!("{}: {}", model.name, model.paper))?;
     }
-    if let Some(setting) = settings.find(&key) {
+    if let Some(setting) = files.iter().find_map(|settings| settings.find(&key)) {
         return tell(&setting);
     }
-    let keys = settings.keys();
+    let mut keys: Vec<String> = Vec::new();
+    files.iter().flat_map(Settings::keys).for_each(|key| {
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    });
     let mut ends: Vec<&String> = keys.iter().filter(|key| key.rsplit('.').next() == Some(what)).collect();
     // Those of every run before those of single models.
     ends.sort_by_key(|key| (key.starts_with("model."), key.matches('.').count()));
     if !ends.is_empty() {
         out::line(&format!("`{what}` is the name of {} settings:", ends.len()))?;
         let row = |key: &&String| {
-            let says = settings.find(key).map(|setting| setting.says()).unwrap_or_default();
+            let found = files.iter().find_map(|settings| settings.find(key));
+            let says = found.map(|setting| setting.says()).unwrap_or_default();
             vec![format!("  {key}"), first_sentence(&says).to_string()]
         };
         return out::table(&ends.iter().map(row).collect::<Vec<_>>());

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-/// The schema of experiment files.
+/// The schema of a kind of file.
 pub(super) struct Settings {
     root: Value,
 }
@@ -30,7 +30,17 @@ fn words(value: &Value) -> String {
 
 impl Settings {
     pub(super) fn new() -> Self {
-        Self { root: serde_json::to_value(schemars::schema_for!(burnrec_train::Experiment)).unwrap_or_default() }
+        Self::of::<burnrec_train::Experiment>()
+    }
+
+    fn of<T: schemars::JsonSchema>() -> Self {
+        Self { root: serde_json::to_value(schemars::schema_for!(T)).unwrap_or_default() }
+    }
+
+    /// Those of every kind of file: experiments first.
+    pub(super) fn of_all_files() -> [Self; 4] {
+        use burnrec_rl::{ope::OpeFile, simulate::Simulation};
+        [Self::new(), Self::of::<Simulation>(), Self::of::<burnrec_train::fuse::FuseFile>(), Self::of::<OpeFile>()]
     }
 
     /// What a schema stands for: references followed, alternatives one by one.
