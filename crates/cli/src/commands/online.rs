@@ -57,12 +57,6 @@ pub fn run(args: &OnlineArgs) -> Result<(), CliError> {
     // Beside the runs that it is a copy of, and never in one of them.
     let named = RunConfig { name: format!("{}-online", experiment.run.name), ..experiment.run.clone() };
     let folder = setup::run_folder(&named, args.out.as_deref(), false)?;
-    if is_within(&folder, &run) {
-        return Err(CliError::Usage(format!(
-            "--out {}: lies in the run that it is to be a copy of; give a folder beside it",
-            folder.display()
-        )));
-    }
     match (RunFolder::is_started(&folder), args.resume) {
         (true, false) => return Err(TrainError::FolderExists { path: folder }.into()),
         (true, true) if !is_stream(&folder) => {
@@ -72,6 +66,12 @@ pub fn run(args: &OnlineArgs) -> Result<(), CliError> {
             )));
         }
         (true, true) => RunFolder::check_same(&folder, &experiment)?,
+        (false, _) if is_within(&folder, &run) => {
+            return Err(CliError::Usage(format!(
+                "--out {}: lies in the run that it is to be a copy of; give a folder beside it",
+                folder.display()
+            )));
+        }
         (false, _) => {
             RunFolder::check_free(&folder)?;
             setup::probe_folder(&folder, "--out")?;
