@@ -19,7 +19,7 @@ pub struct FuseFile {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FuseConfig {
-    /// How.
+    /// How the scores become one.
     #[serde(default)]
     pub method: FuseMethod,
     /// The score whose task's labels the joined score is judged by.

@@ -20,7 +20,9 @@ const WIDTH: usize = 96;
 
 /// Explains what is asked about.
 pub fn run(args: &ExplainArgs) -> Result<(), CliError> {
-    let path = latest(std::path::Path::new(&args.what));
+    let path = std::path::Path::new(&args.what);
+    // A folder of runs may be called as a setting or a model is: one that asks for a row means the folder.
+    let path = if args.input.is_some() || args.row.is_some() { latest(path) } else { path.to_path_buf() };
     if path.join("config.toml").is_file() {
         return score::run(args, &path);
     }

@@ -28,7 +28,7 @@ pub enum ExploreKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExploreConfig {
-    /// How.
+    /// How the agent explores.
     pub kind: ExploreKind,
     /// ε-greedy: the probability, 0..=1.
     pub epsilon: f64,

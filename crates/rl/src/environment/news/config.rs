@@ -9,13 +9,13 @@ use crate::error::{RlError, bad};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NewsConfig {
-    /// Readers.
+    /// How many readers the site has.
     pub users: usize,
-    /// Topics.
+    /// How many topics its articles are of.
     pub topics: usize,
     /// Providers of articles; each writes deeper or shallower than others.
     pub providers: usize,
-    /// Articles that appear an hour.
+    /// Articles that appear per hour.
     pub articles_per_hour: f64,
     /// Mean life of an article in hours.
     pub article_hours: f64,
@@ -27,7 +27,7 @@ pub struct NewsConfig {
     pub base: f64,
     /// What interest in a topic adds at most.
     pub interest: f64,
-    /// What a headline adds, a standard deviation of it.
+    /// What a headline adds, per standard deviation.
     pub appeal: f64,
     /// How much a headline catches more eyes the shallower its article is.
     pub bait: f64,
@@ -41,7 +41,7 @@ pub struct NewsConfig {
     pub mood: f64,
     /// How far the depth of what was clicked decides whether a reader stays for another list.
     pub stay: f64,
-    /// How far it moves his mood, and with that when he returns.
+    /// How far it moves the reader's mood, and with that when the reader returns.
     pub depth: f64,
     /// Power of the place by which clicks are rarer further down.
     pub position_bias: f64,
