@@ -60,6 +60,18 @@ pub(crate) fn sigmoid(x: f32) -> f32 {
     select(x < 0.0f32, below, 1.0f32 - below)
 }
 
+/// Where a group's row starts and ends; nowhere behind the last one.
+#[cube]
+pub(crate) fn span_of(offsets: &Tensor<i32>, row: usize, rows: usize) -> (usize, usize) {
+    let mut first = 0usize.runtime();
+    let mut last = 0usize.runtime();
+    if row < rows {
+        first = offsets[row] as usize;
+        last = offsets[row + 1] as usize;
+    }
+    (first, last)
+}
+
 /// Groups along the first axis of a launch, at most.
 const MOST_GROUPS: usize = 32_768;
 

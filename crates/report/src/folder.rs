@@ -156,6 +156,11 @@ impl Sweep {
 }
 
 impl Folder {
+    /// Whether a path holds one, whatever is in it.
+    pub fn is_in(path: &Path) -> bool {
+        Run::is_in(path) || ["sweep.json", "hours.jsonl", "windows.jsonl"].iter().any(|name| path.join(name).is_file())
+    }
+
     /// Reads a folder.
     ///
     /// # Errors

@@ -43,12 +43,8 @@ pub fn list(place: &Path) -> Vec<Listed> {
     found
 }
 
-fn is_folder_of_runs(path: &Path) -> bool {
-    ["sweep.json", "hours.jsonl", "windows.jsonl"].iter().any(|name| path.join(name).is_file())
-}
-
 fn walk(path: &Path, depth: usize, found: &mut Vec<Listed>) {
-    if Run::is_in(path) || is_folder_of_runs(path) {
+    if Folder::is_in(path) {
         found.push(one(path));
         return;
     }

@@ -4,6 +4,8 @@
 //! gradient in pieces of a row's occurrences, then steps each touched row once, in place.
 
 #[cfg(feature = "cube")]
+mod cube;
+#[cfg(feature = "cube")]
 mod device_rows;
 #[cfg(not(feature = "cube"))]
 #[path = "without.rs"]

@@ -22,7 +22,7 @@ impl From<ReportError> for CliError {
 /// Writes a page, or prints text.
 pub fn run(args: &ReportArgs) -> Result<(), CliError> {
     // A folder of runs stands for its latest, unless it is a sweep's or a replay's own.
-    let own = |path: &PathBuf| if Folder::read(path).is_err() { latest(path) } else { path.clone() };
+    let own = |path: &PathBuf| if Folder::is_in(path) { path.clone() } else { latest(path) };
     let paths: Vec<PathBuf> = args.runs.iter().map(own).collect();
     let folders = Folder::read_all(&paths)?;
     if args.format != ReportFormat::Html {

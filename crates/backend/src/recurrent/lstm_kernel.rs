@@ -3,7 +3,7 @@
 
 use cubecl::prelude::*;
 
-use crate::cubes::sigmoid;
+use crate::cubes::{sigmoid, span_of};
 
 /// The states at all positions, and i, f, o, the candidate and c' beside them.
 #[cube(launch)]
@@ -24,13 +24,7 @@ pub(super) fn forward(
     let mut next = Shared::<[f32]>::new_slice(width);
     let mut cell = Shared::<[f32]>::new_slice(width);
     let unit = UNIT_POS as usize;
-    let row = CUBE_POS;
-    let mut first = 0usize.runtime();
-    let mut last = 0usize.runtime();
-    if row < rows {
-        first = offsets[row] as usize;
-        last = offsets[row + 1] as usize;
-    }
+    let (first, last) = span_of(offsets, CUBE_POS, rows);
     let mut at_unit = unit;
     while at_unit < width {
         state[at_unit] = 0.0f32;
@@ -110,13 +104,7 @@ pub(super) fn backward(
     let mut of_cell = Shared::<[f32]>::new_slice(width);
     let mut product = Shared::<[f32]>::new_slice(comptime!(4 * width));
     let unit = UNIT_POS as usize;
-    let row = CUBE_POS;
-    let mut first = 0usize.runtime();
-    let mut last = 0usize.runtime();
-    if row < rows {
-        first = offsets[row] as usize;
-        last = offsets[row + 1] as usize;
-    }
+    let (first, last) = span_of(offsets, CUBE_POS, rows);
     let mut at_unit = unit;
     while at_unit < width {
         carried[at_unit] = 0.0f32;

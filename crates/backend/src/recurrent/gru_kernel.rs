@@ -7,9 +7,9 @@
 
 use cubecl::prelude::*;
 
-use crate::cubes::sigmoid;
+use crate::cubes::{sigmoid, span_of};
 
-/// Rules by which a candidate enters the state; see [`super::update::Update`].
+/// Rules by which a candidate enters the state; see [`super::unit::Update`].
 pub(super) const PLAIN: u32 = 0;
 pub(super) const SCALED: u32 = 1;
 pub(super) const ATTENTION: u32 = 2;
@@ -56,13 +56,7 @@ pub(super) fn forward(
     let mut state = Shared::<[f32]>::new_slice(width);
     let mut next = Shared::<[f32]>::new_slice(width);
     let unit = UNIT_POS as usize;
-    let row = CUBE_POS;
-    let mut first = 0usize.runtime();
-    let mut last = 0usize.runtime();
-    if row < rows {
-        first = offsets[row] as usize;
-        last = offsets[row + 1] as usize;
-    }
+    let (first, last) = span_of(offsets, CUBE_POS, rows);
     let mut i = unit;
     while i < width {
         state[i] = 0.0f32;
@@ -142,13 +136,7 @@ pub(super) fn backward(
     let mut product = Shared::<[f32]>::new_slice(comptime!(3 * width));
     let mut shares = Shared::<[f32]>::new_slice(threads);
     let unit = UNIT_POS as usize;
-    let row = CUBE_POS;
-    let mut first = 0usize.runtime();
-    let mut last = 0usize.runtime();
-    if row < rows {
-        first = offsets[row] as usize;
-        last = offsets[row + 1] as usize;
-    }
+    let (first, last) = span_of(offsets, CUBE_POS, rows);
     let mut i = unit;
     while i < width {
         carried[i] = 0.0f32;

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
 
-use super::update::Update;
+use super::unit::Update;
 use crate::jagged::Segments;
 
 pub(super) fn gru(

@@ -1,4 +1,4 @@
-//! The operation, with its way back through time.
+//! A recurrent unit as one operation, with its way back through time.
 
 use std::sync::Arc;
 
@@ -8,46 +8,44 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, backend_extension};
-use burn_cubecl::CubeBackend;
 
+use super::unit::Unit;
 use crate::tracked::tracked;
 
-/// See [`super::lstm`].
-#[backend_extension(Cube, Autodiff)]
-pub(crate) trait LstmOps: Backend {
-    fn lstm(
-        xw: FloatTensor<Self>,
-        recurrent: FloatTensor<Self>,
-        peepholes: FloatTensor<Self>,
+/// See [`super::gru`] and [`super::lstm`].
+#[backend_extension(Flex, Cube: cfg(feature = "cube"), Autodiff)]
+pub(crate) trait RecurrentOps: Backend {
+    fn through(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
         offsets: IntTensor<Self>,
         host: Arc<[u32]>,
+        unit: Unit,
     ) -> FloatTensor<Self>;
 }
 
 /// What goes in, row by row.
 #[derive(Clone, Debug)]
 pub(super) struct Operands<B: Backend> {
-    /// `[positions, 4h]`
-    pub(super) xw: FloatTensor<B>,
-    /// `[h, 4h]`
-    pub(super) recurrent: FloatTensor<B>,
-    /// `[3, h]`
-    pub(super) peepholes: FloatTensor<B>,
+    pub(super) unit: Unit,
+    /// What [`Unit`] says.
+    pub(super) of: [FloatTensor<B>; 3],
     /// Where each row starts, on the device and on the host.
     pub(super) offsets: IntTensor<B>,
     pub(super) host: Arc<[u32]>,
 }
 
-/// A backend that runs memories.
-pub(super) trait Remembers: Backend {
+/// A backend that runs units.
+pub(super) trait Recurs: Backend {
     /// The same numbers row by row.
     fn plain(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
 
-    /// The states `[positions, h]`, and what the way back needs beside them: i, f, o, the candidate and c' of each position,
-    /// `[positions, 5h]`.
+    /// The states `[positions, h]`, and what the way back needs beside them at every position: of a gated unit u, r, c and `hU_c`, of
+    /// a memory i, f, o, the candidate and c'.
     fn forward(operands: &Operands<Self>) -> (FloatTensor<Self>, FloatTensor<Self>);
 
-    /// The gradients of what goes in from that of the states.
+    /// The gradients of the operands from that of the states.
     fn backward(
         operands: &Operands<Self>,
         states: &FloatTensor<Self>,
@@ -64,9 +62,9 @@ struct State<B: Backend> {
 }
 
 #[derive(Debug)]
-struct Lstm;
+struct Through;
 
-impl<B: Remembers> Backward<B, 3> for Lstm {
+impl<B: Recurs> Backward<B, 3> for Through {
     type State = State<B>;
 
     fn backward(self, ops: Ops<State<B>, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -81,33 +79,40 @@ impl<B: Remembers> Backward<B, 3> for Lstm {
     }
 }
 
-impl<B: Remembers + LstmOps, C: CheckpointStrategy> LstmOps for Autodiff<B, C> {
-    fn lstm(
-        xw: FloatTensor<Self>,
-        recurrent: FloatTensor<Self>,
-        peepholes: FloatTensor<Self>,
+impl<B: Recurs + RecurrentOps, C: CheckpointStrategy> RecurrentOps for Autodiff<B, C> {
+    fn through(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
         offsets: IntTensor<Self>,
         host: Arc<[u32]>,
+        unit: Unit,
     ) -> FloatTensor<Self> {
-        let ((xw, a), (recurrent, b), (peepholes, c)) =
-            (xw.into_parts(), recurrent.into_parts(), peepholes.into_parts());
-        let (xw, recurrent, peepholes) = (B::plain(xw), B::plain(recurrent), B::plain(peepholes));
-        let operands = Operands::<B> { xw, recurrent, peepholes, offsets, host };
+        let ((a, to_a), (b, to_b), (c, to_c)) = (a.into_parts(), b.into_parts(), c.into_parts());
+        let operands = Operands::<B> { unit, of: [a, b, c].map(B::plain), offsets, host };
         let (states, kept) = B::forward(&operands);
         let output = states.clone();
-        tracked!(Lstm, [a, b, c], State { operands, states, kept }, output)
+        tracked!(Through, [to_a, to_b, to_c], State { operands, states, kept }, output)
     }
 }
 
-impl LstmOps for CubeBackend {
-    fn lstm(
-        xw: FloatTensor<Self>,
-        recurrent: FloatTensor<Self>,
-        peepholes: FloatTensor<Self>,
-        offsets: IntTensor<Self>,
-        host: Arc<[u32]>,
-    ) -> FloatTensor<Self> {
-        let (xw, recurrent, peepholes) = (Self::plain(xw), Self::plain(recurrent), Self::plain(peepholes));
-        Self::forward(&Operands { xw, recurrent, peepholes, offsets, host }).0
-    }
+macro_rules! ops_of {
+    ($backend:ty) => {
+        impl RecurrentOps for $backend {
+            fn through(
+                a: FloatTensor<Self>,
+                b: FloatTensor<Self>,
+                c: FloatTensor<Self>,
+                offsets: IntTensor<Self>,
+                host: Arc<[u32]>,
+                unit: Unit,
+            ) -> FloatTensor<Self> {
+                Self::forward(&Operands { unit, of: [a, b, c].map(Self::plain), offsets, host }).0
+            }
+        }
+    };
 }
+
+ops_of!(burn::backend::Flex);
+#[cfg(feature = "cube")]
+ops_of!(burn_cubecl::CubeBackend);

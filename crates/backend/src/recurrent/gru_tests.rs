@@ -41,7 +41,7 @@ fn forward_and_all_gradients_equal_the_composed_form() {
             all
         };
         let ours = run(&|x, a, w| gru(x.clone(), a.clone(), w.clone(), &segments, update));
-        let expected = run(&|x, a, w| composed::gru(x.clone(), a.clone(), w.clone(), &segments, update));
+        let expected = run(&|x, a, w| gru_composed::gru(x.clone(), a.clone(), w.clone(), &segments, update));
         for (o, e) in ours.iter().zip(&expected) {
             o.assert_approx_eq::<f32>(e, Tolerance::rel_abs(1e-4, 1e-4));
         }

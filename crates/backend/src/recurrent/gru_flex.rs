@@ -6,7 +6,7 @@
 
 use rayon::prelude::*;
 
-use super::update::Update;
+use super::unit::Update;
 use crate::dense::{Matrix, matrix_product};
 use crate::math::{sigmoid, tanh};
 use crate::vector::vectorized;
@@ -16,7 +16,7 @@ const ROWS: usize = 64;
 
 /// What goes in.
 #[derive(Clone, Copy)]
-pub(super) struct Unit<'a> {
+pub(super) struct Gru<'a> {
     pub(super) offsets: &'a [u32],
     /// `[positions, 3h]`
     pub(super) xw: &'a [f32],
@@ -61,7 +61,7 @@ impl Block {
     }
 }
 
-impl Unit<'_> {
+impl Gru<'_> {
     fn positions(&self) -> usize {
         self.offsets.last().map_or(0, |n| *n as usize)
     }
