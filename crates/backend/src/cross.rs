@@ -16,7 +16,7 @@ use crate::dense::{Flat, contiguous, tensor, values};
 use crate::fresh::Fresh;
 use crate::kind::is_flex;
 use crate::tracked::tracked;
-use crate::vector::vectorized;
+use crate::vectorized;
 
 /// Numbers that one task takes.
 const TASK: usize = 1 << 14;
@@ -61,7 +61,7 @@ impl CrossOps for Flex {
         out.0
             .par_chunks_mut(TASK)
             .zip(a.par_chunks(TASK).zip(b.par_chunks(TASK)).zip(c.par_chunks(TASK)))
-            .for_each(|(to, ((a, b), c))| vectorized(|| sum(to, a, b, c)));
+            .for_each(|(to, ((a, b), c))| vectorized!(sum(to, a, b, c)));
         // SAFETY: the chunks cover all numbers.
         tensor(unsafe { out.written() }, shape)
     }
@@ -84,7 +84,7 @@ impl Backward<Flex, 3> for Cross {
             out.0
                 .par_chunks_mut(TASK)
                 .zip(g.par_chunks(TASK).zip(o.par_chunks(TASK)))
-                .for_each(|(to, (g, o))| vectorized(|| product(to, g, o)));
+                .for_each(|(to, (g, o))| vectorized!(product(to, g, o)));
             // SAFETY: the chunks cover all numbers.
             tensor(unsafe { out.written() }, shape)
         };

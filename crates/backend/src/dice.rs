@@ -18,7 +18,7 @@ use crate::kind::is_flex;
 use crate::math::sigmoid as one_sigmoid;
 use crate::parts::{add_row, mul_row, sum_rows};
 use crate::tracked::tracked;
-use crate::vector::vectorized;
+use crate::vectorized;
 
 /// Rows that one task takes.
 const ROWS: usize = 512;
@@ -104,11 +104,11 @@ fn column_sums<const N: usize>(
 fn column_moments(s: &[f32], width: usize) -> (Vec<f32>, Vec<f32>) {
     let rows = s.len() / width.max(1);
     let [mut mean] = column_sums(rows, width, |span, [sum]| {
-        vectorized(|| add_rows(&s[span.start * width..span.end * width], sum));
+        vectorized!(add_rows(&s[span.start * width..span.end * width], sum));
     });
     mean.iter_mut().for_each(|m| *m /= rows.max(1) as f32);
     let [mut variance] = column_sums(rows, width, |span, [sum]| {
-        vectorized(|| add_squares(&s[span.start * width..span.end * width], &mean, sum));
+        vectorized!(add_squares(&s[span.start * width..span.end * width], &mean, sum));
     });
     variance.iter_mut().for_each(|v| *v /= rows.max(1) as f32);
     (mean, variance)
@@ -219,7 +219,7 @@ impl DiceOps for Flex {
         out.0
             .par_chunks_mut((ROWS * h).max(1))
             .zip(x.par_chunks((ROWS * h).max(1)))
-            .for_each(|(out, x)| vectorized(|| columns.forward(x, out)));
+            .for_each(|(out, x)| vectorized!(columns.forward(x, out)));
         // SAFETY: the chunks cover all rows.
         tensor(unsafe { out.written() }, [s.shape()[0], h])
     }
@@ -245,7 +245,7 @@ impl Backward<Flex, 2> for Dice {
         assert!(x.len() == g.len() && x.len() == rows * h, "the gradient is not [{rows}, {h}]");
         let [of_alpha, mut normal, mut times] = column_sums(rows, h, |span, sums| {
             let span = span.start * h..span.end * h;
-            vectorized(|| columns.sums(&x[span.clone()], &g[span], sums));
+            vectorized!(columns.sums(&x[span.clone()], &g[span], sums));
         });
         let share = if of_batch { 1.0 / rows.max(1) as f32 } else { 0.0 };
         normal.iter_mut().chain(&mut times).for_each(|sum| *sum *= share);
@@ -253,7 +253,7 @@ impl Backward<Flex, 2> for Dice {
         out.0
             .par_chunks_mut((ROWS * h).max(1))
             .zip(x.par_chunks((ROWS * h).max(1)).zip(g.par_chunks((ROWS * h).max(1))))
-            .for_each(|(out, (x, g))| vectorized(|| columns.back(x, g, &normal, &times, out)));
+            .for_each(|(out, (x, g))| vectorized!(columns.back(x, g, &normal, &times, out)));
         // SAFETY: the chunks cover all rows.
         let out = unsafe { out.written() };
         let [to_s, to_alpha] = ops.parents;

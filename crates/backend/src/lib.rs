@@ -55,4 +55,6 @@ pub use outer::outer_dense;
 pub use parts::{add_row, average, mul_row, sum_rows, total};
 pub use recurrent::{Update, gru, has_lstm, lstm};
 pub use rows::{ALIGN, Columns, DeviceRows, FOLD, Gather, PIECE, PackedBatch, Packer, Parts, Plan, RowStep, rule};
-pub use vector::{prefetch, vectorized};
+#[doc(hidden)]
+pub use vector::dispatched;
+pub use vector::prefetch;

@@ -1,8 +1,22 @@
 //! Loops compiled for the widest vectors that this machine has, chosen when they run; and asking for memory early.
 
-/// Runs `work` with the widest vector instructions at hand; what it calls must be inlined into it to profit.
+/// Runs an expression with the widest vector instructions at hand. The functions that it calls profit if they are inlined
+/// into it, so `#[inline(always)]`.
+#[macro_export]
+macro_rules! vectorized {
+    ($work:expr) => {
+        $crate::dispatched(
+            // Or a long one is compiled once, for the oldest machine, and called from there.
+            #[inline(always)]
+            || $work,
+        )
+    };
+}
+
+/// Runs `work` with the widest vector instructions at hand, if it is inlined: what [`vectorized!`] sees to.
+#[doc(hidden)]
 #[inline]
-pub fn vectorized<R>(work: impl FnOnce() -> R) -> R {
+pub fn dispatched<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
 

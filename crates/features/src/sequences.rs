@@ -23,6 +23,12 @@ impl Segments {
 }
 
 impl Schema {
+    /// The sequences that have the positions of a leader, in their order; it is one of them.
+    pub fn along_with(&self, leader: usize) -> Vec<usize> {
+        let along = |&place: &usize| self.categorical[place].sequence.is_some_and(|s| s.leader == leader);
+        self.sequences().into_iter().filter(along).collect()
+    }
+
     /// The positions of a sequence in a batch: those where its leader has an id. Sequences that go along with each other
     /// have the same ones.
     pub fn segments(&self, batch: &Batch, sequence: usize) -> Segments {

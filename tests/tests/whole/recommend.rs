@@ -82,6 +82,36 @@ fn users_come_with_histories_of_their_own_and_rank_as_such_rows_are_scored() {
     }
 }
 
+/// Histories of items and their kinds, answered for many users at once: behaviours that they have in common are scored once.
+#[test]
+fn many_users_rank_as_each_of_them_does_alone() {
+    let fields = "past = { kind = \"sequence\", table = \"item\" }\nkind = \"categorical\"\n\
+                  kinds = { kind = \"sequence\", table = \"kind\", along = \"past\" }\nuser = \"categorical\"";
+    let train = "[train]\nbatch_size = 128\nepochs = 2\npatience = 0\nsparse = { learning_rate = 0.02 }";
+    for normalise in ["none", "softmax"] {
+        let model = format!("[model.din]\nembedding_dim = 4\nattention = [6, 3]\nnormalise = \"{normalise}\"\n{train}");
+        let config = config(fields, "fields = [\"kind\"]", &format!("[features.negatives]\nper_positive = 2\n{model}"))
+            .replace("past = \"item\" }", "past = \"item\", kinds = \"kind\" }")
+            .replace("metrics = [\"recall@10\"]\n", "");
+        let folder = folder(&config);
+        run_ok(folder.path(), &["train", "job.toml", "--out", "out"]);
+        let users: Vec<String> = (0..9).map(|user| format!("u{user}\n")).collect();
+        let asked = |users: &[String]| -> BTreeMap<(String, String), f32> {
+            std::fs::write(folder.path().join("who.csv"), format!("user\n{}", users.concat())).unwrap();
+            let out = run_ok(folder.path(), &["recommend", "out", "--users", "who.csv", "--k", "1000"]).out;
+            let cells = out.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+            cells.map(|c| ((c[0].to_string(), c[2].to_string()), c[3].parse().unwrap())).collect()
+        };
+        let together = asked(&users);
+        let alone: BTreeMap<_, _> = users.iter().flat_map(|user| asked(std::slice::from_ref(user))).collect();
+        assert_eq!(together.len(), 9 * ITEMS);
+        assert!(together.keys().eq(alone.keys()));
+        for ((pair, together), alone) in together.iter().zip(alone.values()) {
+            assert!((together - alone).abs() < 1e-4, "{normalise} {pair:?}: {together} {alone}");
+        }
+    }
+}
+
 fn word2vec(path: &Path) -> BTreeMap<String, Vec<f32>> {
     let text = std::fs::read_to_string(path).unwrap();
     let mut lines = text.lines();

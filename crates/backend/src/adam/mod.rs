@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use crate::device::has_own_memory;
 use crate::kind::is_flex;
-use crate::vector::vectorized;
+use crate::vectorized;
 
 /// Floats that one task steps.
 const TASK: usize = 1 << 14;
@@ -109,7 +109,7 @@ impl AdamOps for Flex {
             .zip(m.storage_mut::<f32>()[..length].par_chunks_mut(TASK))
             .zip(v.storage_mut::<f32>()[..length].par_chunks_mut(TASK))
             .zip(gradient.par_chunks(TASK))
-            .for_each(|(((w, m), v), g)| vectorized(|| pass(w, m, v, g, step)));
+            .for_each(|(((w, m), v), g)| vectorized!(pass(w, m, v, g, step)));
         (w, m, v)
     }
 }

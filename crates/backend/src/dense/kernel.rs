@@ -12,7 +12,7 @@ use std::mem::MaybeUninit;
 use rayon::prelude::*;
 
 use crate::fresh::{Fresh, floats};
-use crate::vector::vectorized;
+use crate::vectorized;
 
 /// Columns of the input.
 #[derive(Clone, Copy)]
@@ -140,7 +140,7 @@ pub(super) fn forward(
         let residual = residual.map(|r| &r[first * n..(first + m) * n]);
         // SAFETY: the first product wrote every element.
         let out = unsafe { floats(out) };
-        vectorized(|| finish(out, b, residual, relu));
+        vectorized!(finish(out, b, residual, relu));
     });
     // SAFETY: the blocks cover all rows, and each was written by its first product.
     unsafe { output.written() }
@@ -248,9 +248,9 @@ impl Task<'_> {
         match cut {
             Some(cut) => {
                 let cut = &cut[span.start * n..span.end * n];
-                vectorized(|| mask(self.gradient, cut, &mut bias));
+                vectorized!(mask(self.gradient, cut, &mut bias));
             }
-            None if wanted.bias => vectorized(|| self.gradient.chunks_exact(n).for_each(|row| add(&mut bias, row))),
+            None if wanted.bias => vectorized!(self.gradient.chunks_exact(n).for_each(|row| add(&mut bias, row))),
             None => {}
         }
         let gradient: &[f32] = self.gradient;
@@ -303,7 +303,7 @@ pub(crate) fn total(shares: Vec<&[f32]>) -> Vec<f32> {
         let first = chunk << 14;
         let last = first + sum.len();
         for share in &shares[1.min(shares.len())..] {
-            vectorized(|| add(sum, &share[first..last]));
+            vectorized!(add(sum, &share[first..last]));
         }
     });
     sum

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use crate::dense::{Matrix, add, blocks, finish, mask, product_into, total};
 use crate::fresh::{Fresh, floats};
-use crate::vector::vectorized;
+use crate::vectorized;
 
 /// Experts beside each other, each from `from` columns to `to` columns.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +64,7 @@ pub(super) fn forward(shape: Shape, x: &[f32], w: &[f32], b: &[f32], relu: bool)
         }
         // SAFETY: the products of all experts wrote every element.
         let out = unsafe { floats(out) };
-        vectorized(|| finish(out, b, None, relu));
+        vectorized!(finish(out, b, None, relu));
     });
     // SAFETY: the blocks cover all rows.
     unsafe { output.written() }
@@ -142,9 +142,9 @@ impl Task<'_> {
         match cut {
             Some(cut) => {
                 let cut = &cut[first * outputs..(first + m) * outputs];
-                vectorized(|| mask(self.gradient, cut, &mut self.bias));
+                vectorized!(mask(self.gradient, cut, &mut self.bias));
             }
-            None => vectorized(|| self.gradient.chunks_exact(outputs).for_each(|row| add(&mut self.bias, row))),
+            None => vectorized!(self.gradient.chunks_exact(outputs).for_each(|row| add(&mut self.bias, row))),
         }
         let mut of_weights = Fresh::new(if weight { inputs * to } else { 0 });
         for e in 0..experts {

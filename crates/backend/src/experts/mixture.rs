@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use crate::fresh::filled_by_chunks;
-use crate::vector::vectorized;
+use crate::vectorized;
 
 /// Rows of a task.
 const ROWS: usize = 64;
@@ -37,7 +37,7 @@ pub(super) fn forward(shape: Shape, shares: &[f32], experts: &[f32]) -> Vec<f32>
         let first = number * ROWS;
         let own = shares[first * gates * count..].chunks_exact(gates * count);
         let each = experts[first * count * width..].chunks_exact(count * width);
-        vectorized(|| {
+        vectorized!({
             for ((out, shares), experts) in out.chunks_exact_mut(gates * width).zip(own).zip(each) {
                 for (out, shares) in out.chunks_exact_mut(width).zip(shares.chunks_exact(count)) {
                     for (share, expert) in shares.iter().zip(experts.chunks_exact(width)) {
@@ -59,7 +59,7 @@ pub(super) fn backward(shape: Shape, shares: &[f32], experts: &[f32], gradient: 
         let first = number * ROWS;
         let own = shares[first * gates * count..].chunks_exact(gates * count);
         let pulls = gradient[first * gates * width..].chunks_exact(gates * width);
-        vectorized(|| {
+        vectorized!({
             for ((out, shares), pull) in out.chunks_exact_mut(count * width).zip(own).zip(pulls) {
                 for (shares, pull) in shares.chunks_exact(count).zip(pull.chunks_exact(width)) {
                     for (out, share) in out.chunks_exact_mut(width).zip(shares) {
@@ -73,7 +73,7 @@ pub(super) fn backward(shape: Shape, shares: &[f32], experts: &[f32], gradient: 
         let first = number * ROWS;
         let each = experts[first * count * width..].chunks_exact(count * width);
         let pulls = gradient[first * gates * width..].chunks_exact(gates * width);
-        vectorized(|| {
+        vectorized!({
             for ((out, experts), pull) in out.chunks_exact_mut(gates * count).zip(each).zip(pulls) {
                 for (out, pull) in out.chunks_exact_mut(count).zip(pull.chunks_exact(width)) {
                     out.iter_mut().zip(experts.chunks_exact(width)).for_each(|(out, e)| *out = inner(pull, e));

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::{PairOps, Pairs};
 use crate::dense::{Flat, contiguous, values};
 use crate::fresh::Fresh;
-use crate::vector::vectorized;
+use crate::vectorized;
 
 /// Batch rows that one task takes.
 const ROWS_A_TASK: usize = 64;
@@ -85,7 +85,7 @@ impl Pairs for Flex {
         let mut out = vec![0.0; rows];
         out.par_chunks_mut(ROWS_A_TASK).zip(values(vectors).par_chunks(width * ROWS_A_TASK)).for_each(|(out, rows)| {
             let (mut sum, mut squares) = (vec![0.0; dim], vec![0.0; dim]);
-            vectorized(|| terms(rows, width, &mut sum, &mut squares, out));
+            vectorized!(terms(rows, width, &mut sum, &mut squares, out));
         });
         // The way back sums again, which is less than to read sums.
         (Flat::from_data(TensorData::new(out, [rows, 1])), None)
@@ -104,7 +104,7 @@ impl Pairs for Flex {
                 .zip(gradients.par_chunks(ROWS_A_TASK))
                 .for_each(|((to, rows), gradients)| {
                     let (mut sum, mut squares) = (vec![0.0; dim], vec![0.0; dim]);
-                    vectorized(|| backs(rows, width, gradients, &mut sum, &mut squares, to));
+                    vectorized!(backs(rows, width, gradients, &mut sum, &mut squares, to));
                 });
         }
         // SAFETY: the tasks cover all rows, and `back` writes every number of its row.

@@ -10,7 +10,7 @@ use super::fused::{Attends, Places};
 use super::kernel::Jagged;
 use super::op::JaggedOps;
 use crate::dense::{Flat, contiguous, own, tensor, values};
-use crate::vector::vectorized;
+use crate::vectorized;
 
 fn jagged<'a>(host: &'a Arc<[u32]>, x: &Flat) -> Jagged<'a> {
     Jagged { offsets: host, width: x.shape()[1] }
@@ -60,7 +60,7 @@ impl Attends for Flex {
         let (mut gradient, cut) = (own(gradient), values(output));
         let g = &mut gradient.storage_mut::<f32>()[..cut.len()];
         g.par_chunks_mut(1 << 14).zip(cut.par_chunks(1 << 14)).for_each(|(g, y)| {
-            vectorized(|| g.iter_mut().zip(y).for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 }));
+            vectorized!(g.iter_mut().zip(y).for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 }));
         });
         gradient
     }

@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use rayon::prelude::*;
 
 use crate::fresh::{Fresh, floats};
-use crate::vector::vectorized;
+use crate::vectorized;
 
 /// Rows that one task takes.
 const ROWS: usize = 32;
@@ -92,31 +92,31 @@ impl<'a> Jagged<'a> {
     /// `[B, width]` to `[positions, width]`.
     pub(super) fn spread(self, x: &[f32]) -> Vec<f32> {
         assert!(x.len() == self.rows() * self.width, "rows are not [{}, {}]", self.rows(), self.width);
-        self.by_positions(|span, out| vectorized(|| spread(self, span, x, out)))
+        self.by_positions(|span, out| vectorized!(spread(self, span, x, out)))
     }
 
     /// `[positions, width]` to `[B, width]`.
     pub(super) fn sum(self, x: &[f32]) -> Vec<f32> {
         assert!(x.len() == self.positions() * self.width, "positions are not [{}, {}]", self.positions(), self.width);
-        self.by_rows(|span, out| vectorized(|| sum(self, span, x, out)))
+        self.by_rows(|span, out| vectorized!(sum(self, span, x, out)))
     }
 
     /// `keys ⊙ spread(query)`.
     pub(super) fn mul(self, keys: &[f32], query: &[f32]) -> Vec<f32> {
         self.check(query, keys);
-        self.by_positions(|span, out| vectorized(|| mul(self, span, keys, query, out)))
+        self.by_positions(|span, out| vectorized!(mul(self, span, keys, query, out)))
     }
 
     /// `Σ a ⊙ b` over positions.
     pub(super) fn sum_of_products(self, a: &[f32], b: &[f32]) -> Vec<f32> {
         assert!(a.len() == b.len() && a.len() == self.positions() * self.width, "positions are of other shapes");
-        self.by_rows(|span, out| vectorized(|| sum_of_products(self, span, a, b, out)))
+        self.by_rows(|span, out| vectorized!(sum_of_products(self, span, a, b, out)))
     }
 
     /// `act(z + spread(u))`.
     pub(super) fn add(self, z: &[f32], u: &[f32], rectify: bool) -> Vec<f32> {
         self.check(u, z);
-        self.by_positions(|span, out| vectorized(|| add(self, span, z, u, rectify, out)))
+        self.by_positions(|span, out| vectorized!(add(self, span, z, u, rectify, out)))
     }
 
     /// `Σ weights · keys` over positions.
@@ -125,19 +125,19 @@ impl<'a> Jagged<'a> {
             keys.len() == self.positions() * self.width && weights.len() == self.positions(),
             "keys or weights are of another shape"
         );
-        self.by_rows(|span, out| vectorized(|| weigh(self, span, keys, weights, out)))
+        self.by_rows(|span, out| vectorized!(weigh(self, span, keys, weights, out)))
     }
 
     /// `weights · spread(gradient)`.
     pub(super) fn weigh_back(self, weights: &[f32], gradient: &[f32]) -> Vec<f32> {
-        self.by_positions(|span, out| vectorized(|| weigh_back(self, span, weights, gradient, out)))
+        self.by_positions(|span, out| vectorized!(weigh_back(self, span, weights, gradient, out)))
     }
 
     /// `<keys, spread(gradient)>`, `[positions, 1]`.
     pub(super) fn dots(self, keys: &[f32], gradient: &[f32]) -> Vec<f32> {
         self.check(gradient, keys);
         let one = Jagged { width: 1, ..self };
-        one.by_positions(|span, out| vectorized(|| dots(self, span, keys, gradient, out)))
+        one.by_positions(|span, out| vectorized!(dots(self, span, keys, gradient, out)))
     }
 
     /// The largest of each row at its positions.

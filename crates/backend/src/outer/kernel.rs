@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::dense::{Matrix, matrix_product};
 use crate::fresh::{Fresh, floats};
-use crate::vector::vectorized;
+use crate::vectorized;
 
 /// Numbers of a block of outer products: 1 MiB, which stays in a core's second cache.
 const BLOCK: usize = 1 << 18;
@@ -44,7 +44,7 @@ impl Operands<'_> {
         let (p, q) = (self.p, self.q);
         let (x, y) = (&self.x[first * p..(first + count) * p], &self.y[first * q..(first + count) * q]);
         let z = &mut z[..count * p * q];
-        vectorized(|| products(x, y, p, q, z));
+        vectorized!(products(x, y, p, q, z));
         // SAFETY: the rows of x and y cover all of it.
         unsafe { floats(z) }
     }
@@ -103,7 +103,7 @@ pub(super) fn backward(o: &Operands<'_>, gradient: &[f32]) -> [Vec<f32>; 3] {
     for more in sums {
         dw.par_chunks_mut(1 << 14)
             .zip(more.par_chunks(1 << 14))
-            .for_each(|(sum, more)| vectorized(|| sum.iter_mut().zip(more).for_each(|(s, m)| *s += m)));
+            .for_each(|(sum, more)| vectorized!(sum.iter_mut().zip(more).for_each(|(s, m)| *s += m)));
     }
     // SAFETY: the shares cover all rows.
     unsafe { [dx.written(), dy.written(), dw] }
@@ -128,7 +128,7 @@ fn run(o: &Operands<'_>, gradient: &[f32], share: &mut Share<'_>) {
         let dz = unsafe { floats(&mut dz.0[..count * k]) };
         let (x, y) = (&o.x[first * p..(first + count) * p], &o.y[first * q..(first + count) * q]);
         let (to_x, to_y) = (&mut share.x[at * p..(at + count) * p], &mut share.y[at * q..(at + count) * q]);
-        vectorized(|| back(dz, [x, y], [p, q], to_x, to_y));
+        vectorized!(back(dz, [x, y], [p, q], to_x, to_y));
     }
 }
 

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::unit::Update;
 use crate::dense::{Matrix, matrix_product};
 use crate::math::{sigmoid, tanh};
-use crate::vector::vectorized;
+use crate::vectorized;
 
 /// Rows of a block.
 const ROWS: usize = 64;
@@ -137,7 +137,7 @@ impl Gru<'_> {
                 let (h_row, hu) = (&mut state[row * h..(row + 1) * h], &product[row * 3 * h..(row + 1) * 3 * h]);
                 let gates = &mut gates[at * 4 * h..(at + 1) * 4 * h];
                 let a = self.attention(position);
-                vectorized(|| self.step(xw, hu, a, h_row, gates));
+                vectorized!(self.step(xw, hu, a, h_row, gates));
                 states[at * h..(at + 1) * h].copy_from_slice(h_row);
             }
         }
@@ -228,7 +228,7 @@ impl Gru<'_> {
                 let carried = &mut carried[row * h..(row + 1) * h];
                 let to_xw = &mut xw[at * 3 * h..(at + 1) * 3 * h];
                 let to_product = &mut packed[row * 3 * h..(row + 1) * 3 * h];
-                attention[at] = vectorized(|| self.step_back(&here, carried, to_xw, to_product));
+                attention[at] = vectorized!(self.step_back(&here, carried, to_xw, to_product));
                 of_product[at * 3 * h..(at + 1) * 3 * h].copy_from_slice(to_product);
             }
             if step > 0 {

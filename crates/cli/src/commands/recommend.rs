@@ -20,7 +20,7 @@ use crate::out;
 use crate::progress::Answered;
 
 /// Users that are looked for at once, where items have vectors and where every item is scored.
-const USERS: [usize; 2] = [4096, 64];
+const USERS: [usize; 2] = [4096, 256];
 
 /// Recommends.
 pub fn run(args: &RecommendArgs) -> Result<(), CliError> {

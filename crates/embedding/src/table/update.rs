@@ -43,7 +43,7 @@ impl Table {
         let job =
             Update { space, gradient, winners, context, frequency, optimizer: &self.optimizer, dim: self.layout.dim };
         let shards = self.shards.par_iter_mut().enumerate();
-        shards.for_each(|(number, shard)| vectorized(|| job.run(number, shard)));
+        shards.for_each(|(number, shard)| vectorized!(job.run(number, shard)));
     }
 }
 

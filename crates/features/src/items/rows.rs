@@ -42,7 +42,7 @@ impl Catalogue {
     }
 
     /// A user's row without an item, or that of nobody: what a file says of the user comes before what training rows said.
-    fn row_of(&self, schema: &Schema, who: Who<'_>, past: Past) -> Batch {
+    pub fn row_of(&self, schema: &Schema, who: Who<'_>, past: Past) -> Batch {
         let nobody =
             || Batch { rows: 1, keys: self.items.keys.iter().map(|k| k.none_like(1)).collect(), ..Batch::default() };
         let mut one = who.user.map_or_else(nobody, |user| self.users.take(&[user]));

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, activation::softmax};
 use burnrec_backend::{Activation, Segments, segment_softmax, spread_add, spread_mul, weighted_sum};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -87,29 +87,38 @@ impl AttentionUnit {
         layer(&self.score, hidden, None, Activation::Identity)
     }
 
-    /// [`AttentionUnit::pool`] of rows that all have one history. Its share of the first layer is made once: `(q ⊙ k) W` is
-    /// `q (k ⊙ W)`, a product of all candidates with all behaviours at once.
+    /// [`AttentionUnit::pool`] of rows that all have one history.
     ///
     /// # Shapes
     /// - `keys`: `[L, d]`, `query`: `[B, d]`
     /// - output: `[B, d]`, zeros where L is 0
     pub fn pool_one(&self, keys: Tensor<2>, query: Tensor<2>, normalise: Normalise) -> Tensor<2> {
+        pool_scored(keys.clone(), self.score_one(keys, query), normalise)
+    }
+
+    /// What the unit says of each behaviour of a history that all rows have. The history's share of the first layer is made
+    /// once: `(q ⊙ k) W` is `q (k ⊙ W)`, a product of all candidates with all behaviours at once.
+    ///
+    /// # Shapes
+    /// - `keys`: `[L, d]`, `query`: `[B, d]`
+    /// - output: `[L, B]`
+    pub fn score_one(&self, keys: Tensor<2>, query: Tensor<2>) -> Tensor<2> {
         let ([length, width], rows, device) = (keys.dims(), query.dims()[0], query.device());
         if length == 0 || rows == 0 {
-            return query.zeros_like();
+            return Tensor::zeros([length, rows], &device);
         }
         let weight = self.keys.weight.val();
         let hidden = weight.dims()[1];
         let [alone, beside] = [0, width].map(|from| weight.clone().slice([from..from + width, 0..hidden])); // [d, h]
         let once = keys.clone().matmul(alone).reshape([1, length * hidden]);
-        let both: Tensor<3> = keys.clone().unsqueeze_dim::<3>(2) * beside.unsqueeze_dim::<3>(0); // [L, d, h]
+        let both: Tensor<3> = keys.unsqueeze_dim::<3>(2) * beside.unsqueeze_dim::<3>(0); // [L, d, h]
         let both = both.swap_dims(0, 1).reshape([width, length * hidden]);
         let query_and_one = Tensor::cat(vec![query.clone(), Tensor::ones([rows, 1], &device)], 1);
         let of_keys = query_and_one.matmul(Tensor::cat(vec![both, once], 0)); // [B, L · h]
         let offsets: Vec<u32> = (0..=rows).map(|row| (row * length) as u32).collect();
         let segments = Segments::new(&offsets, &device);
         let scores = self.behind_keys(of_keys.reshape([rows * length, hidden]), query, &segments);
-        weights_of(scores, width, &segments, normalise).reshape([rows, length]).matmul(keys)
+        scores.reshape([rows, length]).transpose()
     }
 
     /// Multiply-adds of a row with so many positions.
@@ -136,6 +145,23 @@ impl AttentionUnit {
         let width = keys.dims()[1];
         weights_of(self.forward(keys, query, segments), width, segments, normalise)
     }
+}
+
+/// Behaviours that all rows have, weighed by what a unit said of them.
+///
+/// # Shapes
+/// - `keys`: `[L, d]`, `scores`: `[L, B]`
+/// - output: `[B, d]`, zeros where L is 0
+pub fn pool_scored(keys: Tensor<2>, scores: Tensor<2>, normalise: Normalise) -> Tensor<2> {
+    let ([length, width], rows) = (keys.dims(), scores.dims()[1]);
+    if length == 0 || rows == 0 {
+        return Tensor::zeros([rows, width], &keys.device());
+    }
+    let weights = match normalise {
+        Normalise::None => scores,
+        Normalise::Softmax => softmax(scores / (width as f32).sqrt(), 0),
+    };
+    weights.transpose().matmul(keys)
 }
 
 /// Scores `[positions, 1]` as weights.

@@ -19,7 +19,7 @@ mod tower;
 mod towers;
 
 pub use activation::{ActivationKind, AnyActivation, Dice, Prelu};
-pub use attention::{AttentionUnit, Normalise};
+pub use attention::{AttentionUnit, Normalise, pool_scored};
 pub use cin::Cin;
 pub use cross::{Cross, CrossShape, Gate, Inner};
 pub use experts::{ExpertGate, Experts};

@@ -18,6 +18,9 @@ pub struct Inputs {
     /// Whether sequences and segments are of a single row whose histories all rows have: what is asked about one user. Only
     /// of models whose [`super::Model::takes_one_history`] says so.
     pub one_history: bool,
+    /// What [`super::Model::behaviour_scores`] gave for these rows and histories, where it was asked before: by the number of the
+    /// history, `[positions, B]`.
+    pub scored: Vec<(usize, Tensor<2>)>,
     /// What follows each position, one entry a group, in training and for models that want it; else none.
     pub following: Vec<Option<Following>>,
     /// The numeric inputs `[B, N]`; none where N is 0.
@@ -58,6 +61,7 @@ impl Inputs {
             lookups,
             segments: Vec::new(),
             one_history: false,
+            scored: Vec::new(),
             following: Vec::new(),
             numeric,
             sharing: None,

@@ -128,6 +128,14 @@ pub trait Model: Module {
         false
     }
 
+    /// What the model says of each behaviour of [`Inputs::one_history`] for each row, where that hangs on nothing but the
+    /// behaviour and the row's item: `[positions, B]` with the number of the history among [`Inputs::segments`]. It is then asked
+    /// once a pair of a behaviour and an item for all users, and handed back as [`Inputs::scored`]. Nothing from models where
+    /// a position, the user or what came before counts too.
+    fn behaviour_scores(&self, _inputs: &Inputs) -> Vec<(usize, Tensor<2>)> {
+        Vec::new()
+    }
+
     /// The vectors of the rows' users `[B, d]`; none where a user is the mean of the items that the user liked, or where
     /// the model gives no vectors.
     fn user_vectors(&self, _inputs: &Inputs) -> Option<Tensor<2>> {

@@ -18,7 +18,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{check_vectors, history_lookup};
-use crate::blocks::{ActivationKind, AttentionUnit, LayersConfig, Normalise, Score, Tower, position_encoding};
+use crate::blocks::{
+    ActivationKind, AttentionUnit, LayersConfig, Normalise, Score, Tower, pool_scored, position_encoding,
+};
 use crate::contract::{Architecture, InputShapes, Inputs, Model, Outputs, Reads, Sequences, Trunk, matrix_weights};
 use crate::error::ModelError;
 use crate::initial::Initial;
@@ -187,9 +189,11 @@ impl Model for Din {
         for (unit, history) in self.units.iter().zip(&self.histories) {
             let (keys, query) = (self.keys(history, inputs), history.query(inputs, 0));
             let segments = &inputs.segments[history.group];
-            parts.push(match inputs.one_history {
-                true => unit.pool_one(keys, query, self.normalise),
-                false => unit.pool(keys, query, segments, self.normalise),
+            let scored = inputs.scored.iter().find(|(group, _)| *group == history.group);
+            parts.push(match (scored, inputs.one_history) {
+                (Some((_, scores)), _) => pool_scored(keys, scores.clone(), self.normalise),
+                (None, true) => unit.pool_one(keys, query, self.normalise),
+                (None, false) => unit.pool(keys, query, segments, self.normalise),
             }); // [B, d]
         }
         parts.extend(inputs.numeric.clone()); // [B, N]
@@ -210,6 +214,16 @@ impl Model for Din {
             (history.group, unit.weights(keys, query, &inputs.segments[history.group], self.normalise))
         };
         self.units.iter().zip(&self.histories).map(of).collect()
+    }
+
+    fn behaviour_scores(&self, inputs: &Inputs) -> Vec<(usize, Tensor<2>)> {
+        let of = |(unit, history): (&AttentionUnit, &History)| {
+            (history.group, unit.score_one(history.keys(inputs, 0), history.query(inputs, 0)))
+        };
+        match self.positions {
+            true => Vec::new(),
+            false => self.units.iter().zip(&self.histories).map(of).collect(),
+        }
     }
 
     /// The units work once a position, but for their part of the candidate.

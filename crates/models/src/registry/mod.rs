@@ -157,6 +157,10 @@ macro_rules! registry {
                 match self { $(Self::$variant(m) => m.attention(inputs),)* }
             }
 
+            fn behaviour_scores(&self, inputs: &Inputs) -> Vec<(usize, Tensor<2>)> {
+                match self { $(Self::$variant(m) => m.behaviour_scores(inputs),)* }
+            }
+
             fn user_vectors(&self, inputs: &Inputs) -> Option<Tensor<2>> {
                 match self { $(Self::$variant(m) => m.user_vectors(inputs),)* }
             }

@@ -37,6 +37,7 @@ impl Feed {
             sequences,
             segments,
             one_history: false,
+            scored: Vec::new(),
             following: Vec::new(),
             numeric,
             sharing: None,

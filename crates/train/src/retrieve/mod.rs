@@ -1,9 +1,12 @@
 //! Looking for items: the vectors of users and items, and the best of all products.
 
+mod behaviours;
+mod pairs;
+
 use burn::tensor::{Tensor, TensorData};
-use burnrec_backend::{has_own_memory, traffic};
+use burnrec_backend::traffic;
 use burnrec_features::{Batch, Catalogue, Encoder, IndexPolicy, Past, Who};
-use burnrec_models::{AnyModel, Head, Inputs, Model};
+use burnrec_models::{AnyModel, Inputs, Model};
 use burnrec_record::Metrics;
 use rayon::prelude::*;
 
@@ -161,7 +164,7 @@ impl<'a> Retriever<'a> {
         for users in asked.users.chunks((PRODUCTS / count.max(1)).clamp(1, ROWS)) {
             let scores: Vec<f32> = match &items {
                 Some(items) => traffic::read(self.products(users, asked.sides, items)),
-                None => self.row_scores(users, asked.sides),
+                None => self.pair_scores(users, asked.sides),
             };
             let of = |(user, scores): (&Who<'_>, &[f32])| each(*user, scores);
             out.par_extend(users.par_iter().zip(scores.par_chunks(count)).map(of));
@@ -179,30 +182,6 @@ impl<'a> Retriever<'a> {
     fn gives_user_vectors(&self) -> bool {
         let rows = self.catalogue.rows_of(self.encoder.schema(), Who::default(), &[0], self.past);
         self.infer(rows, |m, inputs| m.user_vectors(inputs)).is_some()
-    }
-
-    fn row_scores(&self, users: &[Who<'_>], sides: usize) -> Vec<f32> {
-        let all: Vec<u32> = (0..self.catalogue.len() as u32).collect();
-        let (schema, past) = (self.encoder.schema(), Past { sides, ..self.past });
-        let once = self.frozen.takes_one_history();
-        let asked: Vec<(Who<'_>, &[u32])> = users.iter().flat_map(|u| all.chunks(ROWS).map(move |i| (*u, i))).collect();
-        let score = |(user, items): &(Who<'_>, &[u32])| -> Vec<f32> {
-            let head = schema.liked();
-            let of = move |m: &AnyModel, inputs: &Inputs| m.forward(inputs).heads.get(head).map(Head::scores);
-            let part = match once {
-                true => {
-                    let (one, rows) = self.catalogue.rows_apart(schema, *user, items, past);
-                    self.frozen.infer_for(self.prepared(one), self.prepared(rows), of)
-                }
-                false => self.infer(self.catalogue.rows_of(schema, *user, items, past), of),
-            };
-            part.map_or_else(Vec::new, traffic::read)
-        };
-        // On the host each core has users of its own: the passes of one are too short to be shared out.
-        match has_own_memory(&self.frozen.device()) {
-            true => asked.iter().flat_map(score).collect(),
-            false => asked.par_iter().map(score).collect::<Vec<_>>().concat(),
-        }
     }
 
     /// The best `k` items of each user, after the rows of `sides` sides; without those that the user saw, if asked.

@@ -51,6 +51,7 @@ impl Stepper {
             sequences: feed.sequences.into_iter().map(tracked).collect(),
             segments: feed.segments,
             one_history: false,
+            scored: Vec::new(),
             following,
             numeric: feed.numeric,
             sharing: batch.drawn.as_ref().map(|drawn| drawn.sharing),

@@ -150,16 +150,17 @@ impl Frozen<'_> {
         self.model.takes_one_history()
     }
 
-    /// [`Frozen::infer`] of rows that all have the sequences of one row.
+    /// [`Frozen::infer`] of rows that all have the sequences of one row; `scored` is what was said of its behaviours before.
     pub fn infer_for<T: Send>(
         &self,
         one: Prepared,
         rows: Prepared,
+        scored: Vec<(usize, Tensor<2>)>,
         what: impl FnOnce(&AnyModel, &Inputs) -> T + Send,
     ) -> T {
         self.beside_the_pool(|| {
             let Inputs { sequences, segments, .. } = self.inputs(one);
-            what(&self.model, &Inputs { sequences, segments, one_history: true, ..self.inputs(rows) })
+            what(&self.model, &Inputs { sequences, segments, scored, one_history: true, ..self.inputs(rows) })
         })
     }
 
