@@ -317,3 +317,84 @@ fn settings_that_cannot_work_are_refused_with_their_place_and_nothing_is_written
     let nameless = run(folder.path(), &["simulate", "site.toml", "--out", "out", "--resume"]);
     assert!(nameless.code == Some(2) && nameless.err.contains("simulation.toml"), "{}", nameless.err);
 }
+
+/// A log of single choices by chance: each kind of reader clicks on its own kind of item, and the first items are chosen most.
+fn choices(folder: &Path, hours: u32) {
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let mut text = String::from("time,user,item,kind,mu,clicked\n");
+    for second in (0..hours * 3_600).step_by(15) {
+        let (user, draw) = (rng.random_range(0..40u32), rng.random_range(0..12u32));
+        // Items 0 to 3 two times in three, 4 to 7 else.
+        let item = if draw < 8 { draw % 4 } else { 4 + draw % 4 };
+        let mu = if item < 4 { 1.0 / 6.0 } else { 1.0 / 12.0 };
+        let rate = if item % 4 == user % 4 { 0.5 } else { 0.05 } + if item < 4 { 0.0 } else { 0.2 };
+        let clicked = u8::from(rng.random::<f64>() < rate);
+        text += &format!("{second},u{user},i{item},k{},{mu},{clicked}\n", item % 4);
+    }
+    std::fs::write(folder.join("choices.csv"), text).unwrap();
+}
+
+const BANDIT: &str = r#"
+[environment.bandit]
+user = "user"
+item = "item"
+time = "time"
+click = "clicked"
+propensity = "mu"
+item_columns = ["kind"]
+
+[data]
+source = "choices.csv"
+
+[simulate]
+seeds = 1
+places = 1
+warmup_hours = 12.0
+hours = 24.0
+
+[features.fields]
+user = "categorical"
+item = "categorical"
+kind = "categorical"
+
+[train]
+batch_size = 64
+epochs = 20
+sparse = { learning_rate = 0.02 }
+
+[agents.random]
+policy = "random"
+
+[agents.fm]
+model = { fm = { embedding_dim = 4 } }
+learn = { minor = "none", major = "none" }
+"#;
+
+#[test]
+fn on_logged_choices_an_agent_is_worth_what_its_own_choices_earned_by_their_propensities() {
+    let folder = tempfile::tempdir().unwrap();
+    choices(folder.path(), 36);
+    std::fs::write(folder.path().join("bandit.toml"), BANDIT).unwrap();
+    let told = run_ok(folder.path(), &["check", "bandit.toml"]).out;
+    assert!(told.contains("  bandit  ") && told.contains("12 as logged, then 24"), "{told}");
+    let table = run_ok(folder.path(), &["simulate", "bandit.toml", "--out", "out"]).out;
+    assert!(table.contains("snips") && table.contains("matched"), "{table}");
+    let summary = read(&folder.path().join("out/summary.json"));
+    let of = |agent: &str, measure: &str| summary["agents"][agent]["measures"][measure]["mean"].as_f64().unwrap();
+    // Chance earns .2625; the item of the reader's own kind among the later ones .7. What matched alone says another thing.
+    assert!((of("random", "snips") - 0.2625).abs() < 0.06, "{}", of("random", "snips"));
+    assert!((of("fm", "snips") - 0.7).abs() < 0.1, "{}", of("fm", "snips"));
+    assert!((of("fm", "ips") - 0.7).abs() < 0.15 && of("fm", "matched") < 0.2);
+    let refused = |set: &str, words: &str| {
+        let told = run(folder.path(), &["check", "bandit.toml", "--set", set]);
+        assert!(told.code == Some(2) && told.err.contains(words), "{set}: {}", told.err);
+    };
+    refused("simulate.places=3", "simulate.places");
+    refused("features.fields.mu=\"numeric\"", "reads the propensity");
+    refused("environment.bandit.item_columns=[\"mu\"]", "which is of the request");
+    refused("agents.oracle={policy=\"oracle\"}", "nobody knows the truth of a log");
+    let text = std::fs::read_to_string(folder.path().join("choices.csv")).unwrap();
+    std::fs::write(folder.path().join("choices.csv"), text.replacen(",0.16", ",1.16", 1)).unwrap();
+    let bad = run(folder.path(), &["simulate", "bandit.toml", "--out", "bad"]);
+    assert!(bad.code == Some(2) && bad.err.contains("at most 1") && !folder.path().join("bad").exists(), "{}", bad.err);
+}

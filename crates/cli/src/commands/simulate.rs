@@ -51,9 +51,13 @@ pub fn explain(config: &Path, overrides: &Overrides) -> Result<(), CliError> {
             "  news    {} readers, {} articles an hour that live for {} h, {} candidates of {} topics",
             news.users, news.articles_per_hour, news.article_hours, news.candidates, news.topics
         ),
-        (None, data) => format!("  log     {}", data.as_ref().map_or("nothing", |data| data.source.as_str())),
+        (None, data) => {
+            let kind = if e.bandit.is_some() { "bandit" } else { "log   " };
+            format!("  {kind}  {}", data.as_ref().map_or("nothing", |data| data.source.as_str()))
+        }
     })?;
-    out::line(&format!("  hours   {} by chance, then {}; lists of {}", s.warmup_hours, s.hours, s.places))?;
+    let first = if e.news.is_some() { "by chance" } else { "as logged" };
+    out::line(&format!("  hours   {} {first}, then {}; lists of {}", s.warmup_hours, s.hours, s.places))?;
     for (name, agent) in agents {
         let model = agent.model().name();
         let spelled = |value: serde_json::Value| value.as_str().unwrap_or_default().to_string();
@@ -135,9 +139,12 @@ pub fn run(args: &SimulateArgs) -> Result<(), CliError> {
     out::line(&format!("{}: simulation folder {}", report.status, folder.display()))
 }
 
-const SHOWN: [&str; 11] = [
+const SHOWN: [&str; 14] = [
     "clicks",
     "regret",
+    "snips",
+    "ips",
+    "matched",
     "ctr",
     "ndcg",
     "precision_5",

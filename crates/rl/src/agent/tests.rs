@@ -71,7 +71,7 @@ impl Small {
     }
 
     fn hear(&mut self, request: u64, time: f64, clicks: &[bool]) {
-        self.network.hear(&[Feedback { request, time, clicks: clicks.to_vec() }]).unwrap();
+        self.network.hear(&[Feedback { request, time, clicks: clicks.to_vec(), propensity: None }]).unwrap();
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where agents act: who asks, for which candidates, and what they click.
 
+pub mod bandit;
 pub mod log;
 pub mod news;
 
@@ -31,6 +32,8 @@ pub struct Feedback {
     pub time: f64,
     /// Whether each place was clicked.
     pub clicks: Vec<bool>,
+    /// How probable it was that a log has this list; none where no log had a choice.
+    pub propensity: Option<f64>,
 }
 
 /// What happened that no agent sees, for figures.
@@ -84,12 +87,18 @@ pub trait Environment {
     fn truth(&self, request: &Request) -> Option<Vec<(f64, f64)>>;
 
     /// Whether each candidate would be clicked, where that is known without showing it: of logs, of the places that they had.
-    fn labels(&self, _request: &Request) -> Option<Vec<bool>> {
-        None
+    /// None of candidates that were not shown; nothing where no log says anything.
+    fn labels(&self, _request: &Request) -> Vec<Option<bool>> {
+        Vec::new()
     }
 
     /// What happened since the last time that this was asked.
     fn tally(&mut self) -> Tally;
+
+    /// What looks as if it were meant otherwise, in words.
+    fn doubts(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// When it ends, in seconds from the beginning.
     fn end(&self) -> f64;

@@ -32,6 +32,16 @@ pub struct Logged {
     pub slate: Option<Vec<u64>>,
 }
 
+/// Why a number can be no propensity; none where it can.
+pub(crate) fn propensity_problem(mu: f64) -> Option<String> {
+    match mu {
+        _ if mu.is_nan() => Some("the propensity is missing; it is what the policy that made the log gave to its action at that moment, and cannot be made up later".into()),
+        _ if mu <= 0.0 => Some(format!("the propensity is {mu}: an action of probability 0 cannot have been taken; log what the policy gave to it")),
+        _ if mu > 1.0 => Some(format!("the propensity is {mu}, and probabilities are at most 1; is it a weight, or a percentage?")),
+        _ => None,
+    }
+}
+
 impl Logged {
     /// The weight of each row.
     ///
@@ -44,11 +54,13 @@ impl Logged {
         }
         for (at, ((reward, mu), pi)) in self.reward.iter().zip(&self.propensity).zip(&self.target).enumerate() {
             let problem = match () {
-                () if !reward.is_finite() || reward.abs() > 1e100 => format!("the reward is {reward}, which is no number that can be summed"),
-                () if mu.is_nan() => "the propensity is missing; it is what the policy that made the log gave to its action at that moment, and cannot be made up later".into(),
-                () if *mu <= 0.0 => format!("the propensity is {mu}: an action of probability 0 cannot have been taken; log what the policy gave to it"),
-                () if *mu > 1.0 => format!("the propensity is {mu}, and probabilities are at most 1; is it a weight, or a percentage?"),
-                () if !(0.0..=1.0 + 1e-9).contains(pi) => format!("the policy gives the action {pi}, which is no probability"),
+                () if !reward.is_finite() || reward.abs() > 1e100 => {
+                    format!("the reward is {reward}, which is no number that can be summed")
+                }
+                () if propensity_problem(*mu).is_some() => propensity_problem(*mu).unwrap_or_default(),
+                () if !(0.0..=1.0 + 1e-9).contains(pi) => {
+                    format!("the policy gives the action {pi}, which is no probability")
+                }
                 () => continue,
             };
             return Err(row(at, problem));

@@ -16,6 +16,7 @@ mod tests;
 pub use bootstrap::{Interval, bootstrap};
 pub use config::{OpeConfig, OpeFile, PolicyConfig, RewardConfig};
 pub use estimators::{Estimator, Terms};
+pub(crate) use logged::propensity_problem;
 pub use logged::{Logged, Modelled};
 pub use read::read_log;
 

@@ -118,7 +118,8 @@ impl Act<'_> {
             let slates =
                 policy.push(&Asked { now, places, requests: &requests, rows: &rows, source, truth: &truth })?;
             for (request, slate) in requests.iter().zip(&slates) {
-                let liked = environment.labels(request).map(|labels| labels.iter().filter(|liked| **liked).count());
+                let labels: Option<Vec<bool>> = environment.labels(request).into_iter().collect();
+                let liked = labels.filter(|all| !all.is_empty()).map(|all| all.iter().filter(|liked| **liked).count());
                 measures.shown(request, slate, liked, |a, b| environment.similarity(a, b));
                 environment.show(request.id, slate)?;
             }

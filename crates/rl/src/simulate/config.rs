@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::{AgentConfig, PolicyKind};
+use crate::environment::bandit::BanditConfig;
 use crate::environment::log::LogConfig;
 use crate::environment::news::NewsConfig;
 use crate::error::{RlError, bad};
@@ -23,7 +24,7 @@ pub struct Simulation {
     pub backend: BackendConfig,
     /// The environment: one of its tables.
     pub environment: EnvironmentConfig,
-    /// Where the rows of `[environment.log]` come from.
+    /// Where the rows of `[environment.log]` or `[environment.bandit]` come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<DataConfig>,
     /// How long, how often, how many places.
@@ -53,6 +54,18 @@ pub struct EnvironmentConfig {
     /// A log of impressions, whose candidates are ranked anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<LogConfig>,
+    /// A log of single actions with their propensities: what an agent would have earned in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bandit: Option<BanditConfig>,
+}
+
+impl EnvironmentConfig {
+    /// Columns of a log that agents may not read, with what they are.
+    fn hidden(&self) -> Vec<(&String, &'static str)> {
+        let log = self.log.iter().map(|log| (&log.click, "the click"));
+        let bandit = self.bandit.iter();
+        log.chain(bandit.flat_map(|b| [(&b.click, "the click"), (&b.propensity, "the propensity")])).collect()
+    }
 }
 
 /// How long, how often.
@@ -61,7 +74,7 @@ pub struct EnvironmentConfig {
 pub struct SimulateConfig {
     /// Runs of each agent, each on other users; the agents of one seed meet the same.
     pub seeds: u64,
-    /// Hours in which lists are made by chance, for all agents to begin with.
+    /// Hours in which lists are made by chance, or pass as a log has them, for all agents to begin with.
     pub warmup_hours: f64,
     /// Hours in which agents act after them.
     pub hours: f64,
@@ -119,11 +132,19 @@ impl Simulation {
     /// # Errors
     /// The first setting that cannot work, with its key.
     pub fn check(&self) -> Result<Vec<(String, AgentConfig)>, RlError> {
-        let EnvironmentConfig { news, log } = &self.environment;
-        match (news, log) {
-            (Some(news), None) => news.check()?,
-            (None, Some(log)) => log.check(self.data.as_ref())?,
-            _ => return Err(bad("environment", "needs one table: [environment.news] or [environment.log]")),
+        let EnvironmentConfig { news, log, bandit } = &self.environment;
+        match (news, log, bandit) {
+            (Some(news), None, None) => news.check()?,
+            (None, Some(log), None) => log.check(self.data.as_ref())?,
+            (None, None, Some(bandit)) => bandit.check(self.data.as_ref())?,
+            _ => {
+                let problem = "needs one table: [environment.news], [environment.log] or [environment.bandit]";
+                return Err(bad("environment", problem));
+            }
+        }
+        if bandit.is_some() && self.simulate.places != 1 {
+            let problem = "must be 1 with [environment.bandit]: a row of the log is one choice";
+            return Err(bad("simulate.places", problem));
         }
         let split = self.data.as_ref().is_some_and(|data| data.split != SplitConfig::default());
         if split {
@@ -132,13 +153,11 @@ impl Simulation {
                 "divides rows into sides, and a log is passed once in the order of time; remove it",
             ));
         }
-        if let Some(log) = log {
-            let reads = |(name, field): &(&String, &FieldConfig)| field.column.as_ref().unwrap_or(name) == &log.click;
+        for (hidden, what) in self.environment.hidden() {
+            let reads = |(name, field): &(&String, &FieldConfig)| field.column.as_ref().unwrap_or(name) == hidden;
             if let Some((name, _)) = self.features.fields.iter().find(reads) {
-                return Err(bad(
-                    format!("features.fields.{name}"),
-                    "reads the click, which is what agents are to find out; remove the field",
-                ));
+                let problem = format!("reads {what}, which is what agents are to find out; remove the field");
+                return Err(bad(format!("features.fields.{name}"), problem));
             }
         }
         if news.is_some() && self.data.is_some() {

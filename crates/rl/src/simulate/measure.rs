@@ -35,6 +35,9 @@ pub struct Hour {
     pub ils_shown: (f64, u64),
     /// Mean activeness of all users that ever came, at its end.
     pub activeness: f64,
+    /// Lists that stand for others, by one over their propensity: how many they stand for, clicks of those, and how many there are.
+    #[serde(default)]
+    pub weighed: (f64, f64, u64),
     /// What no agent sees: sessions, their requests, returns, hours away, shown items in their first hour, clicks on them.
     pub hidden: [f64; 6],
 }
@@ -120,6 +123,10 @@ impl Measures {
         self.now.places += clicks.len() as u64;
         self.now.clicks += count as u64;
         self.now.heard += 1;
+        if let Some(propensity) = feedback.propensity {
+            let (weights, weighed, lists) = self.now.weighed;
+            self.now.weighed = (weights + 1.0 / propensity, weighed + count as f64 / propensity, lists + 1);
+        }
         self.now.precision_5 += clicks.iter().take(TOP).filter(|clicked| **clicked).count() as f64 / TOP as f64;
         if count > 0 {
             let found: f64 =
@@ -158,9 +165,11 @@ impl Measures {
         let rate = |top: f64, bottom: f64| (bottom > 0.0).then(|| top / bottom);
         let hidden = |at: usize| sum(&|hour| hour.hidden[at]);
         let clicks = sum(&|hour| hour.clicks as f64);
+        let weighed = |of: &dyn Fn(&(f64, f64, u64)) -> f64| sum(&|hour| of(&hour.weighed));
+        let (lists, stand_for) = (sum(&|hour| hour.lists as f64), weighed(&|w| w.0));
         BTreeMap::from([
             ("clicks", Some(clicks)),
-            ("lists", Some(sum(&|hour| hour.lists as f64))),
+            ("lists", Some(lists)),
             ("ctr", rate(clicks, sum(&|hour| hour.places as f64))),
             ("ndcg", rate(sum(&|hour| hour.ndcg), sum(&|hour| hour.ndcg_lists as f64))),
             ("precision_5", rate(sum(&|hour| hour.precision_5), sum(&|hour| hour.heard as f64))),
@@ -168,6 +177,9 @@ impl Measures {
             ("ils_shown", rate(sum(&|hour| hour.ils_shown.0), sum(&|hour| hour.ils_shown.1 as f64))),
             ("activeness", self.hours.last().map(|hour| hour.activeness)),
             ("session_depth", rate(hidden(1), hidden(0))),
+            ("ips", rate(weighed(&|w| w.1), lists).filter(|_| stand_for > 0.0)),
+            ("snips", rate(weighed(&|w| w.1), stand_for)),
+            ("matched", rate(weighed(&|w| w.2 as f64), lists).filter(|_| stand_for > 0.0)),
             ("hours_away", rate(hidden(3), hidden(2))),
             ("first_hour_ctr", rate(hidden(5), hidden(4))),
         ])
@@ -195,13 +207,36 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_matched_stands_for_as_many_as_its_propensity_says() {
+        let mut measures = Measures::new(ActivenessConfig::default());
+        for (id, heard) in [(1, Some((0.5, true))), (2, Some((0.1, false))), (3, None), (4, Some((0.25, true)))] {
+            let request = Request { id, time: 0.0, user: id, candidates: vec![1, 2] };
+            measures.shown(&request, &[0], None, |_, _| 0.0);
+            if let Some((propensity, clicked)) = heard {
+                let propensity = Some(propensity);
+                measures.heard_of(&Feedback { request: id, time: 1.0, clicks: vec![clicked], propensity });
+            }
+        }
+        measures.end_hour(3_600.0, Tally::default(), |_, _| 0.0);
+        let totals = measures.totals();
+        // Weights 2, 10 and 4; clicks of weight 6; of four lists three matched.
+        let near = |measure: &str, wanted: f64| assert!((totals[measure].unwrap() - wanted).abs() < 1e-12, "{measure}");
+        near("snips", 6.0 / 16.0);
+        near("ips", 6.0 / 4.0);
+        near("matched", 3.0 / 4.0);
+        near("ctr", 2.0 / 3.0);
+        let logged = Measures::new(ActivenessConfig::default()).totals();
+        assert_eq!([logged["snips"], logged["ips"], logged["matched"]], [None; 3]);
+    }
+
+    #[test]
     fn lists_are_counted_by_hand() {
         let mut measures = Measures::new(ActivenessConfig::default());
         let request = Request { id: 1, time: 0.0, user: 3, candidates: vec![10, 11, 12] };
         let similar = |a: u64, b: u64| if a + b == 23 { 1.0 } else { 0.5 };
         measures.shown(&request, &[2, 0, 1], None, similar);
-        measures.heard_of(&Feedback { request: 1, time: 5.0, clicks: vec![false, true, true] });
-        measures.heard_of(&Feedback { request: 1, time: 6.0, clicks: vec![true, true, true] });
+        measures.heard_of(&Feedback { request: 1, time: 5.0, clicks: vec![false, true, true], propensity: None });
+        measures.heard_of(&Feedback { request: 1, time: 6.0, clicks: vec![true, true, true], propensity: None });
         measures.end_hour(3_600.0, Tally { sessions: 2, depth: 6, ..Tally::default() }, similar);
         let totals = measures.totals();
         let log = |x: f64| 1.0 / x.log2();
@@ -213,7 +248,7 @@ mod tests {
         );
         let mut logged = Measures::new(ActivenessConfig::default());
         logged.shown(&request, &[0, 1], Some(5), similar);
-        logged.heard_of(&Feedback { request: 1, time: 5.0, clicks: vec![true, false] });
+        logged.heard_of(&Feedback { request: 1, time: 5.0, clicks: vec![true, false], propensity: None });
         logged.end_hour(3_600.0, Tally::default(), similar);
         assert!((logged.totals()["ndcg"].unwrap() - 1.0 / (1.0 + log(3.0))).abs() < 1e-12, "five were to be found");
         assert_eq!(

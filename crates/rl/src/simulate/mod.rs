@@ -30,7 +30,8 @@ pub use report::{Compared, Outcome, Report, Spread};
 
 use crate::agent::{AgentConfig, PolicyKind};
 use crate::environment::Environment;
-use crate::environment::log::LogReplay;
+use crate::environment::bandit::Choices;
+use crate::environment::log::{Form, Lists, LogReplay};
 use crate::environment::news::News;
 use crate::error::{RlError, bad};
 use act::Act;
@@ -84,9 +85,8 @@ pub fn simulate(job: &Job, tell: &mut dyn FnMut(&Told<'_>)) -> Result<Report, Rl
     begin(job)?;
     let seeds: Vec<u64> = (0..job.simulation.simulate.seeds).map(|n| job.simulation.run.seed + n).collect();
     let mut all = agents.clone();
-    let adds_oracle =
-        job.simulation.environment.news.is_some() && agents.iter().all(|(_, a)| a.policy != PolicyKind::Oracle);
-    if adds_oracle {
+    let is_site = job.simulation.environment.news.is_some();
+    if is_site && agents.iter().all(|(_, a)| a.policy != PolicyKind::Oracle) {
         all.push((ORACLE.into(), AgentConfig { policy: PolicyKind::Oracle, ..AgentConfig::default() }));
     }
     let (mut outcomes, mut interrupted) = (Vec::new(), false);
@@ -94,7 +94,8 @@ pub fn simulate(job: &Job, tell: &mut dyn FnMut(&Told<'_>)) -> Result<Report, Rl
     let mut ahead = None;
     'seeds: for (number, seed) in seeds.iter().enumerate() {
         let folder = job.out.join(format!("seed-{seed}"));
-        tell(&Told::Stage(&format!("seed {seed}: lists by chance, to begin with")));
+        let first = if is_site { "lists by chance" } else { "what the log shows" };
+        tell(&Told::Stage(&format!("seed {seed}: {first}, to begin with")));
         let Some(start) = start::start(job, *seed, &folder)? else {
             interrupted = true;
             break;
@@ -192,7 +193,9 @@ fn begin(job: &Job) -> Result<(), RlError> {
         return Ok(());
     }
     // Rows that cannot be read are told before anything is written.
-    drop(environment(job, job.simulation.run.seed)?.requests(0.0)?);
+    let mut first = environment(job, job.simulation.run.seed)?;
+    first.doubts().iter().for_each(|doubt| tracing::warn!("{doubt}"));
+    drop(first.requests(0.0)?);
     std::fs::create_dir_all(&job.out).map_err(TrainError::io(&job.out))?;
     Ok(write_whole(&path, text.as_bytes())?)
 }
@@ -204,11 +207,15 @@ fn environment(job: &Job, seed: u64) -> Result<Box<dyn Environment>, RlError> {
     if let Some(news) = &e.news {
         return Ok(Box::new(News::new(news.clone(), seed, hours)?));
     }
-    let (Some(log), Some((path, data))) = (&e.log, &job.data) else {
-        return Err(bad("environment", "has no rows"));
-    };
+    let Some((path, data)) = &job.data else { return Err(bad("environment", "has no rows")) };
     let columns = start::schema(&job.simulation)?.columns(false);
-    Ok(Box::new(LogReplay::open(path, data, log.clone(), &columns, hours)?))
+    let source = burnrec_data::open(path, data)?;
+    let form: Box<dyn Form> = match (&e.log, &e.bandit) {
+        (Some(log), _) => Box::new(Lists::new(log.clone())),
+        (None, Some(bandit)) => Box::new(Choices::new(&source, bandit.clone(), &columns)?),
+        (None, None) => return Err(bad("environment", "has no rows")),
+    };
+    Ok(Box::new(LogReplay::open(source, form, &columns, hours)?))
 }
 
 /// How far an oracle should look ahead, by the clicks of some hours.

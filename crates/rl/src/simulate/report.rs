@@ -146,6 +146,7 @@ pub(super) fn hours(outcomes: &[Outcome]) -> String {
                 "precision_5": rate(hour.precision_5, hour.heard as f64),
                 "ils": rate(hour.ils.0, hour.ils.1 as f64),
                 "ils_shown": rate(hour.ils_shown.0, hour.ils_shown.1 as f64),
+                "snips": rate(hour.weighed.1, hour.weighed.0),
                 "activeness": hour.activeness,
                 "session_depth": rate(hour.hidden[1], hour.hidden[0]),
                 "hours_away": rate(hour.hidden[3], hour.hidden[2]),

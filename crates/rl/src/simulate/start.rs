@@ -132,12 +132,18 @@ fn by_chance(
                 let all = rows.slice(first, candidates);
                 first += candidates;
                 let list = shuffled(seed, request.id, candidates, s.places);
-                match environment.labels(request) {
-                    Some(labels) => {
-                        write(&all, &labels)?;
-                        count(&request.candidates, &labels);
+                let labels = environment.labels(request);
+                match labels.is_empty() {
+                    false => {
+                        // Of a log what it shows, whatever would be shown instead.
+                        let known = |(place, label): (usize, &Option<bool>)| label.map(|clicked| (place, clicked));
+                        let (own, clicks): (Vec<usize>, Vec<bool>) =
+                            labels.iter().enumerate().filter_map(known).unzip();
+                        let shown = UInt32Array::from_iter_values(own.iter().map(|place| *place as u32));
+                        write(&take_record_batch(&all, &shown)?, &clicks)?;
+                        count(&own.iter().map(|place| request.candidates[*place]).collect::<Vec<_>>(), &clicks);
                     }
-                    None => {
+                    true => {
                         let shown = UInt32Array::from_iter_values(list.iter().map(|candidate| *candidate as u32));
                         let items = list.iter().map(|candidate| request.candidates[*candidate]).collect();
                         waiting.insert(request.id, (take_record_batch(&all, &shown)?, items));

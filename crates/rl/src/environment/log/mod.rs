@@ -5,9 +5,14 @@
 //! have been shown instead of them.
 
 mod config;
+mod form;
+mod lists;
 mod replay;
 #[cfg(test)]
 mod tests;
 
 pub use config::LogConfig;
+pub use form::{Form, Taken};
+pub(crate) use form::{bad_row, clicks, key, keys};
+pub use lists::Lists;
 pub use replay::LogReplay;

@@ -1,17 +1,15 @@
 //! The log as it passes.
 
 use std::collections::{HashMap, VecDeque};
-use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, UInt32Array};
+use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
-use burnrec_data::value::Values;
-use burnrec_data::{DataConfig, RowStream, Source, positions, time_values};
-use burnrec_features::{ids, stream_seed};
+use burnrec_data::{RowStream, Source, time_values};
+use burnrec_features::ids;
 use serde::{Deserialize, Serialize};
 
-use super::config::LogConfig;
+use super::form::{Form, Taken, bad_row};
 use crate::environment::{Environment, Feedback, Request, Tally, check_clock, check_slate};
 use crate::error::RlError;
 
@@ -19,7 +17,15 @@ use crate::error::RlError;
 struct Read {
     request: Request,
     rows: RecordBatch,
-    clicks: Vec<bool>,
+    open: Open,
+}
+
+/// A request that is not yet answered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Open {
+    time: f64,
+    clicks: Vec<Option<bool>>,
+    propensity: Option<f64>,
 }
 
 /// What must be saved: where it stands, and what is open there.
@@ -29,13 +35,13 @@ struct State {
     /// Rows that were given out.
     given: u64,
     requests: u64,
-    open: HashMap<u64, (f64, Vec<bool>)>,
+    open: HashMap<u64, Open>,
     heard: VecDeque<Feedback>,
 }
 
 /// A log that passes once.
 pub struct LogReplay {
-    config: LogConfig,
+    form: Box<dyn Form>,
     source: Arc<dyn Source>,
     columns: Vec<String>,
     stream: RowStream,
@@ -48,7 +54,6 @@ pub struct LogReplay {
     latest: f64,
     end: f64,
     rows: HashMap<u64, RecordBatch>,
-    about: HashMap<u64, u64>,
     state: State,
 }
 
@@ -58,21 +63,19 @@ impl LogReplay {
     /// # Errors
     /// Columns that are not there.
     pub fn open(
-        path: &Path,
-        data: &DataConfig,
-        config: LogConfig,
+        source: Arc<dyn Source>,
+        form: Box<dyn Form>,
         features: &[String],
         hours: f64,
     ) -> Result<Self, RlError> {
-        let source = burnrec_data::open(path, data)?;
-        let mut columns = config.columns();
+        let mut columns = form.columns();
         columns.extend(features.iter().cloned());
         let mut once = std::collections::HashSet::new();
         columns.retain(|column| once.insert(column.clone()));
         columns.iter().try_for_each(|column| source.column(column).map(drop))?;
         let stream = source.stream(&columns)?;
         Ok(Self {
-            config,
+            form,
             source,
             columns,
             stream,
@@ -82,7 +85,6 @@ impl LogReplay {
             latest: 0.0,
             end: hours * 3_600.0,
             rows: HashMap::new(),
-            about: HashMap::new(),
             state: State::default(),
         })
     }
@@ -96,12 +98,14 @@ impl LogReplay {
             (Some(one), None) | (None, Some(one)) => one,
             (None, None) => return Ok(false),
         };
-        let keys = ids(&batch, &*self.source, &self.config.request)?;
+        let keys = self.form.request().map(|column| ids(&batch, &*self.source, column)).transpose()?;
+        let rows = batch.num_rows();
+        let differ = |at: usize, start: usize| keys.as_ref().is_none_or(|keys| keys[at] != keys[start]);
         let mut start = 0;
-        for at in 1..=keys.len() {
-            if at == keys.len() && !is_last {
+        for at in 1..=rows {
+            if at == rows && !is_last && keys.is_some() {
                 self.rest = Some(batch.slice(start, at - start));
-            } else if at == keys.len() || keys[at] != keys[start] {
+            } else if at == rows || differ(at, start) {
                 self.take(batch.slice(start, at - start))?;
                 start = at;
             }
@@ -110,59 +114,20 @@ impl LogReplay {
     }
 
     fn take(&mut self, rows: RecordBatch) -> Result<(), RlError> {
-        let source = &*self.source;
-        let hash = |column: &str| -> Result<Vec<u64>, RlError> {
-            Ok(ids(&rows, source, column)?.iter().map(|id| stream_seed(0, id, 0)).collect())
-        };
-        let nanoseconds = time_values(&rows, &self.config.time, source)?[0];
+        let nanoseconds = time_values(&rows, self.form.time(), &*self.source)?[0];
         let first = *self.first.get_or_insert(nanoseconds);
         let time = (nanoseconds - first) as f64 / 1e9;
-        let (users, items) = (hash(&self.config.user)?, hash(&self.config.item)?);
-        if let Some(about) = &self.config.about {
-            let about = hash(about)?;
-            self.about.extend(items.iter().copied().zip(about));
-        }
-        let click = rows.column_by_name(&self.config.click).and_then(|array| Values::of(array).ok());
-        let number = |row: usize| click.as_ref().and_then(|values| values.number(row).ok().flatten());
-        let bad = |row: usize, problem: &str| {
-            let place = source.locate(positions(&rows).get(row).copied().unwrap_or_default());
-            RlError::Log { path: place.path.display().to_string(), row: place.number as usize, problem: problem.into() }
-        };
-        let clicks = (0..rows.num_rows()).map(|row| match number(row) {
-            Some(0.0) => Ok(false),
-            Some(1.0) => Ok(true),
-            _ => Err(bad(
-                row,
-                &format!("column {} holds neither 0 nor 1, nor true or false; write it so", self.config.click),
-            )),
-        });
-        let clicks = clicks.collect::<Result<Vec<_>, _>>()?;
         if time < self.latest {
             let problem =
                 "is of an earlier time than the request before it; set data.sort_by to the column of the time";
-            return Err(bad(0, problem));
+            return Err(bad_row(&rows, 0, &*self.source, problem));
         }
         self.latest = time;
-        // Some logs have an item twice in one list: it was clicked if one of them was.
-        let mut once: HashMap<u64, bool> = HashMap::new();
-        items.iter().zip(&clicks).for_each(|(item, clicked)| *once.entry(*item).or_default() |= clicked);
-        let mut seen = std::collections::HashSet::new();
-        let own: Vec<u32> = (0..items.len() as u32).filter(|row| seen.insert(items[*row as usize])).collect();
-        let clicks: Vec<bool> = items.iter().map(|item| once.get(item).copied().unwrap_or_default()).collect();
-        let pick = |row: &u32| *row as usize;
-        let rows = match own.len() == items.len() {
-            true => rows,
-            false => arrow::compute::take_record_batch(&rows, &UInt32Array::from(own.clone()))?,
-        };
+        let Taken { rows, user, candidates, clicks, propensity } = self.form.take(rows, &*self.source)?;
         self.state.requests += 1;
-        let request = Request {
-            id: self.state.requests,
-            time,
-            user: users[0],
-            candidates: own.iter().map(|row| items[pick(row)]).collect(),
-        };
-        let clicks = own.iter().map(|row| clicks[pick(row)]).collect();
-        self.waiting.push_back(Read { request, rows, clicks });
+        let id = self.state.requests;
+        let request = Request { id, time, user: user.unwrap_or(id), candidates };
+        self.waiting.push_back(Read { request, rows, open: Open { time, clicks, propensity } });
         Ok(())
     }
 }
@@ -178,9 +143,9 @@ impl Environment for LogReplay {
                 Some(time) if time > until => break,
                 Some(_) => {}
             }
-            let Some(Read { request, rows, clicks }) = self.waiting.pop_front() else { break };
+            let Some(Read { request, rows, open }) = self.waiting.pop_front() else { break };
             self.state.given += rows.num_rows() as u64;
-            self.state.open.insert(request.id, (request.time, clicks));
+            self.state.open.insert(request.id, open);
             self.rows.insert(request.id, rows);
             requests.push(request);
         }
@@ -191,12 +156,14 @@ impl Environment for LogReplay {
     fn rows(&mut self, requests: &[Request]) -> Result<RecordBatch, RlError> {
         let missing =
             |r: &Request| RlError::Request { request: r.id, user: r.user, problem: "is of another time".into() };
-        let own = requests.iter().map(|request| self.rows.get(&request.id).ok_or_else(|| missing(request)));
+        let own = requests.iter().map(|request| {
+            self.rows.get(&request.id).ok_or_else(|| missing(request)).and_then(|rows| self.form.candidates(rows))
+        });
         let own = own.collect::<Result<Vec<_>, _>>()?;
         let Some(first) = own.first() else {
             return Ok(RecordBatch::new_empty(Arc::new(arrow::datatypes::Schema::empty())));
         };
-        Ok(concat_batches(&first.schema(), own.iter().copied())?)
+        Ok(concat_batches(&first.schema(), own.iter())?)
     }
 
     fn source(&self) -> &dyn Source {
@@ -205,12 +172,15 @@ impl Environment for LogReplay {
 
     fn show(&mut self, request: u64, slate: &[usize]) -> Result<(), RlError> {
         let problem = "was not made, or was answered before".to_string();
-        let (_, clicks) = self.state.open.get(&request).ok_or(RlError::Slate { request, problem })?;
-        check_slate(request, clicks.len(), slate)?;
-        let Some((time, clicks)) = self.state.open.remove(&request) else { return Ok(()) };
+        let open = self.state.open.get(&request).ok_or(RlError::Slate { request, problem })?;
+        check_slate(request, open.clicks.len(), slate)?;
+        let Some(Open { time, clicks, propensity }) = self.state.open.remove(&request) else { return Ok(()) };
         self.rows.remove(&request);
-        let clicks = slate.iter().map(|candidate| clicks[*candidate]).collect();
-        self.state.heard.push_back(Feedback { request, time: time + self.config.delay_seconds, clicks });
+        // Of a list that the log does not have nobody ever hears.
+        if let Some(clicks) = slate.iter().map(|candidate| clicks[*candidate]).collect::<Option<Vec<bool>>>() {
+            let time = time + self.form.delay_seconds();
+            self.state.heard.push_back(Feedback { request, time, clicks, propensity });
+        }
         Ok(())
     }
 
@@ -223,18 +193,19 @@ impl Environment for LogReplay {
     }
 
     fn similarity(&self, a: u64, b: u64) -> f64 {
-        match (self.about.get(&a), self.about.get(&b)) {
-            (Some(a), Some(b)) => f64::from(u8::from(a == b)),
-            _ => f64::from(u8::from(a == b)),
-        }
+        self.form.similarity(a, b)
     }
 
     fn truth(&self, _request: &Request) -> Option<Vec<(f64, f64)>> {
         None
     }
 
-    fn labels(&self, request: &Request) -> Option<Vec<bool>> {
-        self.state.open.get(&request.id).map(|(_, clicks)| clicks.clone())
+    fn labels(&self, request: &Request) -> Vec<Option<bool>> {
+        self.state.open.get(&request.id).map_or_else(Vec::new, |open| open.clicks.clone())
+    }
+
+    fn doubts(&self) -> Vec<String> {
+        self.form.doubts()
     }
 
     fn tally(&mut self) -> Tally {
@@ -257,7 +228,7 @@ impl Environment for LogReplay {
         // The log is read once more up to where it stood.
         self.stream = self.source.stream(&self.columns)?;
         (self.rest, self.first, self.latest, self.state) = (None, None, 0.0, State::default());
-        (self.waiting, self.rows, self.about) = Default::default();
+        (self.waiting, self.rows) = Default::default();
         while self.state.given < state.given {
             let now = self.state.now;
             match self.waiting.front().map(|read| read.request.time) {

@@ -37,7 +37,8 @@ fn config() -> LogConfig {
 
 fn open(folder: &std::path::Path) -> LogReplay {
     let (path, data) = log(folder);
-    LogReplay::open(&path, &data, config(), &["item".into(), "user".into()], 24.0).unwrap()
+    let source = burnrec_data::open(&path, &data).unwrap();
+    LogReplay::open(source, Box::new(Lists::new(config())), &["item".into(), "user".into()], 24.0).unwrap()
 }
 
 #[test]
@@ -51,12 +52,12 @@ fn a_log_passes_request_by_request_and_pays_what_it_had() {
             assert!(request.time <= now);
             let rows = log.rows(std::slice::from_ref(&request)).unwrap();
             assert_eq!(rows.num_rows(), request.candidates.len());
-            let labels = log.labels(&request).unwrap();
+            let labels = log.labels(&request);
             let all: Vec<usize> = (0..request.candidates.len()).rev().collect();
             log.show(request.id, &all).unwrap();
             assert!(log.show(request.id, &all).is_err());
             let back = log.feedback(now + 1.0).pop().unwrap();
-            assert_eq!(back.clicks, labels.into_iter().rev().collect::<Vec<_>>());
+            assert_eq!(back.clicks, labels.into_iter().rev().flatten().collect::<Vec<_>>());
             clicks += back.clicks.iter().filter(|clicked| **clicked).count();
             requests += 1;
             candidates += request.candidates.len();

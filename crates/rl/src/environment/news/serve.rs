@@ -101,7 +101,7 @@ impl Environment for News {
             }
             self.state.heard.pop();
             if let Some(clicks) = self.state.clicks.remove(&request) {
-                all.push(Feedback { request, time: f64::from_bits(bits), clicks });
+                all.push(Feedback { request, time: f64::from_bits(bits), clicks, propensity: None });
             }
         }
         all
