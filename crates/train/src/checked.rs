@@ -5,6 +5,7 @@ use std::sync::Arc;
 use burnrec_data::SplitConfig;
 use burnrec_embedding::Slots;
 use burnrec_features::{IndexPolicy, Past, Schema};
+use burnrec_models::{Heads, named};
 
 use crate::error::{TrainError, bad};
 use crate::experiment::{DenseRule, Experiment};
@@ -49,6 +50,14 @@ impl Experiment {
         }
         self.train.check()?;
         self.train.mixer.check(&self.tasks)?;
+        if self.train.mixer.needs_cut() && !reads.cut {
+            let parting = named(|reads| reads.cut && reads.heads != Heads::One);
+            let problem = format!(
+                "`cut` needs tasks that part behind a shared part, and those of {} do not; these do: {parting}",
+                self.model.name()
+            );
+            return Err(bad("train.mixer.over", problem));
+        }
         if let Some(sweep) = &self.sweep {
             sweep.check(self.train.epochs)?;
         }

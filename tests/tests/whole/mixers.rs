@@ -23,6 +23,12 @@ fn mixers() -> Vec<MixerConfig> {
     .into()
 }
 
+/// Those that compare gradients where trunk and heads meet.
+fn at_cut() -> Vec<MixerConfig> {
+    let of = |text: &str| toml::from_str::<MixerConfig>(&format!("{text}\nover = \"cut\"")).unwrap();
+    ["kind = \"pcgrad\"", "kind = \"mgda\"", "kind = \"pe_ltr\"\nevery = 2"].map(of).into()
+}
+
 fn several() -> Vec<Case> {
     cases().into_iter().filter(|case| case.tasks > 1).collect()
 }
@@ -34,7 +40,8 @@ fn case(name: &str) -> Case {
 #[test]
 fn every_mixer_trains_every_model_of_several_tasks() {
     for case in several() {
-        for mixer in mixers() {
+        let own = if case.model.reads.cut { at_cut() } else { Vec::new() };
+        for mixer in mixers().into_iter().chain(own) {
             // Adam makes full steps of gradients that nearly cancel each other; a lower rate bears that.
             let (mut first, mut last) = (0.0, f64::INFINITY);
             for (rate, steps) in [(1e-2, 20), (1e-3, 100)] {
@@ -71,17 +78,21 @@ fn a_walk_for_each_task_in_fixed_shares_is_one_walk_of_all_and_running_statistic
             Trained::told(&case, &flex(), train, halved)
         };
         // Floors that leave no choice: half of each task's gradient.
-        let halves = toml::from_str("kind = \"pe_ltr\"\nevery = 1\nfloors = { y0 = 0.5, y1 = 0.5 }").unwrap();
-        let mut mixed = [MixerConfig::default(), halves].map(trained);
+        let halves = "kind = \"pe_ltr\"\nevery = 1\nfloors = { y0 = 0.5, y1 = 0.5 }";
+        let [halves, at_cut] = [halves, &format!("{halves}\nover = \"cut\"")].map(|text| toml::from_str(text).unwrap());
+        let mut mixed = [MixerConfig::default(), halves, at_cut].map(trained);
         for steps in 1..=3 {
             for trained in &mut mixed {
                 trained.train(1);
             }
-            let [plain, apart] = [&mixed[0], &mixed[1]].map(|trained| values(&trained.small));
-            for (number, (a, b)) in plain.iter().zip(&apart).enumerate() {
-                let off = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-                assert!(off < 1e-5, "{case}: parameter {number} is off by {off} after {steps} steps");
+            let [plain, apart, at_cut] = [0, 1, 2].map(|way| values(&mixed[way].small));
+            for (number, (a, (b, c))) in plain.iter().zip(apart.iter().zip(&at_cut)).enumerate() {
+                let off = |b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                let (b, c) = (off(b), off(c));
+                assert!(b.max(c) < 1e-5, "{case}: parameter {number} is off by {b} and {c} after {steps} steps");
             }
+            let [plain, at_cut] = [0, 2].map(|way| mixed[way].small.predict(&mixed[way].batch));
+            assert!(plain.iter().zip(&at_cut).all(|(a, b)| (a - b).abs() < 1e-4), "{case}: the tables' rows");
         }
     }
 }
@@ -120,4 +131,45 @@ fn tasks_of_which_nothing_is_known_take_no_part() {
 #[test]
 fn only_models_that_are_registered_are_asked() {
     assert!(registered().len() >= 31 && several().len() >= 15, "{} models", registered().len());
+}
+
+/// The gradient of a row's last hidden layer is `(p - y) w / B` for each task, so that products of gradients are known.
+#[test]
+fn at_the_cut_gradients_are_those_of_what_the_trunk_gives() {
+    let case = case("mlp");
+    let share = |over: &str| {
+        let mixer = toml::from_str(&format!("kind = \"mgda\"\nover = \"{over}\"")).unwrap();
+        let mut trained = Trained::mixed(&case, &flex(), 1e-2, mixer);
+        trained.train(3);
+        let (scores, all) = (trained.small.predict(&trained.batch), values(&trained.small));
+        let last = &all[all.len() - 2];
+        let product_of_weights = |i: usize, j: usize| last.chunks(2).map(|w| f64::from(w[i] * w[j])).sum::<f64>();
+        let off = |at: usize| 1.0 / (1.0 + f64::from(-scores[at]).exp()) - f64::from(trained.batch.targets.values[at]);
+        let rows = scores.len() / 2;
+        let product = |i: usize, j: usize| {
+            (0..rows).map(|row| off(2 * row + i) * off(2 * row + j)).sum::<f64>() * product_of_weights(i, j)
+        };
+        let (aa, ab, bb) = (product(0, 0), product(0, 1), product(1, 1));
+        trained.train(1);
+        let shares = trained.small.stepper.end_epoch().0.unwrap();
+        (shares[0], ((bb - ab) / (aa - 2.0 * ab + bb)).clamp(0.0, 1.0))
+    };
+    let (found, wanted) = share("cut");
+    assert!((found - wanted).abs() < 1e-3 && (0.05..0.95).contains(&wanted), "{found} and not {wanted}");
+    let (whole, _) = share("weights");
+    assert!((whole - found).abs() > 1e-3, "the weights below say another thing: {whole}");
+}
+
+#[test]
+fn a_cut_is_asked_of_models_that_have_one() {
+    for case in several() {
+        let fits = case.model.reads.cut;
+        let mixer: MixerConfig = toml::from_str("kind = \"pcgrad\"\nover = \"cut\"").unwrap();
+        let told = std::panic::catch_unwind(|| drop(Trained::mixed(&case, &flex(), 1e-2, mixer.clone())));
+        assert_eq!(told.is_ok(), fits, "{case}");
+        if let Err(told) = told {
+            let told = told.downcast_ref::<String>().cloned().unwrap_or_default();
+            assert!(told.contains("train.mixer.over") && told.contains("shared_bottom"), "{told}");
+        }
+    }
 }

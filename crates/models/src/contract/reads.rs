@@ -95,6 +95,8 @@ pub struct Reads {
     pub kinds: &'static [TaskKind],
     /// Whether its scores can be what actions are worth in the end, of which an agent learns by what comes next.
     pub looks_ahead: bool,
+    /// Whether its tasks part behind what its trunk gives, so that their gradients can be compared there.
+    pub cut: bool,
 }
 
 impl Reads {
@@ -108,6 +110,7 @@ impl Reads {
         heads: Heads::Any,
         kinds: &[TaskKind::Binary, TaskKind::Regression, TaskKind::WatchTime, TaskKind::MultiClass],
         looks_ahead: false,
+        cut: true,
     };
 
     /// A model of one score with weights of single ids.
@@ -115,6 +118,7 @@ impl Reads {
         crosses: true,
         heads: Heads::One,
         kinds: &[TaskKind::Binary, TaskKind::Regression, TaskKind::WatchTime],
+        cut: false,
         ..Self::TOWER
     };
 
@@ -124,6 +128,7 @@ impl Reads {
         learns: Learns::Items,
         heads: Heads::One,
         kinds: &[TaskKind::Binary],
+        cut: false,
         ..Self::TOWER
     };
 

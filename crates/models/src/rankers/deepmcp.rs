@@ -132,8 +132,13 @@ impl DeepMcpConfig {
 impl Architecture for DeepMcpConfig {
     type Model = DeepMcp;
 
-    const READS: Reads =
-        Reads { sequences: Sequences::Asked, heads: Heads::One, kinds: &[TaskKind::Binary], ..Reads::TOWER };
+    const READS: Reads = Reads {
+        sequences: Sequences::Asked,
+        heads: Heads::One,
+        cut: false,
+        kinds: &[TaskKind::Binary],
+        ..Reads::TOWER
+    };
 
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
         let model = "deepmcp";

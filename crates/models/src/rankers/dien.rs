@@ -110,7 +110,7 @@ pub struct Dien {
 impl Architecture for DienConfig {
     type Model = Dien;
 
-    const READS: Reads = Reads { sequences: Sequences::Asked, ..Reads::TOWER };
+    const READS: Reads = Reads { sequences: Sequences::Asked, cut: false, ..Reads::TOWER };
 
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
         check_vectors("dien", schema, self.embedding_dim, self.embedding_std)?;

@@ -46,7 +46,8 @@ pub struct GbdtLr {
 impl Architecture for GbdtLrConfig {
     type Model = GbdtLr;
 
-    const READS: Reads = Reads { trees: true, heads: Heads::One, kinds: &[TaskKind::Binary], ..Reads::TOWER };
+    const READS: Reads =
+        Reads { trees: true, heads: Heads::One, cut: false, kinds: &[TaskKind::Binary], ..Reads::TOWER };
 
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
         // What it needs is said by [`Reads`].

@@ -84,7 +84,7 @@ pub struct Moe {
 impl Architecture for MoeConfig {
     type Model = Moe;
 
-    const READS: Reads = Reads::TOWER;
+    const READS: Reads = Reads { cut: false, ..Reads::TOWER };
 
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
         check_vectors("moe", schema, self.embedding_dim, self.embedding_std)?;

@@ -187,8 +187,13 @@ impl NeuMf {
 impl Architecture for NeuMfConfig {
     type Model = NeuMf;
 
-    const READS: Reads =
-        Reads { fields: Fields::UserAndItem, heads: Heads::One, kinds: Reads::LINEAR.kinds, ..Reads::TOWER };
+    const READS: Reads = Reads {
+        fields: Fields::UserAndItem,
+        heads: Heads::One,
+        cut: false,
+        kinds: Reads::LINEAR.kinds,
+        ..Reads::TOWER
+    };
 
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
         let model = "neumf";

@@ -87,7 +87,7 @@ pub struct Ple {
 impl Architecture for PleConfig {
     type Model = Ple;
 
-    const READS: Reads = Reads::TOWER;
+    const READS: Reads = Reads { cut: false, ..Reads::TOWER };
 
     fn check(&self, schema: &Schema) -> Result<(), ModelError> {
         check_vectors("ple", schema, self.embedding_dim, self.embedding_std)?;

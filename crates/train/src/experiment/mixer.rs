@@ -49,12 +49,19 @@ pub enum MixerConfig {
         first_steps: u64,
     },
     /// From each task's gradient the part that opposes another task's is removed (Yu et al., NeurIPS 2020).
-    Pcgrad {},
+    Pcgrad {
+        /// Pcgrad: where gradients are compared.
+        #[serde(default)]
+        over: Over,
+    },
     /// The shortest mixture of gradients: a direction that no task opposes (Sener & Koltun, NeurIPS 2018).
     Mgda {
         /// Mgda: what gradients are divided by before they are mixed.
         #[serde(default)]
         normalise: Normalise,
+        /// Mgda: where gradients are compared; `cut` is the paper's MGDA-UB.
+        #[serde(default)]
+        over: Over,
     },
     /// As mgda, with a least share for each task, its floor (Lin et al., RecSys 2019).
     PeLtr {
@@ -64,7 +71,22 @@ pub enum MixerConfig {
         /// Pe_ltr: steps between solutions; shares stay in between, and a step costs as much as a fixed one.
         #[serde(default = "ten")]
         every: u64,
+        /// Pe_ltr: where gradients are compared.
+        #[serde(default)]
+        over: Over,
     },
+}
+
+/// Where the tasks' gradients are compared with each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Over {
+    /// Over all weights and vectors that several tasks reach: a walk through the whole model for each task.
+    #[default]
+    Weights,
+    /// Over what the shared part of the model gives, row by row: the heads are walked for each task, as they are, and the shared
+    /// part once. It costs little more than one walk, of models whose tasks part behind a shared part.
+    Cut,
 }
 
 impl Default for MixerConfig {
@@ -113,6 +135,12 @@ fn ten() -> u64 {
 }
 
 impl MixerConfig {
+    /// Whether gradients are compared at a cut, which not every model has.
+    pub(crate) fn needs_cut(&self) -> bool {
+        let (Self::Pcgrad { over } | Self::Mgda { over, .. } | Self::PeLtr { over, .. }) = self else { return false };
+        *over == Over::Cut
+    }
+
     /// Refuses settings that cannot work with these tasks.
     pub(crate) fn check(&self, tasks: &TasksConfig) -> Result<(), TrainError> {
         let refused = |key: &str, problem: &str| Err(bad(format!("train.mixer.{key}"), problem));

@@ -18,7 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use loss::LossKind;
-pub use mixer::{MixerConfig, Normalise};
+pub use mixer::{MixerConfig, Normalise, Over};
 pub use rate::RateSchedule;
 pub use schedule::{
     Between, CombinedConfig, FullConfig, GateConfig, IncrementalConfig, OnlineConfig, ScheduleConfig, StaleConfig,

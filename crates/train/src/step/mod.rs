@@ -162,16 +162,18 @@ impl Stepper {
     fn step_here(&mut self, prepared: Prepared, factor: f64, scored: bool) -> Result<Stepped, TrainError> {
         let mut marks = [Instant::now(); 5];
         self.taught += u64::from(prepared.targets.iter().any(|target| target.teaches()));
-        let drawn = stream_seed(self.seed, "dropout", self.clock);
+        let (seed, clock) = (self.seed, self.clock);
         let device = self.weights.device().clone();
-        let redraw = || device.seed(drawn);
-        redraw();
+        let redraw = |stream: &str| device.seed(stream_seed(seed, stream, clock));
         let gathered = self.gather(prepared)?;
         marks[1] = Instant::now();
         let model = self.weights.model.take().ok_or(TrainError::HalfStep)?;
-        let asked =
-            Asked { scores: scored, gates: self.traces.is_new() || self.clock.is_multiple_of(self.trace_every) };
-        let mut passed = forward::forward(&model, &gathered, &self.tasks, asked);
+        let asked = Asked {
+            scores: scored,
+            gates: self.traces.is_new() || self.clock.is_multiple_of(self.trace_every),
+            cut: self.mixer.mixes_at_cut(),
+        };
+        let mut passed = forward::forward(&model, &gathered, &self.tasks, asked, &redraw);
         let scores = passed.scores.take();
         self.traces.add(std::mem::take(&mut passed.gates));
         let losses: Vec<Tensor<1>> = passed.losses.iter().map(|loss| loss.clone().inner()).collect();

@@ -8,6 +8,7 @@ use burn::tensor::{Gradients, Tensor};
 use burnrec_backend::traffic;
 use burnrec_models::AnyModel;
 
+use super::super::forward::Cut;
 use super::super::gather::Gathered;
 use super::solve::Gram;
 
@@ -34,8 +35,30 @@ impl Walked {
 /// Gradients of several losses, a walk each.
 pub(super) struct Each {
     pub(super) walks: Vec<Walked>,
-    /// Whether each is of a task, which may be mixed; the others are added as they are.
+    /// How many of the first are of tasks, which may be mixed; the others are added as they are.
     pub(super) tasks: usize,
+    /// What each walk left at the cut, where there is one.
+    pub(super) at_cut: Vec<AtCut>,
+    /// The cut.
+    pub(super) cut: Option<Cut>,
+}
+
+/// Gradients of what the trunk gave, a tensor each; none of what a walk did not reach.
+pub(super) type AtCut = Vec<Option<Tensor<2>>>;
+
+impl Cut {
+    /// Takes the gradients of its leaves out of what a walk gave.
+    pub(super) fn take_gradients(&self, gradients: &mut Gradients) -> AtCut {
+        self.leaves.iter().map(|leaf| leaf.grad_remove(gradients)).collect()
+    }
+
+    /// Walks the trunk back from these gradients of what it gave; none where nothing comes back.
+    pub(super) fn walk(self, of_cut: AtCut, model: &AnyModel, gathered: &Gathered) -> Option<Walked> {
+        // The gradient of `Σ <trunk, g>` is g.
+        let product = |(whole, g): (Tensor<2>, Option<Tensor<2>>)| Some((whole * Tensor::from_inner(g?)).sum());
+        let sum = self.whole.0.into_iter().zip(of_cut).filter_map(product).reduce(|sum: Tensor<1>, part| sum + part);
+        Some(Walked::of(sum?.backward(), model, gathered))
+    }
 }
 
 /// Products of `[n]`s with each other, `[K, K]`.
@@ -66,6 +89,20 @@ impl Products<'_> {
             Some(sum) => sum + own,
             None => own,
         });
+    }
+}
+
+impl Products<'_> {
+    /// Over all that a pass reached.
+    fn add_all(&mut self, model: &AnyModel) {
+        burn::module::Module::visit(model, self);
+        let walks = self.walks;
+        for lookup in 0..walks[0].leaves.len() {
+            self.add::<3>(walks.iter().map(|walk| walk.leaves[lookup].clone()).collect());
+            for place in 0..walks[0].sequences[lookup].len() {
+                self.add::<2>(walks.iter().map(|walk| walk.sequences[lookup][place].clone()).collect());
+            }
+        }
     }
 }
 
@@ -115,24 +152,52 @@ impl Shares {
 }
 
 impl Each {
-    /// Products of the tasks' gradients with each other over what they share, read from the device.
+    /// Walks that belong to no task by itself.
+    pub(super) fn untold(walks: Vec<Walked>) -> Self {
+        Self { walks, tasks: 0, at_cut: Vec::new(), cut: None }
+    }
+
+    /// Products of the tasks' gradients with each other over what they share, or over what of it stands at the cut, read from the
+    /// device.
     pub(super) fn gram(&self, model: &AnyModel, own_memory: bool) -> Gram {
         let walks = &self.walks[..self.tasks];
         let mut products = Products { walks, sum: None };
-        burn::module::Module::visit(model, &mut products);
-        for lookup in 0..walks[0].leaves.len() {
-            products.add::<3>(walks.iter().map(|walk| walk.leaves[lookup].clone()).collect());
-            for place in 0..walks[0].sequences[lookup].len() {
-                products.add::<2>(walks.iter().map(|walk| walk.sequences[lookup][place].clone()).collect());
+        match &self.cut {
+            Some(cut) => {
+                for part in 0..cut.leaves.len() {
+                    products.add::<2>(self.at_cut[..self.tasks].iter().map(|walk| walk[part].clone()).collect());
+                }
             }
+            None => products.add_all(model),
         }
         let Some(sum) = products.sum else { return vec![vec![0.0; self.tasks]; self.tasks] };
         let values = traffic::read_from(sum, own_memory);
         values.chunks(self.tasks).map(|row| row.iter().map(|m| f64::from(*m)).collect()).collect()
     }
 
-    /// One gradient of all.
-    pub(super) fn mixed(mut self, model: &AnyModel, shares: &Shares) -> Walked {
+    /// One gradient of all: what is mixed at the cut goes back through the trunk once; what stands behind it takes the tasks' own.
+    pub(super) fn mixed(mut self, model: &AnyModel, gathered: &Gathered, shares: &Shares) -> Walked {
+        if let Some(cut) = self.cut.take() {
+            let mut at_cut = std::mem::take(&mut self.at_cut);
+            let of = |part: usize| shares.sum(at_cut.iter_mut().map(|walk| walk[part].take()).collect());
+            let of_cut = (0..cut.leaves.len()).map(of).collect();
+            self.walks.extend(cut.walk(of_cut, model, gathered));
+            // What stands behind the cut was compared by nobody.
+            let plain = Shares { shared: shares.own.clone(), own: shares.own.clone() };
+            return self.summed(model, &plain);
+        }
+        self.summed(model, shares)
+    }
+
+    /// The sum of all walks, as they are.
+    pub(super) fn whole(mut self, model: &AnyModel) -> Walked {
+        match self.walks.len() {
+            1 => self.walks.swap_remove(0),
+            _ => self.summed(model, &Shares { shared: Vec::new(), own: Vec::new() }),
+        }
+    }
+
+    fn summed(mut self, model: &AnyModel, shares: &Shares) -> Walked {
         let (lookups, sequences): (usize, Vec<usize>) =
             (self.walks[0].leaves.len(), self.walks[0].sequences.iter().map(Vec::len).collect());
         let leaf = |walks: &mut [Walked], at: usize| walks.iter_mut().map(|walk| walk.leaves[at].take()).collect();

@@ -60,7 +60,7 @@ impl GradNorm {
 
 impl Mixer for GradNorm {
     fn gradients(&mut self, pass: Pass<'_>) -> Mixed {
-        let (teaching, own_memory, model) = (pass.teaching(), pass.own_memory(), pass.model);
+        let (teaching, own_memory, model, gathered) = (pass.teaching(), pass.own_memory(), pass.model, pass.gathered);
         let losses = pass.read(&teaching, own_memory);
         self.steps += 1;
         for (task, loss) in teaching.iter().zip(&losses) {
@@ -79,7 +79,7 @@ impl Mixer for GradNorm {
         let lengths: Vec<f64> = (0..teaching.len()).map(|task| gram[task][task].max(0.0).sqrt()).collect();
         let now: Vec<f64> = teaching.iter().map(|task| self.shares[*task]).collect();
         self.learn(&teaching, &lengths, &losses);
-        let walked = each.mixed(model, &Shares { shared: now.clone(), own: now });
+        let walked = each.mixed(model, gathered, &Shares { shared: now.clone(), own: now });
         Mixed { walked, statistics: Some(statistics) }
     }
 

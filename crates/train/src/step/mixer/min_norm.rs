@@ -2,13 +2,14 @@
 
 use super::solve::{Gram, shortest, with_floors};
 use super::{Mixed, Mixer, MixerState, Pass, Shares};
-use crate::experiment::Normalise;
+use crate::experiment::{Normalise, Over};
 
 /// MGDA (Sener & Koltun, NeurIPS 2018) over what tasks share; what is a task's own gets its plain gradient.
 #[derive(Debug)]
 pub(super) struct Mgda {
     weights: Vec<f64>,
     normalise: Normalise,
+    over: Over,
     latest: Vec<f64>,
 }
 
@@ -28,15 +29,15 @@ fn shares(gram: &Gram, by: &[f64]) -> Vec<f64> {
 }
 
 impl Mgda {
-    pub(super) fn new(weights: Vec<f64>, normalise: Normalise) -> Self {
+    pub(super) fn new(weights: Vec<f64>, normalise: Normalise, over: Over) -> Self {
         let latest = vec![1.0 / weights.len() as f64; weights.len()];
-        Self { weights, normalise, latest }
+        Self { weights, normalise, over, latest }
     }
 }
 
 impl Mixer for Mgda {
     fn gradients(&mut self, pass: Pass<'_>) -> Mixed {
-        let (teaching, own_memory, model) = (pass.teaching(), pass.own_memory(), pass.model);
+        let (teaching, own_memory, model, gathered) = (pass.teaching(), pass.own_memory(), pass.model, pass.gathered);
         if teaching.len() < 2 {
             return pass.walk(&self.weights);
         }
@@ -56,8 +57,12 @@ impl Mixer for Mgda {
         let shared = shares(&gram, &by);
         self.latest = vec![0.0; self.weights.len()];
         teaching.iter().zip(&shared).for_each(|(task, share)| self.latest[*task] = *share);
-        let walked = each.mixed(model, &Shares { shared, own: vec![1.0; teaching.len()] });
+        let walked = each.mixed(model, gathered, &Shares { shared, own: vec![1.0; teaching.len()] });
         Mixed { walked, statistics: Some(statistics) }
+    }
+
+    fn mixes_at_cut(&self) -> bool {
+        self.over == Over::Cut
     }
 
     fn weights(&self) -> Option<Vec<f64>> {
@@ -71,6 +76,7 @@ pub(super) struct PeLtr {
     weights: Vec<f64>,
     floors: Vec<f64>,
     every: u64,
+    over: Over,
     shares: Vec<f64>,
     steps: u64,
     /// Whether shares are to be solved for at the next batch that teaches all.
@@ -78,10 +84,10 @@ pub(super) struct PeLtr {
 }
 
 impl PeLtr {
-    pub(super) fn new(weights: Vec<f64>, floors: Vec<f64>, every: u64) -> Self {
+    pub(super) fn new(weights: Vec<f64>, floors: Vec<f64>, every: u64, over: Over) -> Self {
         let left = (1.0 - floors.iter().sum::<f64>()).max(0.0) / weights.len() as f64;
         let shares = floors.iter().map(|floor| floor + left).collect();
-        Self { weights, floors, every, shares, steps: 0, due: true }
+        Self { weights, floors, every, over, shares, steps: 0, due: true }
     }
 
     fn now(&self) -> Vec<f64> {
@@ -99,12 +105,17 @@ impl Mixer for PeLtr {
             let weights = self.now();
             return pass.walk(&weights);
         }
-        let (own_memory, model) = (pass.own_memory(), pass.model);
+        let (own_memory, model, gathered) = (pass.own_memory(), pass.model, pass.gathered);
         let (each, statistics) = pass.each(&teaching, &self.weights);
         self.due = false;
         self.shares = with_floors(&each.gram(model, own_memory), &self.floors);
-        let walked = each.mixed(model, &Shares { shared: self.shares.clone(), own: self.shares.clone() });
+        let walked = each.mixed(model, gathered, &Shares { shared: self.shares.clone(), own: self.shares.clone() });
         Mixed { walked, statistics: Some(statistics) }
+    }
+
+    fn mixes_at_cut(&self) -> bool {
+        // In between nothing is compared.
+        self.over == Over::Cut && (self.due || self.steps.is_multiple_of(self.every))
     }
 
     fn weights(&self) -> Option<Vec<f64>> {

@@ -35,8 +35,8 @@ pub struct Pass<'a> {
     pub passed: Passed,
     /// The tasks.
     pub tasks: &'a [Task],
-    /// Draws what the pass drew by chance again.
-    pub(super) redraw: &'a dyn Fn(),
+    /// Begins a stream of what passes draw by chance.
+    pub(super) redraw: &'a dyn Fn(&str),
 }
 
 /// What a mixer made of a pass.
@@ -55,13 +55,17 @@ impl Pass<'_> {
 
     fn walk_taking(self, weights: &[f64], take: impl FnOnce(&mut Gradients)) -> Mixed {
         let weigh = |(loss, weight): (Tensor<1>, &f64)| if *weight == 1.0 { loss } else { loss * *weight };
-        let Passed { losses, auxiliary, .. } = self.passed;
+        let Passed { losses, auxiliary, cut, .. } = self.passed;
         let total = losses.into_iter().zip(weights).map(weigh).chain(auxiliary).reduce(|sum, part| sum + part);
         match total {
             Some(total) => {
                 let mut gradients = total.backward();
                 take(&mut gradients);
-                Mixed { walked: Walked::of(gradients, self.model, self.gathered), statistics: None }
+                let of_cut = cut.as_ref().map(|cut| cut.take_gradients(&mut gradients));
+                let mut walks = vec![Walked::of(gradients, self.model, self.gathered)];
+                let through = cut.zip(of_cut).and_then(|(cut, of_cut)| cut.walk(of_cut, self.model, self.gathered));
+                walks.extend(through);
+                Mixed { walked: Each::untold(walks).whole(self.model), statistics: None }
             }
             None => unreachable!("a model has a task"),
         }
@@ -89,26 +93,36 @@ impl Pass<'_> {
     }
 
     /// Walks the losses of these tasks back one by one, each by its weight, and the model's own as one more. A graph is walked
-    /// once, so that each walk but the first has a forward pass of its own, which draws what the first drew.
+    /// once, so that each walk but the first has a forward pass of its own, which draws what the first drew: of the heads alone
+    /// where the pass was cut.
     fn each(self, tasks: &[usize], weights: &[f64]) -> (Each, Statistics) {
         let statistics = Statistics::of(self.model);
-        let mut passed = Some(self.passed);
-        let has_own = passed.as_ref().is_some_and(|passed| !passed.auxiliary.is_empty());
-        let mut walks = Vec::with_capacity(tasks.len() + 1);
-        let mut pass = || {
-            passed.take().unwrap_or_else(|| {
-                (self.redraw)();
-                forward::forward(self.model, self.gathered, self.tasks, forward::Asked::default())
-            })
+        let again = self.passed.cut.as_ref().map(forward::Cut::again);
+        let has_own = !self.passed.auxiliary.is_empty();
+        let mut first = Some(self.passed);
+        let mut each = Each::untold(Vec::with_capacity(tasks.len() + 1));
+        each.tasks = tasks.len();
+        let mut walk = |of: &dyn Fn(&mut Passed) -> Option<Tensor<1>>| {
+            let mut passed = first.take().unwrap_or_else(|| match &again {
+                Some(cut) => {
+                    let (model, asked) = (self.model, forward::Asked::default());
+                    forward::heads(model, self.gathered, self.tasks, asked, self.redraw, cut.again())
+                }
+                None => forward::forward(self.model, self.gathered, self.tasks, forward::Asked::default(), self.redraw),
+            });
+            let Some(loss) = of(&mut passed) else { return };
+            let mut gradients = loss.backward();
+            each.at_cut.extend(passed.cut.as_ref().map(|cut| cut.take_gradients(&mut gradients)));
+            each.walks.push(Walked::of(gradients, self.model, self.gathered));
         };
         for &task in tasks {
-            let loss = pass().losses.swap_remove(task) * weights[task];
-            walks.push(Walked::of(loss.backward(), self.model, self.gathered));
+            walk(&|passed| Some(passed.losses.swap_remove(task) * weights[task]));
         }
-        if has_own && let Some(own) = pass().auxiliary.into_iter().reduce(|sum, part| sum + part) {
-            walks.push(Walked::of(own.backward(), self.model, self.gathered));
+        if has_own {
+            walk(&|passed| std::mem::take(&mut passed.auxiliary).into_iter().reduce(|sum, part| sum + part));
         }
-        (Each { walks, tasks: tasks.len() }, statistics)
+        each.cut = again;
+        (each, statistics)
     }
 
     fn own_memory(&self) -> bool {
@@ -139,6 +153,11 @@ impl MixerState {
 pub trait Mixer: Debug + Send {
     /// Walks a pass back.
     fn gradients(&mut self, pass: Pass<'_>) -> Mixed;
+
+    /// Whether it compares gradients where trunk and heads meet.
+    fn mixes_at_cut(&self) -> bool {
+        false
+    }
 
     /// Called behind the last step of each epoch.
     fn end_epoch(&mut self) {}
@@ -182,11 +201,11 @@ impl MixerConfig {
             Self::Gradnorm { alpha, rate, first_steps } => {
                 Box::new(gradnorm::GradNorm::new(weights, *alpha, *rate, *first_steps))
             }
-            Self::Pcgrad {} => Box::new(pcgrad::PcGrad::new(weights, seed)),
-            Self::Mgda { normalise } => Box::new(min_norm::Mgda::new(weights, *normalise)),
-            Self::PeLtr { floors, every } => {
+            Self::Pcgrad { over } => Box::new(pcgrad::PcGrad::new(weights, seed, *over)),
+            Self::Mgda { normalise, over } => Box::new(min_norm::Mgda::new(weights, *normalise, *over)),
+            Self::PeLtr { floors, every, over } => {
                 let floor = |task: &Task| floors.get(&task.name).copied().unwrap_or(0.0);
-                Box::new(min_norm::PeLtr::new(weights, tasks.iter().map(floor).collect(), *every))
+                Box::new(min_norm::PeLtr::new(weights, tasks.iter().map(floor).collect(), *every, *over))
             }
         }
     }
