@@ -13,6 +13,7 @@ import math
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -76,10 +77,10 @@ def main():
                 "--ftrl_alpha 0.05 --ftrl_beta 1.0 --l1 1e-6 --quiet'); w.finish()"
             )
             start = time.time()
-            subprocess.run(["python3", "-c", "import vowpalwabbit"], check=True)
+            subprocess.run([sys.executable, "-c", "import vowpalwabbit"], check=True)
             imported = time.time() - start
             start = time.time()
-            subprocess.run(["python3", "-c", code], check=True)
+            subprocess.run([sys.executable, "-c", code], check=True)
             found["vowpal wabbit, its text"].append(rest / (time.time() - start - imported))
         base = statistics.median(found["vowpal wabbit, its text"])
         print("| | rows/s, median | least to most | × Vowpal Wabbit |\n|---|---|---|---|")

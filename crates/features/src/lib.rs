@@ -28,7 +28,7 @@ pub use config::{
 pub use encoder::{Encoder, SideRows};
 pub use error::FeatureError;
 pub use items::{Catalogue, Given, Past, Seen, Who};
-pub use loader::{Cache, Draws, Loader, LoaderConfig, load, load_pairs};
+pub use loader::{Cache, Draws, Loader, LoaderConfig, load, load_pairs, used};
 pub use schema::{Categorical, CategoricalSource, Items, Numeric, Schema, Sequence, Target};
 pub use sequences::{Following, Near, Segments};
 pub use stream::{Stream, stream_seed};

@@ -36,7 +36,7 @@ pub struct DataConfig {
     /// Whether encoded rows are kept as Arrow files in `.burnrec-cache` beside the data, so that later epochs and runs read those in the
     /// place of the data; with them what the encoder was fitted to, so that later runs need not read all rows before their first step. A file is of the
     /// data's files, the config and the fit: where any of them changes, another is written.
-    /// The folder may be removed at any time.
+    /// The folder may be removed at any time; what nothing has read for 30 days is removed when another file is written.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cache: bool,
     /// Sort all rows by this event-time column before use; file order when absent.

@@ -19,6 +19,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::batch::{Batch, Keys, Targets};
 use crate::error::FeatureError;
+use crate::loader::disused::{TEMPORARY, clear, used};
 
 /// Name of the column with a chunk's checksum, on its first row.
 const SUM: &str = "sum";
@@ -57,7 +58,10 @@ impl Cached {
         let file = File::open(&cache.path).ok()?;
         let batches = Batches::open(BufReader::with_capacity(1 << 20, file)).ok()?;
         let own = batches.schema().metadata().get(KEY) == Some(&cache.key);
-        own.then(|| Self { path: cache.path.clone(), batches })
+        own.then(|| {
+            used(&cache.path);
+            Self { path: cache.path.clone(), batches }
+        })
     }
 }
 
@@ -78,23 +82,6 @@ impl Iterator for Cached {
             drop(std::fs::remove_file(&self.path));
         }
         Some(next.map_err(failed(&self.path)))
-    }
-}
-
-/// How the files of writers begin.
-const TEMPORARY: &str = ".tmp-cache-";
-
-/// Seconds after which a file that is being written is nobody's any more.
-const DEAD: u64 = 24 * 3600;
-
-/// Removes what writers left that were killed.
-fn clear(folder: &Path) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let old = entry.metadata().and_then(|m| m.modified()).ok().and_then(|time| time.elapsed().ok());
-        let left = entry.file_name().to_string_lossy().starts_with(TEMPORARY);
-        if left && old.is_some_and(|age| age.as_secs() > DEAD) {
-            drop(std::fs::remove_file(entry.path()));
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The loader: one thread reads, one encodes (over all cores), shuffles and prepares, the caller trains.
 
 mod cache;
+mod disused;
 mod shuffle;
 
 use std::path::Path;
@@ -20,6 +21,7 @@ use crate::items::{ItemPairs, Negatives};
 use crate::stream::stream;
 pub use cache::Cache;
 use cache::{Cached, Writer};
+pub use disused::used;
 use shuffle::Shuffler;
 
 /// Record batches read ahead of the encoder.

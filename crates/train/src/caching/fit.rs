@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use burnrec_data::Side;
 use burnrec_data::split::Dataset;
-use burnrec_features::{Encoder, Fitted, SideRows, Vocabulary};
+use burnrec_features::{Encoder, Fitted, SideRows, Vocabulary, used};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -53,7 +53,10 @@ impl FitCache {
         let bytes = std::fs::read(&self.path).ok()?;
         let found = self.parse(&bytes, checked);
         match &found {
-            Some(_) => tracing::info!("data.cache: the encoder is that of {}", self.path.display()),
+            Some(_) => {
+                used(&self.path);
+                tracing::info!("data.cache: the encoder is that of {}", self.path.display());
+            }
             None => tracing::warn!("data.cache: {} is damaged; it is made again from the data", self.path.display()),
         }
         found
