@@ -14,9 +14,9 @@ const DEAD: u32 = 1;
 /// Days after which a cache that nothing has read is removed.
 const DISUSED: u32 = 30;
 
-/// Marks a cache as used now; where that cannot be, it counts from when it was written.
+/// Marks a cache as used now: not every file system keeps when files were read.
 pub fn used(path: &Path) {
-    let marked = File::options().append(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
+    let marked = File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
     if let Err(error) = marked {
         tracing::debug!("data.cache: {} cannot be marked as used ({error})", path.display());
     }
@@ -40,7 +40,8 @@ pub(super) fn clear(folder: &Path) {
             name if is_cache(&name) => DISUSED,
             _ => continue,
         };
-        let age = metadata.modified().ok().and_then(|time| time.elapsed().ok());
+        let latest = metadata.modified().into_iter().chain(metadata.accessed()).max();
+        let age = latest.and_then(|time| time.elapsed().ok());
         if metadata.is_file()
             && age.is_some_and(|age| age > DAY * days)
             && std::fs::remove_file(entry.path()).is_ok()
@@ -60,6 +61,7 @@ pub(super) fn clear(folder: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::FileTimes;
 
     #[test]
     fn what_was_read_lately_stays_and_what_is_no_cache_stays_too() {
@@ -68,7 +70,8 @@ mod tests {
             let path = folder.path().join(name);
             std::fs::write(&path, "x").unwrap();
             let file = File::options().append(true).open(&path).unwrap();
-            file.set_modified(SystemTime::now() - DAY * days).unwrap();
+            let then = SystemTime::now() - DAY * days;
+            file.set_times(FileTimes::new().set_modified(then).set_accessed(then)).unwrap();
             path
         };
         let gone = [aged("log.parquet-train-0123456789abcdef.arrow", 31), aged("log-fit-00000000000000ff.bin", 40)];
