@@ -82,6 +82,25 @@ fn users_come_with_histories_of_their_own_and_rank_as_such_rows_are_scored() {
     }
 }
 
+/// A history of what is not of the item goes along with one that is: both stay as the user's latest row had them.
+#[test]
+fn histories_whose_events_the_catalogue_does_not_hold_are_not_made_again() {
+    let fields = "past = { kind = \"sequence\", table = \"item\" }\nkind = \"categorical\"\n\
+                  kinds = { kind = \"sequence\", table = \"kind\", along = \"past\" }";
+    let model = "[features.negatives]\nper_positive = 2\n[model.din]\nembedding_dim = 4\n[train]\nepochs = 1";
+    let config = config(fields, "", model)
+        .replace("past = \"item\" }", "past = \"item\", kinds = \"kind\" }")
+        .replace("metrics = [\"recall@10\"]\n", "");
+    let folder = folder(&config);
+    run_ok(folder.path(), &["train", "job.toml", "--out", "out"]);
+    for users in [1, 7] {
+        let who: String = (0..users).map(|user| format!("u{user}\n")).collect();
+        std::fs::write(folder.path().join("who.csv"), format!("user\n{who}")).unwrap();
+        let out = run_ok(folder.path(), &["recommend", "out", "--users", "who.csv", "--k", "3"]).out;
+        assert_eq!(out.lines().count(), 3 * users, "{out}");
+    }
+}
+
 /// Histories of items and their kinds, answered for many users at once: behaviours that they have in common are scored once.
 #[test]
 fn many_users_rank_as_each_of_them_does_alone() {

@@ -334,6 +334,17 @@ fn choices(folder: &Path, hours: u32) {
     std::fs::write(folder.join("choices.csv"), text).unwrap();
 }
 
+/// The log whose propensities are all 1.
+fn certain(folder: &Path) -> String {
+    let text = std::fs::read_to_string(folder.join("choices.csv")).unwrap();
+    let line = |line: &str| {
+        let mut cells: Vec<&str> = line.split(',').collect();
+        cells[4] = if cells[4] == "mu" { "mu" } else { "1" };
+        cells.join(",") + "\n"
+    };
+    text.lines().map(line).collect()
+}
+
 const BANDIT: &str = r#"
 [environment.bandit]
 user = "user"
@@ -385,6 +396,30 @@ fn on_logged_choices_an_agent_is_worth_what_its_own_choices_earned_by_their_prop
     assert!((of("random", "snips") - 0.2625).abs() < 0.06, "{}", of("random", "snips"));
     assert!((of("fm", "snips") - 0.7).abs() < 0.1, "{}", of("fm", "snips"));
     assert!((of("fm", "ips") - 0.7).abs() < 0.15 && of("fm", "matched") < 0.2);
+    assert!((of("random", "mean_weight") - 1.0).abs() < 0.1, "{}", of("random", "mean_weight"));
+    // However late clicks are known, they are known in the end; an hour of little has seeds in which nothing matches.
+    let late = ["simulate", "bandit.toml", "--out", "late", "--only", "random"];
+    run_ok(folder.path(), &[&late[..], &["--set", "environment.bandit.delay_seconds=90000"]].concat());
+    let late = read(&folder.path().join("late/summary.json"));
+    let late = |measure: &str| late["agents"]["random"]["measures"][measure]["mean"].as_f64().unwrap();
+    assert_eq!(late("matched"), of("random", "matched"));
+    assert_eq!(late("ips"), of("random", "ips"));
+    let short = ["simulate", "bandit.toml", "--out", "short", "--only", "random", "--set", "simulate.hours=0.01"];
+    run_ok(folder.path(), &[&short[..], &["--set", "simulate.seeds=5"]].concat());
+    let short = read(&folder.path().join("short/summary.json"));
+    let hours: Vec<Value> =
+        (1..=5).map(|seed| read(&folder.path().join(format!("short/seed-{seed}/random/hours.json")))).collect();
+    let matched = hours
+        .iter()
+        .map(|h| h["hours"][0]["weighed"]["lists"].as_f64().unwrap() / h["hours"][0]["lists"].as_f64().unwrap());
+    let matched: Vec<f64> = matched.collect();
+    assert!(matched.contains(&0.0), "{matched:?}");
+    let mean = short["agents"]["random"]["measures"]["matched"]["mean"].as_f64().unwrap();
+    assert!((mean - matched.iter().sum::<f64>() / 5.0).abs() < 1e-9, "{mean} of {matched:?}");
+    let wrong = ["simulate", "bandit.toml", "--out", "wrong", "--only", "random", "--set"];
+    std::fs::write(folder.path().join("certain.csv"), certain(folder.path())).unwrap();
+    let told = run_ok(folder.path(), &[&wrong[..], &["data.source=certain.csv"]].concat()).err;
+    assert!(told.contains("the mean weight is 0.1"), "{told}");
     let refused = |set: &str, words: &str| {
         let told = run(folder.path(), &["check", "bandit.toml", "--set", set]);
         assert!(told.code == Some(2) && told.err.contains(words), "{set}: {}", told.err);
@@ -392,6 +427,7 @@ fn on_logged_choices_an_agent_is_worth_what_its_own_choices_earned_by_their_prop
     refused("simulate.places=3", "simulate.places");
     refused("features.fields.mu=\"numeric\"", "reads the propensity");
     refused("environment.bandit.item_columns=[\"mu\"]", "which is of the request");
+    refused("data.history={user=\"user\",time=\"time\",columns={past=\"clicked\"}}", "data.history");
     refused("agents.oracle={policy=\"oracle\"}", "nobody knows the truth of a log");
     let text = std::fs::read_to_string(folder.path().join("choices.csv")).unwrap();
     std::fs::write(folder.path().join("choices.csv"), text.replacen(",0.16", ",1.16", 1)).unwrap();

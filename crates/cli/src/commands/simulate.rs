@@ -139,12 +139,13 @@ pub fn run(args: &SimulateArgs) -> Result<(), CliError> {
     out::line(&format!("{}: simulation folder {}", report.status, folder.display()))
 }
 
-const SHOWN: [&str; 14] = [
+const SHOWN: [&str; 15] = [
     "clicks",
     "regret",
     "snips",
     "ips",
     "matched",
+    "mean_weight",
     "ctr",
     "ndcg",
     "precision_5",

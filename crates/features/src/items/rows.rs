@@ -99,7 +99,7 @@ impl Catalogue {
     fn fill_histories(&self, schema: &Schema, one: &mut Batch, history: &[u32]) {
         for place in schema.sequences() {
             let field = &schema.categorical[place];
-            let Some(source) = schema.item_field_of(field) else { continue };
+            let Some(source) = schema.item_field_of(field).filter(|_| schema.is_remade(place)) else { continue };
             let most = field.sequence.and_then(|s| s.max_length).unwrap_or(usize::MAX);
             let latest = &history[history.len().saturating_sub(most)..];
             let keys: Vec<u64> = latest
@@ -131,7 +131,13 @@ impl Schema {
 
     /// Whether some history can be made again from what users did.
     pub fn remakes_histories(&self) -> bool {
-        self.sequences().into_iter().any(|s| self.item_field_of(&self.categorical[s]).is_some())
+        self.sequences().into_iter().any(|s| self.is_remade(s))
+    }
+
+    /// Whether a sequence can be made again from what users did, and all that go along with it: their positions are the same events.
+    fn is_remade(&self, sequence: usize) -> bool {
+        let leader = self.categorical[sequence].sequence.map_or(sequence, |s| s.leader);
+        self.along_with(leader).into_iter().all(|place| self.item_field_of(&self.categorical[place]).is_some())
     }
 
     /// The item's field of one id a row that shares a sequence's table.

@@ -17,14 +17,19 @@ use crate::memory::Memory;
 /// The file beside the weights.
 const FILE: &str = "agent.bin";
 
+/// The form of what is saved, before it: bytes of another one could be read as something else.
+const FORM: [u8; 4] = *b"rl 2";
+
 /// As bytes.
 pub(crate) fn to_bytes<T: Serialize>(value: &T, what: &str) -> Result<Vec<u8>, RlError> {
-    postcard::to_allocvec(value).map_err(|e| RlError::State { path: what.into(), problem: e.to_string() })
+    postcard::to_extend(value, FORM.to_vec()).map_err(|e| RlError::State { path: what.into(), problem: e.to_string() })
 }
 
 /// From bytes.
 pub(crate) fn from_bytes<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, RlError> {
-    postcard::from_bytes(bytes).map_err(|e| RlError::State { path: what.into(), problem: format!("is damaged ({e})") })
+    let state = |problem: String| RlError::State { path: what.into(), problem };
+    let own = bytes.strip_prefix(&FORM[..]).ok_or_else(|| state("was saved by another version of burnrec".into()))?;
+    postcard::from_bytes(own).map_err(|e| state(format!("is damaged ({e})")))
 }
 
 /// Bytes of a checksum.

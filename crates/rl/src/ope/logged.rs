@@ -37,6 +37,7 @@ pub(crate) fn propensity_problem(mu: f64) -> Option<String> {
     match mu {
         _ if mu.is_nan() => Some("the propensity is missing; it is what the policy that made the log gave to its action at that moment, and cannot be made up later".into()),
         _ if mu <= 0.0 => Some(format!("the propensity is {mu}: an action of probability 0 cannot have been taken; log what the policy gave to it")),
+        _ if !(1.0 / mu).is_finite() => Some(format!("the propensity is {mu}, so small that its weight is no number; is it a logarithm?")),
         _ if mu > 1.0 => Some(format!("the propensity is {mu}, and probabilities are at most 1; is it a weight, or a percentage?")),
         _ => None,
     }

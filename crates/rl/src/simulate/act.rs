@@ -49,7 +49,11 @@ impl Act<'_> {
         let begins = beside.is_none();
         let (state, mut measures, first): (Vec<u8>, Measures, u64) = match beside {
             Some(beside) => from_bytes(&beside, &run.display().to_string())?,
-            None => (self.start.environment.clone(), Measures::new(activeness), self.start.tick),
+            None => (
+                self.start.environment.clone(),
+                Measures::new(activeness, self.job.simulation.environment.allows()),
+                self.start.tick,
+            ),
         };
         environment.restore(&state)?;
         if begins {
@@ -63,6 +67,10 @@ impl Act<'_> {
             let now = tick as f64 * s.tick_seconds;
             self.answer(&mut *environment, &mut *policy, &mut measures, now)?;
             let passed = tick + 1 - self.start.tick;
+            if tick + 1 == end && self.job.simulation.environment.news.is_none() {
+                // What a log knows of the last lists is known, however late.
+                environment.feedback(f64::INFINITY).iter().for_each(|feedback| measures.heard_of(feedback));
+            }
             if passed.is_multiple_of(hour) || tick + 1 == end {
                 measures.end_hour(now, environment.tally(), |a, b| environment.similarity(a, b));
                 told(
@@ -83,7 +91,13 @@ impl Act<'_> {
         measures.heard = policy.heard();
         if measures.lists() == 0 {
             tracing::warn!(
-                "{}: nobody asked in the hours behind those by chance; is the log shorter than simulate.warmup_hours?",
+                "{}: nobody asked in the hours behind the first; is the log shorter than simulate.warmup_hours?",
+                self.name
+            );
+        }
+        if let Some(mean) = measures.doubtful_weight() {
+            tracing::warn!(
+                "{}: the mean weight is {mean:.2}, which is near 1 where propensities are those of the log's policy and cover all items; snips and ips say little",
                 self.name
             );
         }

@@ -1,11 +1,12 @@
 //! A simulation file: an environment, what is known of it, and agents side by side.
 
-use burnrec_data::{DataConfig, SplitConfig};
+use burnrec_data::{DataConfig, HistoryConfig, SplitConfig};
 use burnrec_features::{FeaturesConfig, FieldConfig};
 use burnrec_train::{BackendConfig, RunConfig, TrainConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::weighed::Allows;
 use crate::agent::{AgentConfig, PolicyKind};
 use crate::environment::bandit::BanditConfig;
 use crate::environment::log::LogConfig;
@@ -60,6 +61,16 @@ pub struct EnvironmentConfig {
 }
 
 impl EnvironmentConfig {
+    /// What figures it allows.
+    pub(super) fn allows(&self) -> Allows {
+        let delay = self.log.iter().map(|log| log.delay_seconds);
+        Allows {
+            weighed: self.bandit.is_some(),
+            users: self.bandit.as_ref().is_none_or(|bandit| bandit.user.is_some()),
+            delay_seconds: delay.chain(self.bandit.iter().map(|bandit| bandit.delay_seconds)).sum(),
+        }
+    }
+
     /// Columns of a log that agents may not read, with what they are.
     fn hidden(&self) -> Vec<(&String, &'static str)> {
         let log = self.log.iter().map(|log| (&log.click, "the click"));
@@ -158,6 +169,16 @@ impl Simulation {
             if let Some((name, _)) = self.features.fields.iter().find(reads) {
                 let problem = format!("reads {what}, which is what agents are to find out; remove the field");
                 return Err(bad(format!("features.fields.{name}"), problem));
+            }
+            let history = self.data.as_ref().and_then(|data| data.history.as_ref());
+            let collects = |history: &&HistoryConfig| {
+                history.columns.values().chain(history.only.iter().map(|only| &only.column)).any(|c| c == hidden)
+            };
+            if history.filter(collects).is_some() {
+                let problem = format!(
+                    "reads {what} of rows whatever an agent chose for them; build histories of other columns, or have them in the log"
+                );
+                return Err(bad("data.history", problem));
             }
         }
         if news.is_some() && self.data.is_some() {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+use super::weighed::{Allows, Weighed};
 use crate::activeness::{Activeness, ActivenessConfig};
 use crate::agent::Heard;
 use crate::environment::{Feedback, Request, Tally};
@@ -35,9 +36,9 @@ pub struct Hour {
     pub ils_shown: (f64, u64),
     /// Mean activeness of all users that ever came, at its end.
     pub activeness: f64,
-    /// Lists that stand for others, by one over their propensity: how many they stand for, clicks of those, and how many there are.
+    /// Lists that stand for others, by one over their propensity.
     #[serde(default)]
-    pub weighed: (f64, f64, u64),
+    pub weighed: Weighed,
     /// What no agent sees: sessions, their requests, returns, hours away, shown items in their first hour, clicks on them.
     pub hidden: [f64; 6],
 }
@@ -55,6 +56,7 @@ pub struct Measures {
     /// Items that users clicked in this hour.
     clicked: BTreeMap<u64, Vec<u64>>,
     activeness: Activeness,
+    allows: Allows,
 }
 
 /// A list that is waited for.
@@ -67,11 +69,11 @@ struct Open {
     liked: Option<usize>,
 }
 
-/// Seconds after which nobody waits for a list any more.
+/// Seconds after which nobody waits for a list any more, beside those until a click is known.
 const LOST: f64 = 86_400.0;
 
 impl Measures {
-    pub(super) fn new(activeness: ActivenessConfig) -> Self {
+    pub(super) fn new(activeness: ActivenessConfig, allows: Allows) -> Self {
         Self {
             hours: Vec::new(),
             heard: Heard::default(),
@@ -79,6 +81,7 @@ impl Measures {
             open: BTreeMap::new(),
             clicked: BTreeMap::new(),
             activeness: Activeness::new(activeness),
+            allows,
         }
     }
 
@@ -124,8 +127,7 @@ impl Measures {
         self.now.clicks += count as u64;
         self.now.heard += 1;
         if let Some(propensity) = feedback.propensity {
-            let (weights, weighed, lists) = self.now.weighed;
-            self.now.weighed = (weights + 1.0 / propensity, weighed + count as f64 / propensity, lists + 1);
+            self.now.weighed.add(propensity, count);
         }
         self.now.precision_5 += clicks.iter().take(TOP).filter(|clicked| **clicked).count() as f64 / TOP as f64;
         if count > 0 {
@@ -144,7 +146,7 @@ impl Measures {
         for items in std::mem::take(&mut self.clicked).values() {
             add(&mut self.now.ils, items, &similar);
         }
-        self.open.retain(|_, open| now - open.time < LOST);
+        self.open.retain(|_, open| now - open.time < LOST + self.allows.delay_seconds);
         self.now.activeness = self.activeness.mean(now).unwrap_or(0.0);
         let Tally { sessions, depth, returns, away_hours, first_hour_shown, first_hour_clicks } = tally;
         let count = |x: u64| x as f64;
@@ -159,27 +161,39 @@ impl Measures {
         self.hours.push(std::mem::take(&mut self.now));
     }
 
+    /// The lists with propensities of all hours.
+    fn weighed(&self) -> Weighed {
+        self.hours.iter().map(|hour| hour.weighed).sum()
+    }
+
+    /// The mean weight, where it lies further from 1 than chance explains: propensities are then not those of the log's policy.
+    pub(super) fn doubtful_weight(&self) -> Option<f64> {
+        self.weighed().doubtful_mean(self.lists()).filter(|_| self.allows.weighed)
+    }
+
     /// The measures over all hours; none where nothing is known.
     pub fn totals(&self) -> BTreeMap<&'static str, Option<f64>> {
         let sum = |of: &dyn Fn(&Hour) -> f64| self.hours.iter().map(of).sum::<f64>();
         let rate = |top: f64, bottom: f64| (bottom > 0.0).then(|| top / bottom);
         let hidden = |at: usize| sum(&|hour| hour.hidden[at]);
         let clicks = sum(&|hour| hour.clicks as f64);
-        let weighed = |of: &dyn Fn(&(f64, f64, u64)) -> f64| sum(&|hour| of(&hour.weighed));
-        let (lists, stand_for) = (sum(&|hour| hour.lists as f64), weighed(&|w| w.0));
+        let (lists, weighed) = (sum(&|hour| hour.lists as f64), self.weighed());
+        let of_choices = |value: Option<f64>| value.filter(|_| self.allows.weighed);
+        let of_lists = |value: Option<f64>| value.filter(|_| !self.allows.weighed);
         BTreeMap::from([
             ("clicks", Some(clicks)),
             ("lists", Some(lists)),
             ("ctr", rate(clicks, sum(&|hour| hour.places as f64))),
-            ("ndcg", rate(sum(&|hour| hour.ndcg), sum(&|hour| hour.ndcg_lists as f64))),
-            ("precision_5", rate(sum(&|hour| hour.precision_5), sum(&|hour| hour.heard as f64))),
+            ("ndcg", of_lists(rate(sum(&|hour| hour.ndcg), sum(&|hour| hour.ndcg_lists as f64)))),
+            ("precision_5", of_lists(rate(sum(&|hour| hour.precision_5), sum(&|hour| hour.heard as f64)))),
             ("ils", rate(sum(&|hour| hour.ils.0), sum(&|hour| hour.ils.1 as f64))),
             ("ils_shown", rate(sum(&|hour| hour.ils_shown.0), sum(&|hour| hour.ils_shown.1 as f64))),
-            ("activeness", self.hours.last().map(|hour| hour.activeness)),
+            ("activeness", self.hours.last().map(|hour| hour.activeness).filter(|_| self.allows.users)),
             ("session_depth", rate(hidden(1), hidden(0))),
-            ("ips", rate(weighed(&|w| w.1), lists).filter(|_| stand_for > 0.0)),
-            ("snips", rate(weighed(&|w| w.1), stand_for)),
-            ("matched", rate(weighed(&|w| w.2 as f64), lists).filter(|_| stand_for > 0.0)),
+            ("ips", of_choices(rate(weighed.clicks, lists))),
+            ("snips", of_choices(rate(weighed.clicks, weighed.weights))),
+            ("matched", of_choices(rate(weighed.lists as f64, lists))),
+            ("mean_weight", of_choices(rate(weighed.weights, lists))),
             ("hours_away", rate(hidden(3), hidden(2))),
             ("first_hour_ctr", rate(hidden(5), hidden(4))),
         ])
@@ -208,7 +222,7 @@ mod tests {
 
     #[test]
     fn what_matched_stands_for_as_many_as_its_propensity_says() {
-        let mut measures = Measures::new(ActivenessConfig::default());
+        let mut measures = Measures::new(ActivenessConfig::default(), Allows { weighed: true, ..Allows::default() });
         for (id, heard) in [(1, Some((0.5, true))), (2, Some((0.1, false))), (3, None), (4, Some((0.25, true)))] {
             let request = Request { id, time: 0.0, user: id, candidates: vec![1, 2] };
             measures.shown(&request, &[0], None, |_, _| 0.0);
@@ -225,13 +239,14 @@ mod tests {
         near("ips", 6.0 / 4.0);
         near("matched", 3.0 / 4.0);
         near("ctr", 2.0 / 3.0);
-        let logged = Measures::new(ActivenessConfig::default()).totals();
+        near("mean_weight", 16.0 / 4.0);
+        let logged = Measures::new(ActivenessConfig::default(), Allows::default()).totals();
         assert_eq!([logged["snips"], logged["ips"], logged["matched"]], [None; 3]);
     }
 
     #[test]
     fn lists_are_counted_by_hand() {
-        let mut measures = Measures::new(ActivenessConfig::default());
+        let mut measures = Measures::new(ActivenessConfig::default(), Allows { users: true, ..Allows::default() });
         let request = Request { id: 1, time: 0.0, user: 3, candidates: vec![10, 11, 12] };
         let similar = |a: u64, b: u64| if a + b == 23 { 1.0 } else { 0.5 };
         measures.shown(&request, &[2, 0, 1], None, similar);
@@ -246,7 +261,7 @@ mod tests {
             (totals["ctr"], totals["precision_5"], totals["session_depth"]),
             (Some(2.0 / 3.0), Some(0.4), Some(3.0))
         );
-        let mut logged = Measures::new(ActivenessConfig::default());
+        let mut logged = Measures::new(ActivenessConfig::default(), Allows { users: true, ..Allows::default() });
         logged.shown(&request, &[0, 1], Some(5), similar);
         logged.heard_of(&Feedback { request: 1, time: 5.0, clicks: vec![true, false], propensity: None });
         logged.end_hour(3_600.0, Tally::default(), similar);

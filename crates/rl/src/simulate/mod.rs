@@ -15,6 +15,7 @@ mod config;
 mod measure;
 mod report;
 mod start;
+mod weighed;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use burnrec_train::{Stop, TrainError, write_whole};
 pub use config::{EnvironmentConfig, ORACLE, SimulateConfig, Simulation};
 pub use measure::{Hour, Measures};
 pub use report::{Compared, Outcome, Report, Spread};
+pub use weighed::{Allows, Weighed};
 
 use crate::agent::{AgentConfig, PolicyKind};
 use crate::environment::Environment;

@@ -50,7 +50,7 @@ pub enum MixerConfig {
     },
     /// From each task's gradient the part that opposes another task's is removed (Yu et al., NeurIPS 2020).
     Pcgrad {
-        /// Pcgrad: where gradients are compared.
+        /// Pcgrad, mgda, pe_ltr: where gradients are compared; `cut` with mgda is the paper's MGDA-UB.
         #[serde(default)]
         over: Over,
     },
@@ -59,7 +59,7 @@ pub enum MixerConfig {
         /// Mgda: what gradients are divided by before they are mixed.
         #[serde(default)]
         normalise: Normalise,
-        /// Mgda: where gradients are compared; `cut` is the paper's MGDA-UB.
+        /// Pcgrad, mgda, pe_ltr: where gradients are compared; `cut` with mgda is the paper's MGDA-UB.
         #[serde(default)]
         over: Over,
     },
@@ -71,7 +71,7 @@ pub enum MixerConfig {
         /// Pe_ltr: steps between solutions; shares stay in between, and a step costs as much as a fixed one.
         #[serde(default = "ten")]
         every: u64,
-        /// Pe_ltr: where gradients are compared.
+        /// Pcgrad, mgda, pe_ltr: where gradients are compared; `cut` with mgda is the paper's MGDA-UB.
         #[serde(default)]
         over: Over,
     },
@@ -84,8 +84,8 @@ pub enum Over {
     /// Over all weights and vectors that several tasks reach: a walk through the whole model for each task.
     #[default]
     Weights,
-    /// Over what the shared part of the model gives, row by row: the heads are walked for each task, as they are, and the shared
-    /// part once. It costs little more than one walk, of models whose tasks part behind a shared part.
+    /// Over what the shared part of the model gives, row by row: the heads are walked for each task, by its weight (and its share
+    /// of pe_ltr), and the shared part once. It costs little more than one walk, of models whose tasks part behind a shared part.
     Cut,
 }
 

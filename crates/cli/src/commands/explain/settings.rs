@@ -91,6 +91,14 @@ impl Settings {
                 true => (owns, tables),
                 false => (named.clone(), named.iter().flat_map(|own| self.forms(own, 0)).collect()),
             };
+            // Tables of several kinds may share what a key may be.
+            let mut seen: Vec<*const Value> = Vec::new();
+            forms.retain(|form| {
+                !seen.contains(&std::ptr::from_ref(*form)) && {
+                    seen.push(*form);
+                    true
+                }
+            });
         }
         Some(Setting { key: names.join("."), owns, forms })
     }

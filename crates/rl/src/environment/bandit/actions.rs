@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
 use burnrec_data::Source;
-use burnrec_data::value::Values;
+use burnrec_data::value::{Values, lists};
 
 use super::config::BanditConfig;
 use crate::environment::log::{bad_row, keys};
@@ -60,7 +60,8 @@ impl Actions {
             }
             let places: Vec<usize> = items.iter().map(|item| found.places[item] as usize).collect();
             for (column, firsts) in own.iter().zip(&mut firsts).skip(1) {
-                one_of_each(&batch, source, column, &places, firsts)?;
+                let key = if config.item_columns.contains(column) { "item_columns" } else { "about" };
+                one_of_each(&batch, source, column, &places, firsts, &format!("environment.bandit.{key}"))?;
             }
             alike.see(&batch, &places);
             if found.keys.len() > known {
@@ -80,6 +81,20 @@ impl Actions {
     }
 }
 
+/// What a column says on each row, as text: single values, or lists of them.
+fn cells<'a>(batch: &'a RecordBatch, column: &'a str) -> Result<Box<dyn Fn(usize) -> Option<String> + 'a>, String> {
+    let array = batch.column_by_name(column).ok_or_else(|| format!("column {column} is not there"))?;
+    let wrong =
+        |what: &arrow::datatypes::DataType| format!("column {column} holds {what}, which cannot be told of an item");
+    if let Some((values, offsets)) = lists(array).map_err(|e| wrong(&e.0))? {
+        let one = move |at: u32| values.text(at as usize).map(std::borrow::Cow::into_owned);
+        let all = move |row: usize| (offsets[row]..offsets[row + 1]).map(&one).collect::<Vec<_>>();
+        return Ok(Box::new(move |row| Some(format!("{:?}", all(row)))));
+    }
+    let values = Values::of(array).map_err(|e| wrong(&e.0))?;
+    Ok(Box::new(move |row| values.text(row).map(std::borrow::Cow::into_owned)))
+}
+
 /// Sees that a column says the same of an item on every row.
 fn one_of_each(
     batch: &RecordBatch,
@@ -87,10 +102,11 @@ fn one_of_each(
     column: &str,
     places: &[usize],
     firsts: &mut Firsts,
+    key: &str,
 ) -> Result<(), RlError> {
-    let Some(values) = batch.column_by_name(column).and_then(|array| Values::of(array).ok()) else { return Ok(()) };
+    let cells = cells(batch, column).map_err(|problem| bad_row(batch, 0, source, problem))?;
     for (row, place) in places.iter().enumerate() {
-        let text = values.text(row).map(std::borrow::Cow::into_owned);
+        let text = cells(row);
         match firsts.get(*place) {
             None => firsts.push(text),
             Some(first) if *first == text => {}
@@ -98,7 +114,7 @@ fn one_of_each(
                 let say =
                     |text: &Option<String>| text.as_ref().map_or("nothing".to_string(), |text| format!("`{text}`"));
                 let problem = format!(
-                    "column {column} says {} of an item of which it said {} before: it is of the request; remove it from environment.bandit.item_columns",
+                    "column {column} says {} of an item of which it said {} before: it is of the request; remove it from {key}",
                     say(&text),
                     say(first)
                 );

@@ -32,6 +32,23 @@ impl Choices {
         Ok(Self { config, actions })
     }
 
+    /// How probable each row's item was when it was chosen.
+    fn propensities(&self, rows: &RecordBatch, source: &dyn Source) -> Result<Vec<f64>, RlError> {
+        let column = &self.config.propensity;
+        let values = rows.column_by_name(column).and_then(|array| Values::of(array).ok());
+        let of = |row: usize| {
+            let number = values.as_ref().map_or(Ok(None), |values| values.number(row));
+            let wrong =
+                |text| format!("column {column} holds `{text}`, which is no number; write a share of 1, as 0.125");
+            let propensity = number.map_err(wrong)?.unwrap_or(f64::NAN);
+            match propensity_problem(propensity) {
+                Some(problem) => Err(format!("column {column}: {problem}")),
+                None => Ok(propensity),
+            }
+        };
+        (0..rows.num_rows()).map(|row| of(row).map_err(|problem| bad_row(rows, row, source, problem))).collect()
+    }
+
     /// The places of the items that could be chosen for a row, each once.
     fn could(&self, rows: &RecordBatch) -> Result<Vec<u32>, String> {
         let all = 0..self.actions.keys.len() as u32;
@@ -63,13 +80,14 @@ impl Form for Choices {
         self.config.delay_seconds
     }
 
+    fn check(&self, rows: &RecordBatch, source: &dyn Source) -> Result<(), RlError> {
+        clicks(rows, source, &self.config.click)?;
+        self.propensities(rows, source).map(drop)
+    }
+
     fn take(&mut self, rows: RecordBatch, source: &dyn Source) -> Result<Taken, RlError> {
         let bad = |problem: String| bad_row(&rows, 0, source, problem);
-        let number = rows.column_by_name(&self.config.propensity).and_then(|array| Values::of(array).ok());
-        let propensity = number.and_then(|values| values.number(0).ok().flatten()).unwrap_or(f64::NAN);
-        if let Some(problem) = propensity_problem(propensity) {
-            return Err(bad(problem));
-        }
+        let propensity = self.propensities(&rows, source)?[0];
         let clicked = clicks(&rows, source, &self.config.click)?[0];
         let chosen = keys(&rows, source, &self.config.item)?[0];
         let could = self.could(&rows).map_err(bad)?;

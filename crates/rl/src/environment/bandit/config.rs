@@ -25,7 +25,8 @@ pub struct BanditConfig {
     /// Columns of what items are, the same wherever an item stands; all others are of the request. They may come by `[[data.join]]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub item_columns: Vec<String>,
-    /// Column of lists of the items that could be chosen; without it all items of the log can, always.
+    /// Column of lists of the items that could be chosen; without it all items of the log can, always. Those that the log never chose
+    /// are left out: nothing is known of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub candidates: Option<String>,
     /// Column of what items are about, such as their category: items of one are alike, for the diversity of lists.
@@ -47,7 +48,8 @@ impl BanditConfig {
             return Err(bad("environment.bandit", "needs [data]: where the rows come from"));
         };
         data.check()?;
-        let chosen = [&self.click, &self.propensity, &self.time];
+        let own = [&self.click, &self.propensity, &self.time];
+        let chosen: Vec<&String> = own.into_iter().chain(&self.user).chain(&self.candidates).collect();
         if let Some(column) = self.item_columns.iter().find(|column| chosen.contains(column)) {
             let problem = format!("names `{column}`, which is of the request; remove it");
             return Err(bad("environment.bandit.item_columns", problem));

@@ -159,12 +159,29 @@ fn rows_that_no_policy_can_have_left_are_refused_with_their_place() {
         let told = told(&format!("{good}{bad}\n"), "");
         assert!(told.contains("row 3") && told.contains(words), "{told}");
     }
+    let text = told(&format!("{good}6,1,0,12%,0,s,c1\n"), "");
+    assert!(text.contains("column mu holds `12%`") && text.contains("row 3"), "{text}");
+    let about = told(&format!("{good}6,1,0,0.5,1,s,c1\n"), "about = \"kind\"");
+    assert!(about.contains("environment.bandit.about"), "{about}");
     let varies = told(&format!("{good}6,1,0,0.5,0,s,c2\n"), "");
     assert!(varies.contains("row 3") && varies.contains("item_columns"), "{varies}");
     let click = told(&format!("{good}6,1,2,0.5,0,s,c1\n"), "");
     assert!(click.contains("neither 0 nor 1"), "{click}");
     let back = told(&format!("{good}-6,1,0,0.5,0,s,c1\n"), "");
     assert!(back.contains("data.sort_by"), "{back}");
+    let lines = |colour: &str| {
+        let line = |colour: &str| {
+            format!(
+                "{{\"time\":0,\"item\":1,\"clicked\":0,\"mu\":0.5,\"kind\":1,\"shelf\":\"s\",\"colour\":{colour}}}\n"
+            )
+        };
+        let path = folder.path().join("lists.jsonl");
+        std::fs::write(&path, [line("[\"a\",\"b\"]"), line(colour)].concat()).unwrap();
+        open(&path, config("")).map(drop)
+    };
+    lines("[\"a\",\"b\"]").unwrap();
+    let list = lines("[\"b\"]").unwrap_err().to_string();
+    assert!(list.contains("column colour") && list.contains("row 2"), "{list}");
     let pool = told(good, "candidates = \"shelf\"");
     assert!(pool.contains("holds no lists"), "{pool}");
 }

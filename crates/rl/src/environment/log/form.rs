@@ -35,6 +35,12 @@ pub trait Form {
     /// Seconds until a click is known.
     fn delay_seconds(&self) -> f64;
 
+    /// Refuses rows of which no request can be made, as they are read.
+    ///
+    /// # Errors
+    /// Values that are none.
+    fn check(&self, rows: &RecordBatch, source: &dyn Source) -> Result<(), RlError>;
+
     /// A request of its rows.
     ///
     /// # Errors

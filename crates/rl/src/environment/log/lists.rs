@@ -41,6 +41,10 @@ impl Form for Lists {
         self.config.delay_seconds
     }
 
+    fn check(&self, rows: &RecordBatch, source: &dyn Source) -> Result<(), RlError> {
+        clicks(rows, source, &self.config.click).map(drop)
+    }
+
     fn take(&mut self, rows: RecordBatch, source: &dyn Source) -> Result<Taken, RlError> {
         let (users, items) = (keys(&rows, source, &self.config.user)?, keys(&rows, source, &self.config.item)?);
         if let Some(about) = &self.config.about {

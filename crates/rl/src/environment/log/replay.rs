@@ -13,13 +13,6 @@ use super::form::{Form, Taken, bad_row};
 use crate::environment::{Environment, Feedback, Request, Tally, check_clock, check_slate};
 use crate::error::RlError;
 
-/// A request whose rows were read.
-struct Read {
-    request: Request,
-    rows: RecordBatch,
-    open: Open,
-}
-
 /// A request that is not yet answered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Open {
@@ -47,7 +40,8 @@ pub struct LogReplay {
     stream: RowStream,
     /// Rows that were read and not given out.
     rest: Option<RecordBatch>,
-    waiting: VecDeque<Read>,
+    /// Requests that were read and not given out, with their times.
+    waiting: VecDeque<(f64, RecordBatch)>,
     /// The time of the first row, in nanoseconds since 1970.
     first: Option<i64>,
     /// The time of the request that was read last.
@@ -98,6 +92,7 @@ impl LogReplay {
             (Some(one), None) | (None, Some(one)) => one,
             (None, None) => return Ok(false),
         };
+        self.form.check(&batch, &*self.source)?;
         let keys = self.form.request().map(|column| ids(&batch, &*self.source, column)).transpose()?;
         let rows = batch.num_rows();
         let differ = |at: usize, start: usize| keys.as_ref().is_none_or(|keys| keys[at] != keys[start]);
@@ -106,14 +101,15 @@ impl LogReplay {
             if at == rows && !is_last && keys.is_some() {
                 self.rest = Some(batch.slice(start, at - start));
             } else if at == rows || differ(at, start) {
-                self.take(batch.slice(start, at - start))?;
+                self.queue(batch.slice(start, at - start))?;
                 start = at;
             }
         }
         Ok(true)
     }
 
-    fn take(&mut self, rows: RecordBatch) -> Result<(), RlError> {
+    /// Puts the rows of a request behind the others.
+    fn queue(&mut self, rows: RecordBatch) -> Result<(), RlError> {
         let nanoseconds = time_values(&rows, self.form.time(), &*self.source)?[0];
         let first = *self.first.get_or_insert(nanoseconds);
         let time = (nanoseconds - first) as f64 / 1e9;
@@ -123,12 +119,18 @@ impl LogReplay {
             return Err(bad_row(&rows, 0, &*self.source, problem));
         }
         self.latest = time;
+        self.waiting.push_back((time, rows));
+        Ok(())
+    }
+
+    /// Makes a request of its rows: not before it is given out, since each may hold all items.
+    fn take(&mut self, time: f64, rows: RecordBatch) -> Result<Request, RlError> {
         let Taken { rows, user, candidates, clicks, propensity } = self.form.take(rows, &*self.source)?;
         self.state.requests += 1;
         let id = self.state.requests;
-        let request = Request { id, time, user: user.unwrap_or(id), candidates };
-        self.waiting.push_back(Read { request, rows, open: Open { time, clicks, propensity } });
-        Ok(())
+        self.state.open.insert(id, Open { time, clicks, propensity });
+        self.rows.insert(id, rows);
+        Ok(Request { id, time, user: user.unwrap_or(id), candidates })
     }
 }
 
@@ -137,17 +139,15 @@ impl Environment for LogReplay {
         check_clock(self.state.now, until)?;
         let mut requests = Vec::new();
         loop {
-            match self.waiting.front().map(|read| read.request.time) {
+            match self.waiting.front().map(|(time, _)| *time) {
                 None if self.read()? => continue,
                 None => break,
                 Some(time) if time > until => break,
                 Some(_) => {}
             }
-            let Some(Read { request, rows, open }) = self.waiting.pop_front() else { break };
+            let Some((time, rows)) = self.waiting.pop_front() else { break };
             self.state.given += rows.num_rows() as u64;
-            self.state.open.insert(request.id, open);
-            self.rows.insert(request.id, rows);
-            requests.push(request);
+            requests.push(self.take(time, rows)?);
         }
         self.state.now = until;
         Ok(requests)
@@ -231,17 +231,16 @@ impl Environment for LogReplay {
         (self.waiting, self.rows) = Default::default();
         while self.state.given < state.given {
             let now = self.state.now;
-            match self.waiting.front().map(|read| read.request.time) {
+            match self.waiting.front().map(|(time, _)| *time) {
                 None if self.read()? => continue,
                 None => return Err(problem("has fewer rows than were read before".into())),
                 Some(time) => drop(self.requests(time.max(now))?),
             }
+            // Of those that were answered nothing is asked again.
+            self.state.open.clear();
+            self.rows.retain(|request, _| state.open.contains_key(request));
         }
-        let behind = self.state.requests;
-        self.rows.retain(|request, _| state.open.contains_key(request));
         self.state = state;
-        // Requests that were read ahead have their numbers.
-        self.state.requests = behind;
         Ok(())
     }
 }
