@@ -397,6 +397,12 @@ fn on_logged_choices_an_agent_is_worth_what_its_own_choices_earned_by_their_prop
     assert!((of("fm", "snips") - 0.7).abs() < 0.1, "{}", of("fm", "snips"));
     assert!((of("fm", "ips") - 0.7).abs() < 0.15 && of("fm", "matched") < 0.2);
     assert!((of("random", "mean_weight") - 1.0).abs() < 0.1, "{}", of("random", "mean_weight"));
+    let hours = std::fs::read_to_string(folder.path().join("out/hours.jsonl")).unwrap();
+    let hours: Vec<Value> = hours.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let sum =
+        |key: &str| -> f64 { hours.iter().filter(|h| h["agent"] == "fm").map(|h| h[key].as_f64().unwrap()).sum() };
+    assert!((sum("weighed_clicks") / sum("weights") - of("fm", "snips")).abs() < 1e-9, "hours add up");
+    assert!(hours.iter().all(|hour| hour["ndcg"].is_null()), "of one choice there is no order");
     // However late clicks are known, they are known in the end; an hour of little has seeds in which nothing matches.
     let late = ["simulate", "bandit.toml", "--out", "late", "--only", "random"];
     run_ok(folder.path(), &[&late[..], &["--set", "environment.bandit.delay_seconds=90000"]].concat());

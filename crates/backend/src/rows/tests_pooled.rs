@@ -114,6 +114,14 @@ proptest! {
 }
 
 #[test]
+fn of_equals_the_first_wins_though_a_later_buffer_holds_it() {
+    let Some(device) = adapter() else { return };
+    // Column 7 of rows 9 and 1 of the noise is the same; five rows a buffer put row 1 into the first and row 9 into the second.
+    let cell = vec![(9, 1.0), (1, 1.0)];
+    Pooled { cells: vec![cell.clone(), cell], dim: 15 }.check(&device);
+}
+
+#[test]
 fn pooled_cells_sum_weigh_and_take_the_maximum_on_wgpu() {
     let Some(device) = adapter() else { return };
     // Two slots: the first a weighted sum, the second a maximum; the second row of the batch is empty in both.

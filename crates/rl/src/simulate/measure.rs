@@ -85,6 +85,11 @@ impl Measures {
         }
     }
 
+    /// What figures the environment allows.
+    pub(super) fn allows(&self) -> Allows {
+        self.allows
+    }
+
     /// Clicks of all hours.
     pub fn clicks(&self) -> u64 {
         self.hours.iter().map(|hour| hour.clicks).sum()

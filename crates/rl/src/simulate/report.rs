@@ -130,6 +130,9 @@ pub(super) fn hours(outcomes: &[Outcome]) -> String {
         outcomes.iter().filter(|o| o.agent == ORACLE).map(|o| (o.seed, &o.measures)).collect();
     for Outcome { seed, agent, measures } in outcomes {
         let (mut own, mut oracle) = (0, 0);
+        let allows = measures.allows();
+        let of_lists = |value: Option<f64>| value.filter(|_| !allows.weighed);
+        let of_choices = |value: f64| allows.weighed.then_some(value);
         for (number, hour) in measures.hours.iter().enumerate() {
             own += hour.clicks;
             let of_best = best.get(seed).and_then(|best| best.hours.get(number));
@@ -142,14 +145,14 @@ pub(super) fn hours(outcomes: &[Outcome]) -> String {
                 "lists": hour.lists,
                 "clicks": hour.clicks,
                 "ctr": rate(hour.clicks as f64, hour.places as f64),
-                "ndcg": rate(hour.ndcg, hour.ndcg_lists as f64),
-                "precision_5": rate(hour.precision_5, hour.heard as f64),
+                "ndcg": of_lists(rate(hour.ndcg, hour.ndcg_lists as f64)),
+                "precision_5": of_lists(rate(hour.precision_5, hour.heard as f64)),
                 "ils": rate(hour.ils.0, hour.ils.1 as f64),
                 "ils_shown": rate(hour.ils_shown.0, hour.ils_shown.1 as f64),
                 "snips": rate(hour.weighed.clicks, hour.weighed.weights),
-                "weights": hour.weighed.weights,
-                "weighed_clicks": hour.weighed.clicks,
-                "activeness": hour.activeness,
+                "weights": of_choices(hour.weighed.weights),
+                "weighed_clicks": of_choices(hour.weighed.clicks),
+                "activeness": Some(hour.activeness).filter(|_| allows.users),
                 "session_depth": rate(hour.hidden[1], hour.hidden[0]),
                 "hours_away": rate(hour.hidden[3], hour.hidden[2]),
                 "first_hour_ctr": rate(hour.hidden[5], hour.hidden[4]),

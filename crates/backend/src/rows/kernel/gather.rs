@@ -57,7 +57,9 @@ pub(in crate::rows) fn gather_pooled(
             let row = packed[parts.rows + at] as usize;
             if row >= held.from && row < held.to {
                 let value = weights[(row - held.from) * dim + d];
-                if winner < 0 || value > sum {
+                // Of equals the first wins, whichever buffer holds it.
+                let before = value == sum && (at as i32) < winner;
+                if winner < 0 || value > sum || before {
                     sum = value;
                     winner = at as i32;
                 }
