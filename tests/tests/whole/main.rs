@@ -10,6 +10,7 @@ mod bad_tasks;
 mod behaviours;
 mod book;
 mod caching;
+mod choices;
 mod circles;
 mod commands;
 mod contract;

@@ -1,8 +1,9 @@
 //! Every mixer with every model of several tasks, and what mixers do to gradients.
 
-use burnrec_embedding::{SparseOptimizer, SparseRule};
+use burnrec_embedding::{Placement, SparseOptimizer, SparseRule};
+use burnrec_features::{Batch, Keys, Targets};
 use burnrec_models::{ModelConfig, registered};
-use burnrec_tests::small::flex;
+use burnrec_tests::small::{Small, experiment, flex};
 use burnrec_train::{DenseOptimizer, DenseRule, MixerConfig, TrainConfig};
 
 use super::contract::{Case, Trained, cases, values};
@@ -170,6 +171,36 @@ fn a_cut_is_asked_of_models_that_have_one() {
         if let Err(told) = told {
             let told = told.downcast_ref::<String>().cloned().unwrap_or_default();
             assert!(told.contains("train.mixer.over") && told.contains("shared_bottom"), "{told}");
+        }
+    }
+}
+
+/// The gradient of a head's bias is the mean error of its scores, those that the first pass told: a walk that drew other dropout
+/// would move it by other errors.
+#[test]
+fn every_walk_draws_what_the_first_pass_drew() {
+    let model = r#"{"shared_bottom": {"embedding_dim": 4, "bottom": [8], "tower": [8], "dropout": 0.5}}"#;
+    for over in ["weights", "cut"] {
+        let mixer: MixerConfig = toml::from_str(&format!("kind = \"pcgrad\"\nover = \"{over}\"")).unwrap();
+        let optimizer = DenseOptimizer { kind: DenseRule::Sgd, ..DenseOptimizer::default() };
+        let train = TrainConfig { learning_rate: 0.5, optimizer, mixer, ..TrainConfig::default() };
+        let tasks = "[y0]\nlabel = \"y0\"\n[y1]\nlabel = \"y1\"\n";
+        let model: ModelConfig = serde_json::from_str(model).unwrap();
+        let experiment = experiment("[fields]\na = \"categorical\"\n", tasks, model, train, 9);
+        let mut small = Small::new(experiment, |_| 64, &flex(), Placement::Host);
+        let labels = (0..128).map(|at| f32::from(u8::from(at % 3 == 0))).collect();
+        let targets = Targets { tasks: 2, values: labels, known: None, weights: None };
+        let batch = Batch { rows: 64, keys: vec![Keys::One((1..=64).collect())], targets, ..Batch::default() };
+        let before = values(&small);
+        let (_, scores) = small.stepper.step_scored(small.ready(&batch), 1.0, true).unwrap();
+        let scores: Vec<f32> = scores.unwrap().into_data().try_to_vec().unwrap();
+        let biases = before.iter().zip(values(&small)).filter(|(b, _)| b.len() == 1);
+        let moved: Vec<f32> = biases.map(|(before, after)| (before[0] - after[0]) / 0.5).collect();
+        assert_eq!(moved.len(), 2);
+        for (task, moved) in moved.into_iter().enumerate() {
+            let off = |row: usize| 1.0 / (1.0 + (-scores[2 * row + task]).exp()) - batch.targets.values[2 * row + task];
+            let wanted = (0..64).map(off).sum::<f32>() / 64.0;
+            assert!((moved - wanted).abs() < 1e-6, "{over}, task {task}: {moved} and not {wanted}");
         }
     }
 }

@@ -92,6 +92,12 @@ pub trait Environment {
         Vec::new()
     }
 
+    /// What a log shows of a request: a row for each candidate whose label is known, in their order. None where no log says
+    /// anything.
+    fn logged(&self, _request: &Request) -> Option<RecordBatch> {
+        None
+    }
+
     /// What happened since the last time that this was asked.
     fn tally(&mut self) -> Tally;
 

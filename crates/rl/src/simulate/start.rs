@@ -20,7 +20,7 @@ use super::Job;
 use super::config::Simulation;
 use crate::agent::AgentConfig;
 use crate::agent::{from_bytes, opened, sealed, shuffled, to_bytes};
-use crate::environment::Environment;
+use crate::environment::{Environment, Request};
 use crate::error::{RlError, bad};
 
 /// The label that the log gets.
@@ -123,32 +123,30 @@ fn by_chance(
             return Ok(None);
         }
         let now = tick as f64 * s.tick_seconds;
-        let requests = environment.requests(now)?;
-        if !requests.is_empty() {
-            let rows = environment.rows(&requests)?;
+        let (known, asked): (Vec<Request>, Vec<Request>) =
+            environment.requests(now)?.into_iter().partition(|request| environment.logged(request).is_some());
+        for request in &known {
+            // Of a log what it shows, whatever would be shown instead.
+            let labels = environment.labels(request).into_iter().zip(&request.candidates);
+            let shown = labels.filter_map(|(label, item)| Some((*item, label?)));
+            let (own, clicks): (Vec<u64>, Vec<bool>) = shown.unzip();
+            if let Some(rows) = environment.logged(request) {
+                write(&rows, &clicks)?;
+            }
+            count(&own, &clicks);
+            environment.show(request.id, &shuffled(seed, request.id, request.candidates.len(), s.places))?;
+        }
+        if !asked.is_empty() {
+            let rows = environment.rows(&asked)?;
             let mut first = 0;
-            for request in &requests {
+            for request in &asked {
                 let candidates = request.candidates.len();
                 let all = rows.slice(first, candidates);
                 first += candidates;
                 let list = shuffled(seed, request.id, candidates, s.places);
-                let labels = environment.labels(request);
-                match labels.is_empty() {
-                    false => {
-                        // Of a log what it shows, whatever would be shown instead.
-                        let known = |(place, label): (usize, &Option<bool>)| label.map(|clicked| (place, clicked));
-                        let (own, clicks): (Vec<usize>, Vec<bool>) =
-                            labels.iter().enumerate().filter_map(known).unzip();
-                        let shown = UInt32Array::from_iter_values(own.iter().map(|place| *place as u32));
-                        write(&take_record_batch(&all, &shown)?, &clicks)?;
-                        count(&own.iter().map(|place| request.candidates[*place]).collect::<Vec<_>>(), &clicks);
-                    }
-                    true => {
-                        let shown = UInt32Array::from_iter_values(list.iter().map(|candidate| *candidate as u32));
-                        let items = list.iter().map(|candidate| request.candidates[*candidate]).collect();
-                        waiting.insert(request.id, (take_record_batch(&all, &shown)?, items));
-                    }
-                }
+                let shown = UInt32Array::from_iter_values(list.iter().map(|candidate| *candidate as u32));
+                let items = list.iter().map(|candidate| request.candidates[*candidate]).collect();
+                waiting.insert(request.id, (take_record_batch(&all, &shown)?, items));
                 environment.show(request.id, &list)?;
             }
         }

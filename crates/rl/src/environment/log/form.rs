@@ -9,7 +9,7 @@ use crate::error::RlError;
 
 /// A request as it was logged.
 pub struct Taken {
-    /// Its rows, without what is not given out.
+    /// Its rows, one for each candidate that was shown.
     pub rows: RecordBatch,
     /// Who asked; none where nobody is told from others.
     pub user: Option<u64>,

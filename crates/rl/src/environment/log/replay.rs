@@ -204,6 +204,10 @@ impl Environment for LogReplay {
         self.state.open.get(&request.id).map_or_else(Vec::new, |open| open.clicks.clone())
     }
 
+    fn logged(&self, request: &Request) -> Option<RecordBatch> {
+        self.rows.get(&request.id).cloned()
+    }
+
     fn doubts(&self) -> Vec<String> {
         self.form.doubts()
     }
