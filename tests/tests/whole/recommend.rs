@@ -82,6 +82,23 @@ fn users_come_with_histories_of_their_own_and_rank_as_such_rows_are_scored() {
     }
 }
 
+#[test]
+fn a_file_of_users_has_a_header_though_the_runs_own_data_has_none() {
+    let config = youtube("shared = 40").replace(
+        "source = \"log.csv\"\n",
+        "source = \"log.dat\"\nformat = \"csv\"\ntext = { delimiter = \"::\", names = [\"user\", \"item\", \"kind\", \"like\", \"time\"] }\n",
+    );
+    let folder = folder(&config.replace("epochs = 30", "epochs = 1"));
+    let rows: Vec<String> = log().lines().skip(1).map(|line| line.replace(',', "::") + "\n").collect();
+    std::fs::write(folder.path().join("log.dat"), rows.concat()).unwrap();
+    run_ok(folder.path(), &["train", "job.toml", "--out", "out"]);
+    for (who, lines) in [("user\nu3\nu5\n", 4), ("user,age\nu3,30\n", 2)] {
+        std::fs::write(folder.path().join("who.csv"), who).unwrap();
+        let out = run_ok(folder.path(), &["recommend", "out", "--users", "who.csv", "--k", "2"]).out;
+        assert!(out.starts_with("u3\t1\t") && out.lines().count() == lines, "{out}");
+    }
+}
+
 /// A history of what is not of the item goes along with one that is: both stay as the user's latest row had them.
 #[test]
 fn histories_whose_events_the_catalogue_does_not_hold_are_not_made_again() {

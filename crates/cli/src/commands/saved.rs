@@ -207,7 +207,11 @@ pub fn plain(input: &Path, own: &DataConfig) -> DataConfig {
         let headed = DataConfig { text: headed.clone(), ..plain.clone() };
         let found = burnrec_data::open_to_score(input, &headed, &[]);
         let known = |found: &Column| names.contains(&found.name);
-        found.is_ok_and(|found| found.columns().iter().filter(|c| known(c)).count() >= names.len().min(2))
+        found.is_ok_and(|found| {
+            let (named, all) = (found.columns().iter().filter(|c| known(c)).count(), found.columns().len());
+            // A line with another number of cells is no row of the run's data.
+            named >= names.len().min(2) || (named > 0 && all != names.len())
+        })
     });
     if names.is_some() {
         plain.text = headed;

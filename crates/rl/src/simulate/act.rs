@@ -97,7 +97,7 @@ impl Act<'_> {
         }
         if let Some(mean) = measures.doubtful_weight() {
             tracing::warn!(
-                "{}: the mean weight is {mean:.2}, which is near 1 where propensities are those of the log's policy and cover all items; snips and ips say little",
+                "{}: the mean weight is {mean:.2}, and would be near 1 if the propensities were those of the log's policy and covered all items; snips and ips say little",
                 self.name
             );
         }
